@@ -1,0 +1,2 @@
+// Entry of the `ortolan` command.
+int main() { return 0; }

@@ -1,0 +1,50 @@
+# Everything we take from others; docs/dependencies.md says why each. All come from the system's packages
+# (`./dev setup` installs them). A missing one ends the configuration with the name of its package.
+
+set(ORTOLAN_MISSING "")
+
+macro(ortolan_need_header variable header package)
+  find_path(${variable} ${header})
+  mark_as_advanced(${variable})
+  if(NOT ${variable})
+    list(APPEND ORTOLAN_MISSING ${package})
+  endif()
+endmacro()
+
+macro(ortolan_need_library variable name package)
+  find_library(${variable} ${name})
+  mark_as_advanced(${variable})
+  if(NOT ${variable})
+    list(APPEND ORTOLAN_MISSING ${package})
+  endif()
+endmacro()
+
+find_package(Threads REQUIRED)
+ortolan_need_header(ORTOLAN_PROTOZERO_INCLUDE protozero/pbf_reader.hpp libprotozero-dev)
+ortolan_need_header(ORTOLAN_FMT_INCLUDE fmt/format.h libfmt-dev)
+ortolan_need_header(ORTOLAN_JSON_INCLUDE nlohmann/json.hpp nlohmann-json3-dev)
+ortolan_need_header(ORTOLAN_JPEG_INCLUDE jpeglib.h libjpeg-dev)
+ortolan_need_library(ORTOLAN_JPEG_LIBRARY jpeg libjpeg-dev)
+ortolan_need_header(ORTOLAN_SPNG_INCLUDE spng.h libspng-dev)
+ortolan_need_library(ORTOLAN_SPNG_LIBRARY spng libspng-dev)
+ortolan_need_header(ORTOLAN_WEBP_INCLUDE webp/decode.h libwebp-dev)
+ortolan_need_library(ORTOLAN_WEBP_LIBRARY webp libwebp-dev)
+if(ORTOLAN_CLI)
+  ortolan_need_header(ORTOLAN_CLI11_INCLUDE CLI/CLI.hpp libcli11-dev)
+endif()
+if(ORTOLAN_DEVELOPER)
+  ortolan_need_header(ORTOLAN_GTEST_INCLUDE gmock/gmock.h libgmock-dev)
+  ortolan_need_header(ORTOLAN_BENCHMARK_INCLUDE benchmark/benchmark.h libbenchmark-dev)
+endif()
+
+if(ORTOLAN_MISSING)
+  list(REMOVE_DUPLICATES ORTOLAN_MISSING)
+  list(JOIN ORTOLAN_MISSING " " missing)
+  message(FATAL_ERROR "Ortolan needs system packages that are not installed. Run: sudo apt-get install -y ${missing}")
+endif()
+
+# fmt is used header-only, so that nothing but the C++ runtime has to be present where Ortolan runs.
+add_library(ortolan_dependencies INTERFACE)
+target_include_directories(ortolan_dependencies SYSTEM INTERFACE ${ORTOLAN_PROTOZERO_INCLUDE} ${ORTOLAN_FMT_INCLUDE} ${ORTOLAN_JSON_INCLUDE})
+target_compile_definitions(ortolan_dependencies INTERFACE FMT_HEADER_ONLY=1)
+target_link_libraries(ortolan_dependencies INTERFACE Threads::Threads ${CMAKE_DL_LIBS})

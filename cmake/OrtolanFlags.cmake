@@ -1,0 +1,43 @@
+# Compiler settings shared by every target: the language, warnings, sanitizers, and the flags of the ISA units.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(ORTOLAN_CCACHE ccache)
+if(ORTOLAN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${ORTOLAN_CCACHE}")
+endif()
+
+add_library(ortolan_flags INTERFACE)
+# fp-contract stays off outside ISA units so that scalar references mean what they say; kernels write FMA explicitly.
+target_compile_options(ortolan_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers -ffp-contract=off)
+if(ORTOLAN_DEVELOPER)
+  target_compile_options(ortolan_flags INTERFACE -Werror)
+endif()
+if(ORTOLAN_SANITIZE)
+  target_compile_options(ortolan_flags INTERFACE -fsanitize=${ORTOLAN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(ortolan_flags INTERFACE -fsanitize=${ORTOLAN_SANITIZE})
+endif()
+
+# A file named *_avx2.cc or *_avx512.cc is an ISA unit: compiled for that level, everything in it with internal linkage
+# but the rows that variants.inc names. x86-64-v3 and v4 are the levels of the x86-64 psABI.
+function(ortolan_isa_flags)
+  foreach(source IN LISTS ARGN)
+    if(source MATCHES "_avx2\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3;-mtune=generic")
+    elseif(source MATCHES "_avx512\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mtune=generic;-mprefer-vector-width=512")
+    elseif(source MATCHES "_avx512vnni\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mavx512vnni;-mtune=generic;-mprefer-vector-width=512")
+    endif()
+  endforeach()
+endfunction()

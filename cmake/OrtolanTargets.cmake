@@ -1,0 +1,31 @@
+# The library's targets. Sources are found by folder: a new operator or kernel needs no edit here.
+
+file(GLOB_RECURSE ORTOLAN_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/*.cc")
+list(FILTER ORTOLAN_SOURCES EXCLUDE REGEX "(_test|_bench)\\.cc$")
+file(GLOB ORTOLAN_VISION_SOURCES CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/vision/*.cc")
+
+if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(FILTER ORTOLAN_SOURCES EXCLUDE REGEX "_(avx2|avx512|avx512vnni)\\.cc$")
+endif()
+ortolan_isa_flags(${ORTOLAN_SOURCES})
+
+# Everything once as objects; the static core serves the command, the Python module and the tests, the shared library
+# serves C++ programs.
+add_library(ortolan_objects OBJECT ${ORTOLAN_SOURCES} ${ORTOLAN_VISION_SOURCES})
+target_include_directories(ortolan_objects PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
+target_compile_definitions(ortolan_objects PRIVATE ORTOLAN_BUILDING=1 ORTOLAN_VERSION="${PROJECT_VERSION}")
+target_include_directories(ortolan_objects SYSTEM PRIVATE ${ORTOLAN_JPEG_INCLUDE} ${ORTOLAN_SPNG_INCLUDE} ${ORTOLAN_WEBP_INCLUDE})
+target_link_libraries(ortolan_objects PUBLIC ortolan_flags ortolan_dependencies)
+
+set(ORTOLAN_IMAGE_LIBRARIES ${ORTOLAN_JPEG_LIBRARY} ${ORTOLAN_SPNG_LIBRARY} ${ORTOLAN_WEBP_LIBRARY})
+
+add_library(ortolan_core STATIC)
+target_link_libraries(ortolan_core PUBLIC ortolan_objects ${ORTOLAN_IMAGE_LIBRARIES})
+
+add_library(ortolan SHARED)
+add_library(Ortolan::Ortolan ALIAS ortolan)
+target_link_libraries(ortolan PRIVATE ortolan_objects ${ORTOLAN_IMAGE_LIBRARIES})
+target_include_directories(ortolan INTERFACE
+  "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:include>")
+target_compile_features(ortolan INTERFACE cxx_std_20)
+set_target_properties(ortolan PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME Ortolan)

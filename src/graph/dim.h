@@ -1,0 +1,138 @@
+// Dim: one symbolic dimension. Either a constant or an expression over symbols such as 2*N*heads or ceil(L/2).
+//
+// Expressions are polynomials in normal form whose atoms are symbols and opaque operations (floor division, minimum,
+// maximum), interned in a pool: equal expressions are the same object, so comparing two Dims compares two words.
+// A plan evaluates each distinct expression once per shape signature.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/small_vector.h"
+
+namespace ortolan::graph {
+
+class DimPool;
+struct DimExpr;  // an interned, immutable, non-constant expression; see dim.cc
+
+class Dim {
+ public:
+  Dim() = default;                                // the constant 0
+  Dim(int64_t constant) : constant_(constant) {}  // NOLINT: implicit by design
+
+  bool IsConstant() const { return expr_ == nullptr; }
+  int64_t constant() const { return constant_; }  // only if IsConstant()
+  bool Is(int64_t value) const { return IsConstant() && constant_ == value; }
+  const DimExpr* expr() const { return expr_; }
+
+  friend bool operator==(const Dim& a, const Dim& b) { return a.expr_ == b.expr_ && a.constant_ == b.constant_; }
+
+  // Saturating on overflow where both are constant; otherwise an interned expression in the operands' pool.
+  friend Dim operator+(Dim a, Dim b);
+  friend Dim operator-(Dim a, Dim b);
+  friend Dim operator*(Dim a, Dim b);
+  static Dim FloorDiv(Dim a, Dim b);  // rounds towards minus infinity; exact where every term divides
+  static Dim CeilDiv(Dim a, Dim b);
+  static Dim Min(Dim a, Dim b);
+  static Dim Max(Dim a, Dim b);
+
+ private:
+  friend class DimPool;
+  explicit Dim(const DimExpr* expr) : expr_(expr) {}
+  const DimExpr* expr_ = nullptr;
+  int64_t constant_ = 0;  // 0 where expr_ is set, so that comparison needs no branch
+};
+
+// "3", "N", "2*N + 1", "floor(L/2)".
+std::string DimText(Dim dim);
+
+// Owns the expressions of one model, its subgraphs included. Used by one thread while the model is loaded; constant
+// arithmetic never touches a pool.
+class DimPool {
+ public:
+  DimPool();
+  ~DimPool();
+  DimPool(const DimPool&) = delete;
+  DimPool& operator=(const DimPool&) = delete;
+
+  // The symbol of this name, made on first use.
+  Dim Symbol(std::string_view name);
+  // A fresh symbol that equals no other; for what inference cannot know. Named "?1", "?2", ...
+  Dim Fresh();
+
+  int symbol_count() const;
+  // Position of a symbol's Dim in the array that Evaluate takes; -1 where the Dim is not a bare symbol.
+  static int SymbolIndex(Dim dim);
+  std::string_view SymbolName(int index) const;
+
+ private:
+  friend class Dim;
+  friend class DimProgram;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// A list of expressions compiled for repeated evaluation: what stage two of a plan runs.
+class DimProgram {
+ public:
+  // Each dim gets a slot; equal dims share one. Returns its index.
+  int Add(Dim dim);
+  int slot_count() const { return static_cast<int>(slots_); }
+
+  // Which symbols the expression of a slot reads, as indices into `symbols` below.
+  std::span<const int> SymbolsOf(int slot) const;
+
+  // Fills out[slot] for every slot from the symbols' values (indexed as DimPool::SymbolIndex; -1 is "not known yet").
+  // A slot that reads an unknown symbol becomes -1. Results saturate instead of overflowing; a division by zero gives 0.
+  void Evaluate(std::span<const int64_t> symbols, std::span<int64_t> out) const;
+
+ private:
+  struct Instruction {
+    enum class Op : uint8_t { kConstant, kSymbol, kAdd, kMul, kFloorDiv, kMin, kMax };
+    Op op;
+    int32_t a = 0;  // register or symbol index
+    int32_t b = 0;
+    int64_t constant = 0;
+  };
+  int Compile(Dim dim);
+  size_t slots_ = 0;
+  std::vector<Instruction> instructions_;
+  std::vector<int> slot_register_;
+  std::vector<Dim> slot_dim_;
+  std::vector<std::vector<int>> slot_symbols_;
+};
+
+// The shape of a value as far as it is known before a run.
+class Shape {
+ public:
+  using DimList = std::vector<Dim>;
+
+  Shape() = default;                                                          // rank unknown
+  Shape(DimList dims) : has_rank_(true), dims_(std::move(dims)) {}            // NOLINT: implicit by design
+  Shape(std::initializer_list<Dim> dims) : has_rank_(true), dims_(dims) {}
+  static Shape OfConstants(std::span<const int64_t> dims) { return {DimList(dims.begin(), dims.end())}; }
+
+  bool has_rank() const { return has_rank_; }
+  int rank() const { return static_cast<int>(dims_.size()); }  // only if has_rank()
+  const DimList& dims() const { return dims_; }
+  DimList& dims() { return dims_; }
+  const Dim& operator[](size_t axis) const { return dims_[axis]; }
+  Dim& operator[](size_t axis) { return dims_[axis]; }
+  bool IsConstant() const;   // rank and every dimension known
+  Dim Count() const;         // product of the dimensions; only if has_rank()
+  friend bool operator==(const Shape&, const Shape&) = default;
+
+ private:
+  bool has_rank_ = false;
+  DimList dims_;
+};
+
+std::string ShapeText(const Shape& shape);  // "[N,3,2*L]", "?" for unknown rank
+
+}  // namespace ortolan::graph
