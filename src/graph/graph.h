@@ -101,6 +101,14 @@ class Node {
   Node* previous_ = nullptr;
 };
 
+// How many trailing inputs of a node with bodies (If, Loop, Scan, SequenceMap) are values that its bodies capture from
+// outside. Each body has that many trailing inputs of its own, in the same order; where a node has two bodies both get
+// the union of what either reads. Kept as an integer attribute of the node; absent means none.
+inline constexpr std::string_view kCapturedAttribute = "ortolan_captured";
+inline size_t CapturedCount(const Node& node) {
+  return static_cast<size_t>(node.attributes.Int(kCapturedAttribute, 0));
+}
+
 class Graph {
  public:
   explicit Graph(std::shared_ptr<DimPool> dims);  // subgraphs share their parent's pool

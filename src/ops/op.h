@@ -233,6 +233,10 @@ struct OpDef {
   Status (*prepare)(PrepareContext& context, Prepared* prepared) = nullptr;
   // For elementwise operators, in place of prepare: appends this node to a tile program.
   Status (*emit)(EmitContext& context) = nullptr;
+  // Attributes that only older forms had, or had with another type or obligation. The importer accepts them when the
+  // model's opset is below the newest version (where `attributes` count too, none of them required); `raise` takes them
+  // away. `consumed_inputs`, which every operator of opset 1 to 5 may carry, need not be named: the importer drops it.
+  std::span<const AttributeSpec> old_attributes = {};
 };
 
 // Every operator of ops.inc.
