@@ -47,6 +47,10 @@ class Value {
   // Set for initializers and folded results: the tensor, which every run reads.
   const Tensor& constant() const { return constant_; }
   bool IsConstant() const { return constant_.defined(); }
+  // Forgets the elements of a constant that was packed into a kernel's own form; type and shape stay.
+  void ReleaseConstantData() {
+    constant_ = Tensor::Wrap(constant_.dtype(), constant_.dims(), nullptr, nullptr, constant_.device());
+  }
   void set_constant(Tensor tensor);  // type, shape and contents follow
 
   Node* producer() const { return producer_; }  // null for inputs and constants
