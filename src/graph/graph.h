@@ -77,6 +77,7 @@ class Node {
   const OpDef* op = nullptr;             // resolved by the importer; never null in a verified graph
   Attributes attributes;
   Device device;
+  std::shared_ptr<const void> payload;   // what a pass made for an operator of domain "ortolan", e.g. its tile program
 
   // The file's own words, for errors and profiles. A fused node keeps the sources of all that went into it.
   std::string name;
