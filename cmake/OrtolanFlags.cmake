@@ -20,7 +20,7 @@ endif()
 add_library(ortolan_flags INTERFACE)
 # fp-contract stays off outside ISA units so that scalar references mean what they say; kernels write FMA explicitly.
 target_compile_options(ortolan_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers -ffp-contract=off)
-if(ORTOLAN_DEVELOPER)
+if(ORTOLAN_WERROR)
   target_compile_options(ortolan_flags INTERFACE -Werror)
 endif()
 if(ORTOLAN_SANITIZE)
