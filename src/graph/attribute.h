@@ -1,5 +1,5 @@
-// Attributes of a node: parsed from the model once, checked against the operator's declaration by the importer, read by
-// name afterwards (never in the run path).
+// Attributes of a node: parsed from the model once, checked against the operator's declaration by the
+// importer, read by name afterwards (never in the run path).
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,24 @@ namespace ortolan::graph {
 class Graph;
 
 // Order and meaning of onnx.AttributeProto.AttributeType, without the sparse and repeated graph forms.
-enum class AttributeType : uint8_t { kFloat, kInt, kString, kTensor, kGraph, kFloats, kInts, kStrings, kTensors, kType };
+enum class AttributeType : uint8_t {
+  kFloat,
+  kInt,
+  kString,
+  kTensor,
+  kGraph,
+  kFloats,
+  kInts,
+  kStrings,
+  kTensors,
+  kType
+};
 
 std::string_view AttributeTypeName(AttributeType type);
 
-using AttributeValue = std::variant<float, int64_t, std::string, Tensor, std::shared_ptr<Graph>, std::vector<float>,
-                                    std::vector<int64_t>, std::vector<std::string>, std::vector<Tensor>, ValueType>;
+using AttributeValue =
+    std::variant<float, int64_t, std::string, Tensor, std::shared_ptr<Graph>, std::vector<float>,
+                 std::vector<int64_t>, std::vector<std::string>, std::vector<Tensor>, ValueType>;
 
 class Attributes {
  public:
@@ -37,16 +49,19 @@ class Attributes {
   const std::vector<Item>& items() const { return items_; }
   bool empty() const { return items_.empty(); }
 
-  // The value, or `otherwise` where the attribute is absent. A value of another type counts as absent: the importer has
-  // checked the types against the declaration.
+  // The value, or `otherwise` where the attribute is absent. A value of another type counts as absent: the
+  // importer has checked the types against the declaration.
   int64_t Int(std::string_view name, int64_t otherwise) const;
   float Float(std::string_view name, float otherwise) const;
   std::string_view String(std::string_view name, std::string_view otherwise) const;
-  std::span<const int64_t> Ints(std::string_view name) const;      // empty where absent
+  std::span<const int64_t> Ints(std::string_view name) const;  // empty where absent
   std::span<const float> Floats(std::string_view name) const;
   std::span<const std::string> Strings(std::string_view name) const;
   const Tensor* TensorOrNull(std::string_view name) const;
-  Graph* Subgraph(std::string_view name) const;                    // null where absent
+  Graph* Subgraph(std::string_view name) const;  // null where absent
+
+  // Moves the subgraphs out, for a graph that dies without recursion.
+  void TakeGraphs(std::vector<std::shared_ptr<Graph>>* graphs);
 
  private:
   std::vector<Item> items_;  // few: linear search beats a map

@@ -1,17 +1,19 @@
-// Dim: one symbolic dimension. Either a constant or an expression over symbols such as 2*N*heads or ceil(L/2).
+// Dim: one symbolic dimension. Either a constant or an expression over symbols such as 2*N*heads or
+// ceil(L/2).
 //
-// Expressions are polynomials in normal form whose atoms are symbols and opaque operations (floor division, minimum,
-// maximum), interned in a pool: equal expressions are the same object, so comparing two Dims compares two words.
-// A plan evaluates each distinct expression once per shape signature.
+// Expressions are polynomials in normal form whose atoms are symbols and opaque operations (floor division,
+// minimum, maximum), interned in a pool: equal expressions are the same object, so comparing two Dims
+// compares two words. A plan evaluates each distinct expression once per shape signature.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/small_vector.h"
@@ -19,7 +21,8 @@
 namespace ortolan::graph {
 
 class DimPool;
-struct DimExpr;  // an interned, immutable, non-constant expression; see dim.cc
+struct DimExpr;   // an interned, immutable, non-constant expression; see dim_store.h
+struct DimStore;  // what a DimPool owns
 
 class Dim {
  public:
@@ -31,9 +34,12 @@ class Dim {
   bool Is(int64_t value) const { return IsConstant() && constant_ == value; }
   const DimExpr* expr() const { return expr_; }
 
-  friend bool operator==(const Dim& a, const Dim& b) { return a.expr_ == b.expr_ && a.constant_ == b.constant_; }
+  friend bool operator==(const Dim& a, const Dim& b) {
+    return a.expr_ == b.expr_ && a.constant_ == b.constant_;
+  }
 
   // Saturating on overflow where both are constant; otherwise an interned expression in the operands' pool.
+  // Named symbols are never negative, which Min and Max make use of; fresh ones may be.
   friend Dim operator+(Dim a, Dim b);
   friend Dim operator-(Dim a, Dim b);
   friend Dim operator*(Dim a, Dim b);
@@ -43,17 +49,21 @@ class Dim {
   static Dim Max(Dim a, Dim b);
 
  private:
-  friend class DimPool;
-  explicit Dim(const DimExpr* expr) : expr_(expr) {}
+  friend struct DimStore;
+  static Dim OfExpr(const DimExpr* expr) {  // no constructor: Dim(0) would be ambiguous
+    Dim dim;
+    dim.expr_ = expr;
+    return dim;
+  }
   const DimExpr* expr_ = nullptr;
   int64_t constant_ = 0;  // 0 where expr_ is set, so that comparison needs no branch
 };
 
-// "3", "N", "2*N + 1", "floor(L/2)".
+// "3", "N", "2*N + 1", "floor(L/2)". Cut off with "..." where it would pass a thousand characters.
 std::string DimText(Dim dim);
 
-// Owns the expressions of one model, its subgraphs included. Used by one thread while the model is loaded; constant
-// arithmetic never touches a pool.
+// Owns the expressions of one model, its subgraphs included. Used by one thread while the model is loaded;
+// constant arithmetic never touches a pool.
 class DimPool {
  public:
   DimPool();
@@ -72,10 +82,7 @@ class DimPool {
   std::string_view SymbolName(int index) const;
 
  private:
-  friend class Dim;
-  friend class DimProgram;
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<DimStore> store_;
 };
 
 // A list of expressions compiled for repeated evaluation: what stage two of a plan runs.
@@ -83,13 +90,14 @@ class DimProgram {
  public:
   // Each dim gets a slot; equal dims share one. Returns its index.
   int Add(Dim dim);
-  int slot_count() const { return static_cast<int>(slots_); }
+  int slot_count() const { return static_cast<int>(slot_register_.size()); }
 
   // Which symbols the expression of a slot reads, as indices into `symbols` below.
   std::span<const int> SymbolsOf(int slot) const;
 
-  // Fills out[slot] for every slot from the symbols' values (indexed as DimPool::SymbolIndex; -1 is "not known yet").
-  // A slot that reads an unknown symbol becomes -1. Results saturate instead of overflowing; a division by zero gives 0.
+  // Fills out[slot] for every slot from the symbols' values (indexed as DimPool::SymbolIndex; -1 is "not
+  // known yet"). A slot that reads an unknown symbol becomes -1. Results saturate instead of overflowing; a
+  // division by zero gives 0.
   void Evaluate(std::span<const int64_t> symbols, std::span<int64_t> out) const;
 
  private:
@@ -100,12 +108,21 @@ class DimProgram {
     int32_t b = 0;
     int64_t constant = 0;
   };
+  int Emit(Instruction::Op op, int32_t a, int32_t b, int64_t constant);
+  int CompileConstant(int64_t constant);
+  int CompileAtom(const DimStore& store, int32_t atom);
   int Compile(Dim dim);
-  size_t slots_ = 0;
+
+  // Instruction i writes register i, so equal subexpressions are computed once.
   std::vector<Instruction> instructions_;
   std::vector<int> slot_register_;
-  std::vector<Dim> slot_dim_;
   std::vector<std::vector<int>> slot_symbols_;
+  // What stands in which register or slot already.
+  std::unordered_map<int64_t, int> constants_;
+  std::unordered_map<int32_t, int> atoms_;
+  std::unordered_map<const DimExpr*, int> expressions_;
+  std::unordered_map<int64_t, int> constant_slots_;
+  std::unordered_map<const DimExpr*, int> expression_slots_;
 };
 
 // The shape of a value as far as it is known before a run.
@@ -113,8 +130,8 @@ class Shape {
  public:
   using DimList = std::vector<Dim>;
 
-  Shape() = default;                                                          // rank unknown
-  Shape(DimList dims) : has_rank_(true), dims_(std::move(dims)) {}            // NOLINT: implicit by design
+  Shape() = default;                                                // rank unknown
+  Shape(DimList dims) : has_rank_(true), dims_(std::move(dims)) {}  // NOLINT: implicit by design
   Shape(std::initializer_list<Dim> dims) : has_rank_(true), dims_(dims) {}
   static Shape OfConstants(std::span<const int64_t> dims) { return {DimList(dims.begin(), dims.end())}; }
 
@@ -124,8 +141,8 @@ class Shape {
   DimList& dims() { return dims_; }
   const Dim& operator[](size_t axis) const { return dims_[axis]; }
   Dim& operator[](size_t axis) { return dims_[axis]; }
-  bool IsConstant() const;   // rank and every dimension known
-  Dim Count() const;         // product of the dimensions; only if has_rank()
+  bool IsConstant() const;  // rank and every dimension known
+  Dim Count() const;        // product of the dimensions; only if has_rank()
   friend bool operator==(const Shape&, const Shape&) = default;
 
  private:

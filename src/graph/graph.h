@@ -1,8 +1,9 @@
 // The intermediate representation: what import makes, passes rewrite and the plan is made from.
 //
-// A Graph owns Nodes, a doubly linked list in topological order, and Values, the edges between them (single assignment).
-// Nodes keep one form of each operator (its newest opset's); opset numbers do not exist here. Bodies of If, Loop and Scan
-// are Graphs of their own: what they capture are explicit extra inputs of node and body, in the same order.
+// A Graph owns Nodes, a doubly linked list in topological order, and Values, the edges between them (single
+// assignment). Nodes keep one form of each operator (its newest opset's); opset numbers do not exist here.
+// Bodies of If, Loop and Scan are Graphs of their own: what they capture are explicit extra inputs of node
+// and body, in the same order.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ namespace ortolan::graph {
 class Graph;
 class Node;
 
-// The known content of a small integer tensor that takes part in shape arithmetic: one Dim an element, row-major.
+// The known content of a small integer tensor that takes part in shape arithmetic: one Dim an element,
+// row-major.
 using Contents = std::vector<Dim>;
 inline constexpr size_t kMostContents = 256;  // larger integer tensors are data, not shapes
 
@@ -55,8 +57,10 @@ class Value {
 
   Node* producer() const { return producer_; }  // null for inputs and constants
   int producer_output() const { return producer_output_; }
-  // One entry for each use; a node that reads the value twice stands twice. Graph outputs are no uses: see IsOutput.
+  // One entry for each use, in no particular order; a node that reads the value twice stands twice. Graph
+  // outputs are no uses: see IsOutput.
   const std::vector<Node*>& consumers() const { return consumers_; }
+  bool IsInput() const { return is_input_; }  // of its graph
   bool IsOutput() const { return output_uses_ > 0; }
   bool HasOneUse() const { return consumers_.size() + static_cast<size_t>(output_uses_) == 1; }
 
@@ -68,39 +72,48 @@ class Value {
   Node* producer_ = nullptr;
   int producer_output_ = 0;
   int output_uses_ = 0;
+  bool is_input_ = false;
   std::vector<Node*> consumers_;
-  size_t slot_ = 0;  // position in the graph's storage
+  std::vector<uint32_t>
+      consumer_inputs_;  // which input of the consumer this use is: makes dropping a use O(1)
+  size_t slot_ = 0;      // position in the graph's storage
 };
 
 class Node {
  public:
-  const OpDef* op = nullptr;             // resolved by the importer; never null in a verified graph
+  const OpDef* op = nullptr;  // resolved by the importer; never null in a verified graph
   Attributes attributes;
   Device device;
   std::shared_ptr<const void> payload;   // what a pass made for an operator of domain "ortolan", e.g. its tile program
 
   // The file's own words, for errors and profiles. A fused node keeps the sources of all that went into it.
   std::string name;
-  std::string op_type;                   // the name that errors show; equals op->name but for nodes made by passes
-  std::vector<std::string> sources;      // node names of the file, first the one that gave this node its name
+  std::string op_type;  // the name that errors show; equals op->name but for nodes made by passes
+  std::vector<std::string> sources;  // node names of the file, first the one that gave this node its name
 
-  const std::vector<Value*>& inputs() const { return inputs_; }    // null where an optional input is absent
-  const std::vector<Value*>& outputs() const { return outputs_; }  // null where an optional output is not wanted
+  const std::vector<Value*>& inputs() const { return inputs_; }  // null where an optional input is absent
+  const std::vector<Value*>& outputs() const {
+    return outputs_;
+  }  // null where an optional output is not wanted
   Value* input(size_t i) const { return i < inputs_.size() ? inputs_[i] : nullptr; }
   Value* output(size_t i) const { return i < outputs_.size() ? outputs_[i] : nullptr; }
   bool HasInput(size_t i) const { return input(i) != nullptr; }
 
-  void SetInput(size_t i, Value* value);     // grows the list with absent inputs where needed
+  void SetInput(size_t i, Value* value);  // grows the list with absent inputs where needed
   void SetInputs(std::vector<Value*> values);
   void TruncateInputs(size_t count);
-  void SetOutput(size_t i, Value* value);    // value must have no producer
+  void SetOutput(size_t i, Value* value);  // takes the value from another producer; null: not wanted
+  void TruncateOutputs(size_t count);
 
   Node* next() const { return next_; }
   Node* previous() const { return previous_; }
 
  private:
   friend class Graph;
+  void AddUse(size_t i, Value* value);
+  void DropUse(size_t i);
   std::vector<Value*> inputs_;
+  std::vector<uint32_t> uses_;  // where input i stands in its value's consumers
   std::vector<Value*> outputs_;
   Node* next_ = nullptr;
   Node* previous_ = nullptr;
@@ -128,14 +141,16 @@ class Graph {
   // Values. Names are for people and need not be unique inside; the importer's are.
   Value* NewValue(std::string name);
   Value* NewConstant(std::string name, Tensor tensor);
-  // Removes a value that nothing produces or reads.
+  // Removes a value that nothing produces or reads and that is no input or output; keeps any other.
   void EraseValue(Value* value);
   const std::vector<std::unique_ptr<Value>>& values() const { return values_; }  // erased ones are null
 
   const std::vector<Value*>& inputs() const { return inputs_; }
   const std::vector<Value*>& outputs() const { return outputs_; }
-  void AddInput(Value* value) { inputs_.push_back(value); }
+  void AddInput(Value* value);
+  void RemoveInput(size_t i);  // the value stays
   void AddOutput(Value* value);
+  void RemoveOutput(size_t i);  // the value stays
   void SetOutput(size_t i, Value* value);
 
   // Nodes, in topological order from first() along next().
@@ -171,7 +186,8 @@ class Graph {
   size_t node_count_ = 0;
 };
 
-// Checks every invariant that this header states: order, links both ways, one producer a value, operators resolved.
+// Checks every invariant that this header states: order, links both ways, one producer a value, operators
+// resolved.
 Status Verify(const Graph& graph);
 
 // One line a node: `%3:float[N,64] = Relu(%2) {alpha: 1}  # name`, subgraphs indented.
