@@ -1,0 +1,124 @@
+#include "kernels/pool/pool.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "kernels/conv/conv_test_shapes.h"
+
+namespace ortolan::kernels {
+namespace {
+
+// Every element of a window by the definition: body(value or null where in the padding, d, h, w), for
+// coordinates inside the padded input.
+template <typename T, typename Body>
+void ForEachInWindow(const Window& w, const T* plane, int64_t od, int64_t oh, int64_t ow, Body body) {
+  for (int64_t kd = 0; kd < w.kernel[0]; ++kd) {
+    for (int64_t kh = 0; kh < w.kernel[1]; ++kh) {
+      for (int64_t kw = 0; kw < w.kernel[2]; ++kw) {
+        const int64_t at[] = {od * w.stride[0] - w.pad[0] + kd * w.dilation[0],
+                              oh * w.stride[1] - w.pad[1] + kh * w.dilation[1],
+                              ow * w.stride[2] - w.pad[2] + kw * w.dilation[2]};
+        bool inside = true, padded = true;
+        for (int a = 0; a < 3; ++a) {
+          inside = inside && at[a] >= 0 && at[a] < w.in[a];
+          padded = padded && at[a] < w.in[a] + w.pad_end[a];
+        }
+        if (!padded) continue;
+        body(inside ? plane + (at[0] * w.in[1] + at[1]) * w.in[2] + at[2] : nullptr, at);
+      }
+    }
+  }
+}
+
+Window PoolWindow(uint32_t seed) {
+  Window w = RandomConvShape(seed).window;
+  for (int a = 0; a < 3; ++a) {
+    w.pad[a] = std::max<int64_t>(w.pad[a], 0);
+    w.pad_end[a] = std::max<int64_t>(w.pad_end[a], 0);
+    const int64_t room = w.in[a] + w.pad[a] + w.pad_end[a] - ((w.kernel[a] - 1) * w.dilation[a] + 1);
+    if (room < 0) w.pad_end[a] -= room;
+    w.out[a] = seed % 2 ? std::max<int64_t>(room, 0) / w.stride[a] + 1
+                        : std::min(CeilDiv(std::max<int64_t>(room, 0), w.stride[a]) + 1,
+                                   CeilDiv(w.in[a] + w.pad[a], w.stride[a]));
+  }
+  return w;
+}
+
+TEST(Pool, AgreesWithTheDefinition) {
+  ThreadPool pool(2);
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    const Window w = PoolWindow(seed);
+    constexpr int64_t kPlanes = 3;
+    std::mt19937 random(seed);
+    std::vector<float> x(static_cast<size_t>(kPlanes * w.in_size()));
+    for (float& item : x) item = static_cast<float>(static_cast<int>(random() % 41) - 20);
+    const size_t outputs = static_cast<size_t>(kPlanes * w.out_size());
+    std::vector<float> top(outputs), mean(outputs), padded_mean(outputs), norm(outputs);
+    std::vector<int64_t> rows(outputs), columns(outputs);
+    MaxPoolPlanar(w, kPlanes, x.data(), top.data(), rows.data(), IndexOrder::kRowMajor, pool);
+    MaxPoolPlanar(w, kPlanes, x.data(), top.data(), columns.data(), IndexOrder::kColumnMajor, pool);
+    AveragePoolPlanar(w, kPlanes, false, x.data(), mean.data(), pool);
+    AveragePoolPlanar(w, kPlanes, true, x.data(), padded_mean.data(), pool);
+    LpPoolPlanar(w, kPlanes, 3, x.data(), norm.data(), pool);
+    size_t i = 0;
+    for (int64_t plane = 0; plane < kPlanes; ++plane) {
+      const int64_t base = plane * w.in_size();
+      for (int64_t od = 0; od < w.out[0]; ++od) {
+        for (int64_t oh = 0; oh < w.out[1]; ++oh) {
+          for (int64_t ow = 0; ow < w.out[2]; ++ow, ++i) {
+            double best = -std::numeric_limits<double>::infinity(), sum = 0, cubes = 0;
+            int64_t row = 0, column = 0, live = 0, all = 0;
+            ForEachInWindow(w, x.data() + base, od, oh, ow, [&](const float* item, const int64_t* at) {
+              ++all;
+              if (!item) return;
+              ++live;
+              sum += *item;
+              cubes += std::pow(std::fabs(*item), 3.0);
+              if (*item > best) {
+                best = *item;
+                row = (at[0] * w.in[1] + at[1]) * w.in[2] + at[2];
+                column = at[0] + w.in[0] * (at[1] + w.in[1] * at[2]);
+              }
+            });
+            SCOPED_TRACE(seed);
+            ASSERT_EQ(top[i], static_cast<float>(best));
+            ASSERT_EQ(rows[i], base + row);
+            ASSERT_EQ(columns[i], base + column);
+            ASSERT_FLOAT_EQ(mean[i], live ? static_cast<float>(sum / static_cast<double>(live)) : 0.0f);
+            ASSERT_FLOAT_EQ(padded_mean[i], all ? static_cast<float>(sum / static_cast<double>(all)) : 0.0f);
+            ASSERT_FLOAT_EQ(norm[i], static_cast<float>(std::cbrt(cubes)));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Pool, MaximumOfIntegersAndNan) {
+  ThreadPool pool(1);
+  Window w;
+  w.in[2] = 4;
+  w.kernel[2] = 2;
+  w.stride[2] = 2;
+  w.out[2] = 2;
+  const int8_t x[] = {-128, -128, 3, 2};
+  int8_t y[2];
+  MaxPoolPlanar(w, 1, x, y, nullptr, IndexOrder::kRowMajor, pool);
+  EXPECT_EQ(y[0], -128);
+  EXPECT_EQ(y[1], 3);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float f[] = {nan, 1, 2, nan};
+  float g[2];
+  int64_t at[2];
+  MaxPoolPlanar(w, 1, f, g, at, IndexOrder::kRowMajor, pool);
+  EXPECT_TRUE(std::isnan(g[0]) && std::isnan(g[1]));
+  EXPECT_EQ(at[0], 0);
+  EXPECT_EQ(at[1], 3);
+}
+
+}  // namespace
+}  // namespace ortolan::kernels
