@@ -1,0 +1,27 @@
+// Placement of short-lived blocks in one arena: the planner walks the schedule, takes blocks as values are
+// born and gives them back as they die.
+#pragma once
+
+#include <cstddef>
+#include <map>
+
+namespace ortolan::plan {
+
+class ArenaPlanner {
+ public:
+  // The offset of a free block of this size (a multiple of 64): the smallest hole that fits, else the arena
+  // grows.
+  size_t Take(size_t bytes);
+  void Give(size_t offset, size_t bytes);
+
+  size_t arena_bytes() const { return end_; }
+  size_t live_bytes() const { return most_live_; }
+
+ private:
+  std::map<size_t, size_t> holes_;  // offset -> bytes; neighbours are merged
+  size_t end_ = 0;
+  size_t live_ = 0;
+  size_t most_live_ = 0;
+};
+
+}  // namespace ortolan::plan

@@ -1,0 +1,354 @@
+#include "plan/bound_plan.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "plan/arena.h"
+
+namespace ortolan::plan {
+namespace {
+
+constexpr int kForever = std::numeric_limits<int>::max();
+
+// The work of Bind, one method a pass over the steps. Each pass is linear in steps and values.
+class Binder {
+ public:
+  Binder(std::shared_ptr<const Plan> plan, std::span<const Dims> input_dims, int threads)
+      : plan_(*plan),
+        threads_(threads),
+        bound_(std::make_shared<BoundPlan>()),
+        facts_(plan->values().size()) {
+    bound_->plan = std::move(plan);
+    bound_->input_dims.assign(input_dims.begin(), input_dims.end());
+    bound_->values.resize(facts_.size());
+  }
+
+  Result<std::shared_ptr<const BoundPlan>> Run() {
+    DescribeInputsAndConstants();
+    ORTOLAN_RETURN_IF_ERROR(InferShapes());
+    ChooseSteps();
+    PlaceValues();
+    ORTOLAN_RETURN_IF_ERROR(BindKernels());
+    AssignOffsets();
+    return std::shared_ptr<const BoundPlan>(std::move(bound_));
+  }
+
+ private:
+  // What is known of a value, and which value's memory it uses.
+  struct Facts {
+    graph::Shape shape;
+    std::optional<graph::Contents> contents;
+    bool needed = false;    // somebody reads its elements during the run
+    int root = -1;          // the value whose memory this one shares; itself for most
+    int last_use = -1;      // of a root: index into bound_->steps
+    bool assigned = false;  // of a root: its offset is
+  };
+
+  const Step& step(size_t i) const { return plan_.steps()[i]; }
+  BoundValue& value(int i) { return bound_->values[static_cast<size_t>(i)]; }
+  Facts& facts(int i) { return facts_[static_cast<size_t>(i)]; }
+  const graph::Value& source(int i) const { return *plan_.values()[static_cast<size_t>(i)].source; }
+  // Views and values written in place share the memory of another value, which may itself share a third
+  // one's.
+  int RootOf(int i) {
+    int root = facts(i).root;
+    while (facts(root).root != root) root = facts(root).root;
+    return facts(i).root = root;
+  }
+
+  void DescribeInputsAndConstants() {
+    for (size_t i = 0; i < facts_.size(); ++i) {
+      const PlanValue& planned = plan_.values()[i];
+      Facts& known = facts_[i];
+      known.root = static_cast<int>(i);
+      if (planned.constant) {
+        const Tensor& tensor = planned.source->constant();
+        known.shape = graph::Shape::OfConstants(tensor.dims());
+        known.contents = planned.source->contents;
+        bound_->values[i] = {Place::kConstant, true, tensor.dims(), 0, -1, tensor};
+      } else if (planned.input >= 0) {
+        BoundValue& input = bound_->values[i];
+        input.place = Place::kInput;
+        input.index = planned.input;
+        if (planned.source->type.IsTensor()) {
+          input.known = true;
+          input.dims = bound_->input_dims[static_cast<size_t>(planned.input)];
+          known.shape = graph::Shape::OfConstants(input.dims);
+        } else {
+          input.place = Place::kDynamic;
+        }
+      }
+    }
+  }
+
+  Status InferShapes() {
+    for (size_t s = 0; s < plan_.steps().size(); ++s) {
+      if (Status status = InferStep(step(s)); !status.ok())
+        return NodeError(*step(s).node, std::move(status));
+    }
+    return OkStatus();
+  }
+
+  Status InferStep(const Step& step) {
+    std::vector<InferInput> inputs;
+    inputs.reserve(step.inputs.size());
+    for (int i : step.inputs) {
+      if (i < 0) {
+        inputs.emplace_back();
+        continue;
+      }
+      const TensorRef* data = value(i).place == Place::kConstant ? &value(i).constant.ref() : nullptr;
+      if (data != nullptr && data->data == nullptr) data = nullptr;
+      inputs.push_back(
+          {true, source(i).type, facts(i).shape, facts(i).contents ? &*facts(i).contents : nullptr, data});
+    }
+    InferContext context(*step.node, std::move(inputs), step.outputs.size(), &unknowns_);
+    for (size_t o = 0; o < step.outputs.size(); ++o) {
+      if (step.outputs[o] >= 0) context.output(o).type = source(step.outputs[o]).type;
+    }
+    if (step.node->op->infer != nullptr && !step.node->op->traits.control_flow) {
+      ORTOLAN_RETURN_IF_ERROR(step.node->op->infer(context));
+    }
+    for (size_t o = 0; o < step.outputs.size(); ++o) {
+      if (step.outputs[o] >= 0) ORTOLAN_RETURN_IF_ERROR(TakeOutput(step, context.output(o), step.outputs[o]));
+    }
+    return OkStatus();
+  }
+
+  Status TakeOutput(const Step& step, InferOutput& found, int o) {
+    Facts& known = facts(o);
+    known.shape = std::move(found.shape);
+    if (!source(o).type.IsTensor() || !known.shape.IsConstant()) return OkStatus();
+    BoundValue& bound = value(o);
+    bound.known = true;
+    bound.dims.clear();
+    for (const graph::Dim& dim : known.shape.dims()) bound.dims.push_back(dim.constant());
+    ORTOLAN_RETURN_IF_ERROR(CheckedBytes(source(o).type.dtype, bound.dims).status());
+    if (const int view = step.node->op->traits.view_of; view >= 0) {
+      const BoundValue& whole = value(step.inputs[static_cast<size_t>(view)]);
+      if (whole.known && ElementCount(whole.dims) != ElementCount(bound.dims)) {
+        return Fail(
+            "The input tensor cannot be reshaped to the requested shape. Input shape:{}, requested shape:{}",
+            DimsText(whole.dims), DimsText(bound.dims));
+      }
+    }
+    if (found.contents && AreConstants(*found.contents) &&
+        static_cast<int64_t>(found.contents->size()) == ElementCount(bound.dims)) {
+      known.contents = std::move(found.contents);
+    }
+    return OkStatus();
+  }
+
+  static bool AreConstants(const graph::Contents& contents) {
+    return std::all_of(contents.begin(), contents.end(), [](graph::Dim dim) { return dim.IsConstant(); });
+  }
+
+  // Strings are objects, not bytes: they never live in the arena.
+  bool IsDynamic(const Step& step) {
+    auto known_tensor = [this](int i) { return i < 0 || value(i).known; };
+    auto fits_arena = [&](int o) {
+      return known_tensor(o) && (o < 0 || source(o).type.dtype != DType::kString);
+    };
+    return step.node->op->traits.control_flow ||
+           !std::all_of(step.inputs.begin(), step.inputs.end(), known_tensor) ||
+           !std::all_of(step.outputs.begin(), step.outputs.end(), fits_arena);
+  }
+
+  // Backwards: a step runs when an output of it is read and is not known already.
+  void ChooseSteps() {
+    for (int output : plan_.outputs()) facts(output).needed = true;
+    std::vector<const Step*> chosen;
+    for (size_t s = plan_.steps().size(); s-- > 0;) {
+      const Step& candidate = step(s);
+      const bool wanted = std::any_of(candidate.outputs.begin(), candidate.outputs.end(), [this](int o) {
+        return o >= 0 && facts(o).needed && !facts(o).contents;
+      });
+      if (!wanted) continue;
+      chosen.push_back(&candidate);
+      const int view = candidate.node->op->traits.view_of;
+      const bool only_view = view >= 0 && !IsDynamic(candidate);
+      for (size_t i = 0; i < candidate.inputs.size(); ++i) {
+        if (candidate.inputs[i] < 0 || (only_view && static_cast<int>(i) != view)) continue;
+        facts(candidate.inputs[i]).needed = true;
+      }
+    }
+    std::reverse(chosen.begin(), chosen.end());
+    chosen_ = std::move(chosen);
+    for (size_t i = 0; i < facts_.size(); ++i) MaterializeContents(static_cast<int>(i));
+  }
+
+  // A needed value whose elements follow from shapes becomes a constant of this binding.
+  void MaterializeContents(int i) {
+    const Facts& known = facts(i);
+    if (!known.needed || !known.contents || value(i).place != Place::kUnused) return;
+    const DType dtype = source(i).type.dtype;
+    Result<Tensor> made = Tensor::Allocate(dtype, value(i).dims);
+    if (!made.ok() || (dtype != DType::kInt64 && dtype != DType::kInt32)) return;
+    for (size_t k = 0; k < known.contents->size(); ++k) {
+      const int64_t element = (*known.contents)[k].constant();
+      if (dtype == DType::kInt64) {
+        made->Items<int64_t>()[k] = element;
+      } else {
+        made->Items<int32_t>()[k] = static_cast<int32_t>(element);
+      }
+    }
+    value(i).place = Place::kConstant;
+    value(i).constant = std::move(*made);
+  }
+
+  void PlaceValues() {
+    // Views first, so that the last use of a value counts the uses of its views.
+    for (const Step* candidate : chosen_) {
+      const int view = candidate->node->op->traits.view_of;
+      bool dynamic = IsDynamic(*candidate);
+      if (view >= 0 && !dynamic) {
+        const int whole = candidate->inputs[static_cast<size_t>(view)];
+        if (value(RootOf(whole)).place != Place::kDynamic) {
+          facts(candidate->outputs[0]).root = RootOf(whole);
+          continue;
+        }
+        dynamic = true;
+      }
+      for (int o : candidate->outputs) {
+        if (o >= 0) value(o).place = dynamic ? Place::kDynamic : Place::kArena;
+      }
+      BoundStep& placed = bound_->steps.emplace_back();
+      placed.step = candidate;
+      placed.dynamic = dynamic;
+    }
+    for (size_t s = 0; s < bound_->steps.size(); ++s) {
+      for (const auto* list : {&bound_->steps[s].step->inputs, &bound_->steps[s].step->outputs}) {
+        for (int i : *list) {
+          if (i >= 0) facts(RootOf(i)).last_use = static_cast<int>(s);
+        }
+      }
+    }
+    for (int output : plan_.outputs()) facts(RootOf(output)).last_use = kForever;
+    for (size_t s = 0; s < bound_->steps.size(); ++s) ShareInPlace(static_cast<int>(s));
+    ClaimOutputs();
+    FinishViews();
+    ListReleases();
+  }
+
+  // Output 0 takes over the memory of an input that dies here, where the operator allows it.
+  void ShareInPlace(int s) {
+    const BoundStep& bound = bound_->steps[static_cast<size_t>(s)];
+    const uint8_t allowed = bound.step->node->op->traits.in_place;
+    if (bound.dynamic || allowed == 0) return;
+    const int output = bound.step->outputs[0];
+    if (output < 0) return;
+    const DType dtype = source(output).type.dtype;
+    for (size_t i = 0; i < bound.step->inputs.size() && i < 8; ++i) {
+      const int input = bound.step->inputs[i];
+      if (!((allowed >> i) & 1) || input < 0) continue;
+      const int root = RootOf(input);
+      if (value(root).place != Place::kArena || facts(root).last_use != s ||
+          source(input).type.dtype != dtype || dtype == DType::kString ||
+          !(value(input).dims == value(output).dims)) {
+        continue;
+      }
+      // A second reader of the same memory under another shape would see elements that were overwritten
+      // already.
+      const bool hazard = std::any_of(bound.step->inputs.begin(), bound.step->inputs.end(), [&](int other) {
+        return other >= 0 && RootOf(other) == root && !(value(other).dims == value(input).dims);
+      });
+      if (hazard) continue;
+      facts(output).root = root;
+      facts(root).last_use = std::max(s, facts(output).last_use);
+      return;
+    }
+  }
+
+  // Memory that ends as a graph output is the caller's from the start. One output a root: further ones are
+  // copied.
+  void ClaimOutputs() {
+    for (size_t k = 0; k < plan_.outputs().size(); ++k) {
+      BoundValue& root = value(RootOf(plan_.outputs()[k]));
+      if (root.place != Place::kArena) continue;
+      root.place = Place::kOutput;
+      root.index = static_cast<int>(k);
+    }
+  }
+
+  void FinishViews() {
+    for (size_t i = 0; i < facts_.size(); ++i) {
+      const int root = RootOf(static_cast<int>(i));
+      if (root == static_cast<int>(i)) continue;
+      BoundValue& view = bound_->values[i];
+      view.place = value(root).place;
+      view.index = value(root).index;
+      view.constant = value(root).constant;
+    }
+  }
+
+  void ListReleases() {
+    for (size_t i = 0; i < facts_.size(); ++i) {
+      if (bound_->values[i].place != Place::kDynamic) continue;
+      const int last = facts_[i].last_use;
+      if (last >= 0 && last != kForever)
+        bound_->steps[static_cast<size_t>(last)].released.push_back(static_cast<int>(i));
+    }
+  }
+
+  Status BindKernels() {
+    for (BoundStep& bound : bound_->steps) {
+      if (bound.dynamic || bound.step->prepared.bind == nullptr) continue;
+      std::vector<Dims> inputs;
+      std::vector<Dims> outputs;
+      for (int i : bound.step->inputs) inputs.push_back(i < 0 ? Dims() : value(i).dims);
+      for (int o : bound.step->outputs) outputs.push_back(o < 0 ? Dims() : value(o).dims);
+      Status status = bound.step->prepared.bind(bound.step->prepared.state.get(), {inputs, outputs, threads_},
+                                                &bound.binding);
+      if (!status.ok()) return NodeError(*bound.step->node, std::move(status));
+    }
+    return OkStatus();
+  }
+
+  void AssignOffsets() {
+    ArenaPlanner arena;
+    auto bytes_of = [this](int root) {
+      return DTypeBytes(source(root).type.dtype, ElementCount(value(root).dims));
+    };
+    std::vector<std::vector<int>> dying(bound_->steps.size());
+    for (size_t i = 0; i < facts_.size(); ++i) {
+      const Facts& known = facts_[i];
+      if (known.root != static_cast<int>(i) || bound_->values[i].place != Place::kArena) continue;
+      if (known.last_use >= 0 && known.last_use != kForever)
+        dying[static_cast<size_t>(known.last_use)].push_back(static_cast<int>(i));
+    }
+    for (size_t s = 0; s < bound_->steps.size(); ++s) {
+      BoundStep& bound = bound_->steps[s];
+      for (int o : bound.step->outputs) {
+        if (o < 0) continue;
+        const int root = RootOf(o);
+        if (value(root).place != Place::kArena || facts(root).assigned) continue;
+        value(root).offset = arena.Take(bytes_of(root));
+        facts(root).assigned = true;
+      }
+      if (bound.binding.scratch_bytes > 0) {
+        bound.scratch_offset = arena.Take(bound.binding.scratch_bytes);
+        arena.Give(bound.scratch_offset, bound.binding.scratch_bytes);
+      }
+      for (int root : dying[s]) arena.Give(value(root).offset, bytes_of(root));
+    }
+    for (size_t i = 0; i < facts_.size(); ++i) bound_->values[i].offset = value(facts_[i].root).offset;
+    bound_->arena_bytes = arena.arena_bytes();
+    bound_->live_bytes = arena.live_bytes();
+  }
+
+  const Plan& plan_;
+  const int threads_;
+  std::shared_ptr<BoundPlan> bound_;
+  std::vector<Facts> facts_;
+  std::vector<const Step*> chosen_;
+  graph::DimPool unknowns_;  // what only data can tell, told apart from every constant
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const BoundPlan>> Bind(std::shared_ptr<const Plan> plan,
+                                              std::span<const Dims> input_dims, int threads) {
+  return Binder(std::move(plan), input_dims, threads).Run();
+}
+
+}  // namespace ortolan::plan

@@ -1,0 +1,107 @@
+#include "plan/plan.h"
+
+#include <unordered_map>
+
+#include "ops/elementwise.h"
+
+namespace ortolan::plan {
+namespace {
+
+// Constants that every reader packed keep type and shape only: the packed form is the one copy in memory.
+void ReleasePackedConstants(const graph::Graph& graph, const std::vector<Step>& steps) {
+  std::unordered_map<const graph::Value*, size_t> consumed;
+  for (const Step& step : steps) {
+    const auto& inputs = step.node->inputs();
+    for (size_t i = 0; i < inputs.size() && i < 32; ++i) {
+      if (inputs[i] != nullptr && ((step.prepared.consumed >> i) & 1)) ++consumed[inputs[i]];
+    }
+  }
+  for (const auto& value : graph.values()) {
+    if (value == nullptr || !value->IsConstant() || value->IsOutput()) continue;
+    const auto found = consumed.find(value.get());
+    if (found != consumed.end() && found->second == value->consumers().size()) value->ReleaseConstantData();
+  }
+}
+
+}  // namespace
+
+Status NodeError(const graph::Node& node, Status status) {
+  if (status.ok()) return status;
+  return {status.code(),
+          fmt::format("Non-zero status code returned while running {} node. Name:'{}' Status Message: {}",
+                      node.op_type, node.name, status.message())};
+}
+
+Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> graph,
+                                               const PlanOptions& options, ThreadPool& threads) {
+  auto plan = std::make_shared<Plan>();
+  std::unordered_map<const graph::Value*, int> index;
+  for (const auto& value : graph->values()) {
+    if (value == nullptr) continue;
+    index.emplace(value.get(), static_cast<int>(plan->values_.size()));
+    plan->values_.push_back({value.get(), -1, value->IsConstant()});
+  }
+  auto index_of = [&index](const graph::Value* value) { return value == nullptr ? -1 : index.at(value); };
+  for (const graph::Value* input : graph->inputs()) {
+    plan->values_[static_cast<size_t>(index_of(input))].input = static_cast<int>(plan->inputs_.size());
+    plan->inputs_.push_back(index_of(input));
+  }
+  for (const graph::Value* output : graph->outputs()) plan->outputs_.push_back(index_of(output));
+
+  for (graph::Node* node = graph->first(); node != nullptr; node = node->next()) {
+    Step step;
+    step.node = node;
+    for (const graph::Value* value : node->inputs()) step.inputs.push_back(index_of(value));
+    for (const graph::Value* value : node->outputs()) step.outputs.push_back(index_of(value));
+    for (const auto& [name, attribute] : node->attributes.items()) {
+      if (const auto* body = std::get_if<std::shared_ptr<graph::Graph>>(&attribute)) {
+        ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> made, Make(*body, options, threads));
+        step.bodies.push_back(std::move(made));
+      }
+    }
+    if (node->op->traits.view_of < 0 && !node->op->traits.control_flow) {
+      PrepareContext context{*node, options.isa, threads, options.deterministic};
+      if (Status status = PrepareNode(context, &step.prepared); !status.ok())
+        return NodeError(*node, std::move(status));
+    }
+    plan->steps_.push_back(std::move(step));
+  }
+  ReleasePackedConstants(*graph, plan->steps_);
+  plan->graph_ = std::move(graph);
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+std::string Dump(const Plan& plan) {
+  std::string text;
+  auto list = [&](const std::vector<int>& indices) {
+    std::string items;
+    for (int i : indices) {
+      if (!items.empty()) items += ", ";
+      items += i < 0 ? "-" : fmt::format("%{}", i);
+    }
+    return items;
+  };
+  for (const Step& step : plan.steps()) {
+    text += fmt::format("{} = {}({})", list(step.outputs), step.node->op->name, list(step.inputs));
+    if (step.node->op->traits.view_of >= 0) {
+      text += "  view";
+    } else if (!step.prepared.kernel.empty()) {
+      text += "  " + step.prepared.kernel;
+    }
+    if (!step.node->name.empty()) text += "  # " + step.node->name;
+    text += "\n";
+    for (const auto& body : step.bodies) {
+      text += "  {\n";
+      const std::string inner = Dump(*body);
+      for (size_t begin = 0; begin < inner.size();) {
+        const size_t end = inner.find('\n', begin);
+        text += "    " + inner.substr(begin, end - begin + 1);
+        begin = end + 1;
+      }
+      text += "  }\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace ortolan::plan
