@@ -1,0 +1,104 @@
+#include "exec/executor.h"
+
+#include <algorithm>
+
+#include "exec/frame.h"
+
+namespace ortolan::exec {
+namespace {
+
+// How many signatures keep their binding, and how many frames wait for the next run. A server that sees more
+// shapes than this binds again (well under a millisecond); more waiting frames would only hold memory.
+constexpr size_t kMostBindings = 32;
+constexpr size_t kMostIdleFrames = 8;
+
+Dims DimsOf(const Value& value) {
+  return value.kind() == Value::Kind::kTensor ? value.tensor().dims() : Dims();
+}
+
+bool Matches(const plan::BoundPlan& bound, std::span<const Value> inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].kind() == Value::Kind::kTensor && !(inputs[i].tensor().dims() == bound.input_dims[i]))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Executor::Executor(std::shared_ptr<const plan::Plan> plan, std::shared_ptr<ThreadPool> threads)
+    : plan_(std::move(plan)), threads_(std::move(threads)) {
+  for (const plan::Step& step : plan_->steps()) {
+    auto& bodies = bodies_.emplace_back();
+    for (const auto& body : step.bodies) bodies.push_back(std::make_unique<Executor>(body, threads_));
+  }
+}
+
+Executor::~Executor() = default;
+
+std::span<const std::unique_ptr<Executor>> Executor::BodiesOf(const plan::Step& step) const {
+  return bodies_[static_cast<size_t>(&step - plan_->steps().data())];
+}
+
+Result<std::shared_ptr<const plan::BoundPlan>> Executor::BindingFor(std::span<const Value> inputs) {
+  {
+    std::lock_guard lock(mutex_);
+    for (size_t i = bindings_.size(); i-- > 0;) {
+      if (!Matches(*bindings_[i], inputs)) continue;
+      std::rotate(bindings_.begin() + static_cast<ptrdiff_t>(i),
+                  bindings_.begin() + static_cast<ptrdiff_t>(i) + 1, bindings_.end());
+      return bindings_.back();
+    }
+  }
+  std::vector<Dims> dims;
+  for (const Value& input : inputs) dims.push_back(DimsOf(input));
+  ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const plan::BoundPlan> bound,
+                           plan::Bind(plan_, dims, threads_->thread_count()));
+  std::lock_guard lock(mutex_);
+  bindings_.push_back(bound);
+  if (bindings_.size() > kMostBindings) bindings_.erase(bindings_.begin());
+  return bound;
+}
+
+std::unique_ptr<Frame> Executor::TakeFrame(const std::shared_ptr<const plan::BoundPlan>& bound) {
+  std::lock_guard lock(mutex_);
+  if (idle_.empty()) return std::make_unique<Frame>(*this);
+  auto found = std::find_if(idle_.begin(), idle_.end(),
+                            [&](const auto& frame) { return frame->bound() == bound.get(); });
+  if (found == idle_.end()) found = idle_.end() - 1;
+  std::unique_ptr<Frame> frame = std::move(*found);
+  idle_.erase(found);
+  return frame;
+}
+
+void Executor::GiveFrame(std::unique_ptr<Frame> frame) {
+  std::lock_guard lock(mutex_);
+  if (idle_.size() < kMostIdleFrames) idle_.push_back(std::move(frame));
+}
+
+Status Executor::Run(const RunRequest& request) {
+  if (request.cancelled != nullptr && request.cancelled->load(std::memory_order_relaxed)) {
+    return Fail("Exiting due to terminate flag being set to true.");
+  }
+  ORTOLAN_ASSIGN_OR_RETURN(const std::shared_ptr<const plan::BoundPlan> bound, BindingFor(request.inputs));
+  std::unique_ptr<Frame> frame = TakeFrame(bound);
+  if (frame->bound() != bound.get()) ORTOLAN_RETURN_IF_ERROR(frame->Prepare(bound));
+  Status status = frame->Run(request);
+  GiveFrame(std::move(frame));
+  return status;
+}
+
+MemoryStats Executor::memory_stats() const {
+  std::lock_guard lock(mutex_);
+  MemoryStats stats;
+  for (const auto& frame : idle_) stats.arena_bytes += frame->arena_bytes();
+  if (!bindings_.empty()) stats.live_bytes = bindings_.back()->live_bytes;
+  return stats;
+}
+
+void Executor::Trim() {
+  std::lock_guard lock(mutex_);
+  idle_.clear();
+}
+
+}  // namespace ortolan::exec

@@ -1,0 +1,71 @@
+// Runs a Plan. One Executor serves any number of threads: each run owns every mutable byte (a Frame), frames
+// and bindings are kept for the next run of the same input shapes, which then allocates, looks up and infers
+// nothing.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "plan/bound_plan.h"
+#include "value/value.h"
+
+namespace ortolan::exec {
+
+class Frame;
+
+// Told about each step; for profiles. Called on the thread that runs.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  virtual void StepDone(const plan::BoundStep& step, int64_t start_ns, int64_t end_ns,
+                        const RunContext& context) = 0;
+};
+
+struct RunRequest {
+  std::span<const Value> inputs;  // one for each plan input; checked by the caller
+  // One for each plan output. A tensor that is set on entry and has the output's type and shape is written in
+  // place; all others are replaced by fresh ones. An output never shares memory with an input, a constant or
+  // another output.
+  std::span<Value> outputs;
+  const std::atomic<bool>* cancelled = nullptr;
+  StepObserver* observer = nullptr;
+};
+
+struct MemoryStats {
+  size_t arena_bytes = 0;  // held by idle and running frames
+  size_t live_bytes = 0;   // the bound that lifetimes allow, of the last binding
+};
+
+class Executor {
+ public:
+  Executor(std::shared_ptr<const plan::Plan> plan, std::shared_ptr<ThreadPool> threads);
+  ~Executor();
+
+  Status Run(const RunRequest& request);
+
+  const plan::Plan& plan() const { return *plan_; }
+  ThreadPool& threads() const { return *threads_; }
+  // Executors of a step's bodies, in their order; empty for steps without.
+  std::span<const std::unique_ptr<Executor>> BodiesOf(const plan::Step& step) const;
+  MemoryStats memory_stats() const;
+  void Trim();  // gives the memory of idle frames back
+
+ private:
+  Result<std::shared_ptr<const plan::BoundPlan>> BindingFor(std::span<const Value> inputs);
+  std::unique_ptr<Frame> TakeFrame(const std::shared_ptr<const plan::BoundPlan>& bound);
+  void GiveFrame(std::unique_ptr<Frame> frame);
+
+  std::shared_ptr<const plan::Plan> plan_;
+  std::shared_ptr<ThreadPool> threads_;
+  std::vector<std::vector<std::unique_ptr<Executor>>> bodies_;  // by step index
+
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<const plan::BoundPlan>> bindings_;  // most recently used last
+  std::vector<std::unique_ptr<Frame>> idle_;
+};
+
+}  // namespace ortolan::exec
