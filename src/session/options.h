@@ -1,0 +1,38 @@
+// What a session and a run can be told. Defaults are onnxruntime's.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "value/value.h"
+
+namespace ortolan::session {
+
+// Values equal onnxruntime's GraphOptimizationLevel.
+enum class OptimizationLevel : int { kDisableAll = 0, kBasic = 1, kExtended = 2, kLayout = 3, kAll = 99 };
+
+struct Options {
+  int intra_op_threads = 0;  // 0: the pool that all sessions share, one thread per usable core
+  int inter_op_threads = 0;
+  OptimizationLevel optimization_level = OptimizationLevel::kAll;
+  std::vector<std::string> disabled_passes;  // by the names that `inspect --stage passes` shows
+  bool deterministic_compute = false;
+  bool enable_profiling = false;
+  std::string profile_file_prefix = "onnxruntime_profile_";
+  std::vector<std::pair<std::string, int64_t>> free_dimensions_by_name;
+  std::vector<std::pair<std::string, int64_t>> free_dimensions_by_denotation;
+  std::map<std::string, std::string> config;                // config keys as onnxruntime names them
+  std::vector<std::pair<std::string, Value>> initializers;  // replace the model's, by name
+};
+
+struct RunOptions {
+  std::shared_ptr<std::atomic<bool>> terminate;  // set from any thread; null: cannot be stopped
+  std::map<std::string, std::string> config;
+};
+
+}  // namespace ortolan::session

@@ -1,0 +1,83 @@
+// Session: a model, ready to run. Ties the stages together: bytes -> model -> graph -> passes -> plan ->
+// executor. Everything after construction is safe to call from any number of threads.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "exec/executor.h"
+#include "import/import.h"
+#include "session/options.h"
+
+namespace ortolan::session {
+
+class Profiler;
+
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> FromFile(const std::string& path, Options options);
+  // The bytes must live as long as `owner`; a null owner makes a copy.
+  static Result<std::unique_ptr<Session>> FromBytes(std::span<const std::byte> bytes,
+                                                    std::shared_ptr<const void> owner, Options options);
+  ~Session();
+
+  // What the file declares, completed by inference. Overridable initializers are inputs that may be left out.
+  const std::vector<import::DeclaredValue>& inputs() const { return model_.inputs; }
+  const std::vector<import::DeclaredValue>& outputs() const { return model_.outputs; }
+  const std::vector<import::DeclaredValue>& overridable_initializers() const { return model_.overridable; }
+  const import::Metadata& metadata() const { return model_.metadata; }
+  const Options& options() const { return options_; }
+
+  // Positions for Run: inputs first, then overridable initializers; -1 where there is no such name.
+  int InputIndex(std::string_view name) const;
+  int OutputIndex(std::string_view name) const;
+
+  // Computes the outputs `wanted` (by position; none: all) from the feeds, one for each input and overridable
+  // initializer (kNone where not fed). results has one element for each wanted output; tensors that are set
+  // on entry and fit are written in place. Errors: kInvalidArgument for feeds that contradict the
+  // declaration, the operator's code with the node's name otherwise.
+  Status Run(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
+             std::span<Value> results);
+
+  // Checks one feed against the declaration: type, rank, sizes.
+  Status CheckFeed(size_t input, const Value& feed) const;
+
+  // Ends profiling and returns the file's name; empty where profiling is off or over.
+  Result<std::string> EndProfiling();
+  uint64_t profiling_start_ns() const;
+
+  exec::MemoryStats memory_stats() const { return executor_->memory_stats(); }
+  void Trim() { executor_->Trim(); }
+  const plan::Plan& plan() const { return executor_->plan(); }
+  ThreadPool& threads() const { return *threads_; }
+
+ private:
+  explicit Session(Options options);
+  static Result<std::unique_ptr<Session>> Build(import::Source source, Options options);
+  Result<std::unique_ptr<exec::Executor>> MakeExecutor(std::shared_ptr<graph::Graph> graph) const;
+  Result<exec::Executor*> OverridingExecutor();
+  Status RunAll(std::span<const Value> feeds, const RunOptions& options, std::span<Value> outputs);
+
+  Options options_;
+  std::shared_ptr<ThreadPool> threads_;
+  import::ImportedModel model_;
+  import::Source source_;  // kept only for models with overridable initializers
+  std::unordered_map<std::string_view, int> input_index_;
+  std::unordered_map<std::string_view, int> output_index_;
+  std::unique_ptr<exec::Executor> executor_;
+  std::mutex overriding_mutex_;
+  std::unique_ptr<exec::Executor>
+      overriding_;  // overridable initializers as inputs; made on the first override
+  std::unique_ptr<Profiler> profiler_;
+};
+
+// The text of one stage of a model file: "model", "graph", "passes" or "plan".
+Result<std::string> DescribeStage(const std::string& path, std::string_view stage, const Options& options);
+
+}  // namespace ortolan::session
