@@ -45,9 +45,10 @@ struct Metadata {
 
 struct ImportedModel {
   std::shared_ptr<graph::Graph> graph;
-  std::vector<DeclaredValue> inputs;       // one for each graph input, in order
-  std::vector<DeclaredValue> outputs;      // one for each graph output, in order
-  std::vector<DeclaredValue> overridable;  // initializers that a feed may replace (IR 4 and later)
+  std::vector<DeclaredValue> inputs;         // one for each graph input, in order
+  std::vector<DeclaredValue> outputs;        // one for each graph output, in order
+  std::vector<DeclaredValue> overridable;    // initializers that a feed may replace (IR 4 and later)
+  std::vector<Tensor> overridable_defaults;  // their values, where they became inputs (see ImportOptions)
   Metadata metadata;
   std::vector<std::string> warnings;  // what onnxruntime would log, e.g. a declared shape that is wrong
 };

@@ -59,7 +59,9 @@ class Session {
 
  private:
   explicit Session(Options options);
-  static Result<std::unique_ptr<Session>> Build(import::Source source, Options options);
+  static Result<std::unique_ptr<Session>> Build(model::ModelView view, Options options,
+                                                const char* loading_event, int64_t start_ns);
+  static Status CopyResult(const Value& from, Value& to);
   Result<std::unique_ptr<exec::Executor>> MakeExecutor(std::shared_ptr<graph::Graph> graph) const;
   Result<exec::Executor*> OverridingExecutor();
   Status RunAll(std::span<const Value> feeds, const RunOptions& options, std::span<Value> outputs);
@@ -67,7 +69,8 @@ class Session {
   Options options_;
   std::shared_ptr<ThreadPool> threads_;
   import::ImportedModel model_;
-  import::Source source_;  // kept only for models with overridable initializers
+  model::ModelView view_;  // kept only for models with overridable initializers
+  std::vector<Tensor> overridable_defaults_;
   std::unordered_map<std::string_view, int> input_index_;
   std::unordered_map<std::string_view, int> output_index_;
   std::unique_ptr<exec::Executor> executor_;

@@ -1,0 +1,113 @@
+#include "session/profiler.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace ortolan::session {
+namespace {
+
+using nlohmann::json;
+
+// PREFIX_2026-11-21_04-13-27_571.json, local time.
+std::string FileName(const std::string& prefix) {
+  const auto now = std::chrono::system_clock::now();
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%d_%H-%M-%S", &parts);
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  return fmt::format("{}_{}_{}.json", prefix, text, milliseconds);
+}
+
+json EventOf(const char* category, std::string name, int64_t start_ns, int64_t end_ns, json args) {
+  return {{"cat", category},
+          {"pid", getpid()},
+          {"tid", static_cast<int64_t>(syscall(SYS_gettid))},
+          {"dur", (end_ns - start_ns) / 1000},
+          {"ts", start_ns / 1000},
+          {"ph", "X"},
+          {"name", std::move(name)},
+          {"args", std::move(args)}};
+}
+
+json TypeAndShape(const TensorRef& tensor) {
+  return {
+      {std::string(DTypeName(tensor.dtype)), std::vector<int64_t>(tensor.dims.begin(), tensor.dims.end())}};
+}
+
+}  // namespace
+
+int64_t ProfilerNowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+Profiler::Profiler(const std::string& prefix)
+    : start_ns_(ProfilerNowNs()),
+      wall_start_ns_(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                               std::chrono::system_clock::now().time_since_epoch())
+                                               .count())),
+      file_name_(FileName(prefix)) {}
+
+void Profiler::Add(std::string event) {
+  std::lock_guard lock(mutex_);
+  if (!finished_) events_.push_back(std::move(event));
+}
+
+void Profiler::AddSessionEvent(const char* name, int64_t start_ns, int64_t end_ns) {
+  Add(EventOf("Session", name, start_ns - start_ns_, end_ns - start_ns_, json::object()).dump());
+}
+
+void Profiler::StepDone(const plan::BoundStep& step, int64_t start_ns, int64_t end_ns,
+                        const RunContext& context) {
+  const graph::Node& node = *step.step->node;
+  json inputs = json::array();
+  json outputs = json::array();
+  size_t activation_bytes = 0;
+  size_t parameter_bytes = 0;
+  size_t output_bytes = 0;
+  for (size_t i = 0; i < context.input_count(); ++i) {
+    if (!context.HasInput(i)) continue;
+    inputs.push_back(TypeAndShape(context.input(i)));
+    (node.input(i)->IsConstant() ? parameter_bytes : activation_bytes) += context.input(i).bytes();
+  }
+  for (size_t o = 0; o < context.output_count(); ++o) {
+    if (!context.HasOutput(o)) continue;
+    outputs.push_back(TypeAndShape(context.output(o)));
+    output_bytes += context.output(o).bytes();
+  }
+  json args = {{"op_name", node.op_type},
+               {"provider", "CPUExecutionProvider"},
+               {"kernel", step.step->prepared.kernel},
+               {"parameter_size", std::to_string(parameter_bytes)},
+               {"activation_size", std::to_string(activation_bytes)},
+               {"output_size", std::to_string(output_bytes)},
+               {"input_type_shape", std::move(inputs)},
+               {"output_type_shape", std::move(outputs)}};
+  if (!node.sources.empty()) args["sources"] = node.sources;
+  Add(EventOf("Node", node.name + "_kernel_time", start_ns - start_ns_, end_ns - start_ns_, std::move(args))
+          .dump());
+}
+
+Result<std::string> Profiler::Finish() {
+  std::lock_guard lock(mutex_);
+  if (finished_) return std::string();
+  finished_ = true;
+  std::ofstream file(file_name_);
+  file << "[\n";
+  for (size_t i = 0; i < events_.size(); ++i) file << events_[i] << (i + 1 < events_.size() ? ",\n" : "\n");
+  file << "]\n";
+  file.close();
+  if (!file) return Fail("The profile cannot be written to {}", file_name_);
+  return file_name_;
+}
+
+}  // namespace ortolan::session
