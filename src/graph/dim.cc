@@ -198,9 +198,13 @@ void AppendAtom(const DimStore& store, const DimAtom& atom, std::string* text) {
     AppendDim(dim, text);
     if (parentheses) *text += ')';
   };
-  const bool call = atom.op == DimOp::kMin || atom.op == DimOp::kMax;
   const bool division = atom.op == DimOp::kFloorDiv;
-  *text += call ? (atom.op == DimOp::kMin ? "min(" : "max(") : division ? "floor(" : "(";
+  const bool call = !division && atom.op != DimOp::kAdd && atom.op != DimOp::kMul;
+  *text += atom.op == DimOp::kMin         ? "min("
+           : atom.op == DimOp::kMax       ? "max("
+           : atom.op == DimOp::kBroadcast ? "broadcast("
+           : division                     ? "floor("
+                                          : "(";
   operand(atom.a, call);
   *text += call ? ", " : division ? "/" : atom.op == DimOp::kAdd ? " + " : "*";
   operand(atom.b, call);
@@ -299,7 +303,8 @@ Dim DimStore::Intern(DimTerms terms) {
     }
   }
   expr->terms = std::move(terms);
-  if (const auto found = expressions_.find(expr); found != expressions_.end()) return Dim::OfExpr(found->get());
+  if (const auto found = expressions_.find(expr); found != expressions_.end())
+    return Dim::OfExpr(found->get());
   expr->store = this;
   expr->range = RangeOfTerms(expr->terms);
   return Dim::OfExpr(expressions_.insert(std::move(expr)).first->get());
@@ -410,6 +415,15 @@ Dim Dim::Max(Dim a, Dim b) {
   if (a.IsConstant()) std::swap(a, b);
   if (!b.IsConstant() && std::less<>()(b.expr(), a.expr())) std::swap(a, b);
   return Either(a, b)->store->Opaque(DimOp::kMax, a, b, {std::max(x.low, y.low), std::max(x.high, y.high)});
+}
+
+Dim Dim::Broadcast(Dim a, Dim b) {
+  if (a == b || b.Is(1)) return a;
+  if (a.Is(1) || b.IsConstant()) return b;
+  if (a.IsConstant()) return a;
+  if (std::less<>()(b.expr(), a.expr())) std::swap(a, b);
+  const DimRange x = DimStore::RangeOf(a), y = DimStore::RangeOf(b);
+  return a.expr()->store->Opaque(DimOp::kBroadcast, a, b, {std::min(x.low, y.low), std::max(x.high, y.high)});
 }
 
 std::string DimText(Dim dim) {

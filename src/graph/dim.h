@@ -47,6 +47,9 @@ class Dim {
   static Dim CeilDiv(Dim a, Dim b);
   static Dim Min(Dim a, Dim b);
   static Dim Max(Dim a, Dim b);
+  // The dimension that a and b broadcast to: b where a is 1, else a. Of a constant other than 1 and an expression the
+  // constant: a run in which they do not fit fails anyway.
+  static Dim Broadcast(Dim a, Dim b);
 
  private:
   friend struct DimStore;
@@ -102,7 +105,7 @@ class DimProgram {
 
  private:
   struct Instruction {
-    enum class Op : uint8_t { kConstant, kSymbol, kAdd, kMul, kFloorDiv, kMin, kMax };
+    enum class Op : uint8_t { kConstant, kSymbol, kAdd, kMul, kFloorDiv, kMin, kMax, kBroadcast };
     Op op;
     int32_t a = 0;  // register or symbol index
     int32_t b = 0;

@@ -38,7 +38,8 @@ int DimProgram::CompileAtom(const DimStore& store, int32_t index) {
                   : atom.op == DimOp::kMul      ? Op::kMul
                   : atom.op == DimOp::kFloorDiv ? Op::kFloorDiv
                   : atom.op == DimOp::kMin      ? Op::kMin
-                                                : Op::kMax;
+                  : atom.op == DimOp::kMax      ? Op::kMax
+                                                : Op::kBroadcast;
     result = Emit(op, a, b, 0);
   }
   atoms_.emplace(index, result);
@@ -120,6 +121,9 @@ void DimProgram::Evaluate(std::span<const int64_t> symbols, std::span<int64_t> o
         break;
       case Instruction::Op::kMin:
         registers[i] = std::min(a, b);
+        break;
+      case Instruction::Op::kBroadcast:
+        registers[i] = a == 1 ? b : a;
         break;
       default:
         registers[i] = std::max(a, b);

@@ -42,7 +42,7 @@ struct DimTerm {
 };
 using DimTerms = std::vector<DimTerm>;  // leading term first, no zero coefficients
 
-enum class DimOp : uint8_t { kSymbol, kAdd, kMul, kFloorDiv, kMin, kMax };
+enum class DimOp : uint8_t { kSymbol, kAdd, kMul, kFloorDiv, kMin, kMax, kBroadcast };
 
 struct DimAtom {
   DimOp op = DimOp::kSymbol;

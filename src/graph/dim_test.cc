@@ -82,6 +82,20 @@ TEST(Dim, MinimumAndMaximumUseWhatIsKnownOfRanges) {
   EXPECT_EQ(Dim::Max(n, n), n);
 }
 
+TEST(Dim, Broadcasts) {
+  DimPool pool;
+  const Dim n = pool.Symbol("N"), m = pool.Symbol("M");
+  EXPECT_EQ(Dim::Broadcast(n, 1), n);
+  EXPECT_EQ(Dim::Broadcast(1, n), n);
+  EXPECT_EQ(Dim::Broadcast(n, n), n);
+  EXPECT_EQ(Dim::Broadcast(n, 4), Dim(4));
+  EXPECT_EQ(Dim::Broadcast(n, m), Dim::Broadcast(m, n));
+  EXPECT_EQ(Eval(Dim::Broadcast(n, m), {1, 5}), 5);
+  EXPECT_EQ(Eval(Dim::Broadcast(n, m), {5, 1}), 5);
+  EXPECT_EQ(Eval(Dim::Broadcast(n, m), {1, 0}), 0);
+  EXPECT_EQ(DimText(Dim::Broadcast(n, m)), "broadcast(N, M)");
+}
+
 TEST(Dim, Texts) {
   DimPool pool;
   const Dim n = pool.Symbol("N"), l = pool.Symbol("L"), h = pool.Symbol("heads");

@@ -120,6 +120,7 @@ class InferContext {
   // A dimension that only the data will tell. During a run there is no pool and the result is the constant -1: the
   // operator's `run` then gives the shape.
   graph::Dim Unknown() const { return pool_ ? pool_->Fresh() : graph::Dim(-1); }
+  bool at_run() const { return pool_ == nullptr; }
 
  private:
   const graph::Node& node_;
@@ -130,7 +131,7 @@ class InferContext {
 
 // Helpers that many rooms share.
 // The numpy broadcast; kFail "[ShapeInferenceError] Incompatible dimensions" where two constants contradict. Of a symbol
-// and a constant other than 1 the constant wins (the run checks); of two different symbols a fresh one.
+// and a constant other than 1 the constant wins (the run checks); two different symbols become Dim::Broadcast of them.
 Result<graph::Shape> BroadcastShapes(const graph::Shape& a, const graph::Shape& b, InferContext& context);
 // Output i gets the shape of input 0.
 Status InferSameShape(InferContext& context);
@@ -247,7 +248,12 @@ const OpDef* FindOp(std::string_view domain, std::string_view name);
 // Runs one node on constants: constant folding and tests. Allocates the outputs.
 Result<std::vector<Value>> Evaluate(const graph::Node& node, std::span<const Value> inputs, ThreadPool& threads);
 
-// Fills type, shape and contents of the node's outputs from its inputs, generic part and OpDef::infer.
+// The generic type rule (an output has the type of an input that shares its constraint), then OpDef::infer. What both
+// InferNode and a run that meets a shape which depended on data do.
+Status Infer(InferContext& context);
+
+// Fills type, shape and contents of the node's outputs from its inputs by Infer. A type that inference does not know stays
+// as it was declared; a shape that it does not know becomes unknown, because no declaration can be relied on.
 Status InferNode(graph::Node& node, graph::DimPool& pool);
 
 #define ORTOLAN_OP(identifier) extern const OpDef k##identifier;
