@@ -306,6 +306,7 @@ Dim DimStore::Intern(DimTerms terms) {
   if (const auto found = expressions_.find(expr); found != expressions_.end())
     return Dim::OfExpr(found->get());
   expr->store = this;
+  expr->serial = expressions_.size();
   expr->range = RangeOfTerms(expr->terms);
   return Dim::OfExpr(expressions_.insert(std::move(expr)).first->get());
 }
@@ -400,7 +401,7 @@ Dim Dim::Min(Dim a, Dim b) {
   if (x.high <= y.low) return a;
   if (y.high <= x.low) return b;
   if (a.IsConstant()) std::swap(a, b);  // one order, so that min(N, 3) and min(3, N) are one
-  if (!b.IsConstant() && std::less<>()(b.expr(), a.expr())) std::swap(a, b);
+  if (!b.IsConstant() && b.expr()->serial < a.expr()->serial) std::swap(a, b);
   return Either(a, b)->store->Opaque(DimOp::kMin, a, b, {std::min(x.low, y.low), std::min(x.high, y.high)});
 }
 
@@ -413,7 +414,7 @@ Dim Dim::Max(Dim a, Dim b) {
   if (x.high <= y.low) return b;
   if (y.high <= x.low) return a;
   if (a.IsConstant()) std::swap(a, b);
-  if (!b.IsConstant() && std::less<>()(b.expr(), a.expr())) std::swap(a, b);
+  if (!b.IsConstant() && b.expr()->serial < a.expr()->serial) std::swap(a, b);
   return Either(a, b)->store->Opaque(DimOp::kMax, a, b, {std::max(x.low, y.low), std::max(x.high, y.high)});
 }
 
@@ -421,7 +422,7 @@ Dim Dim::Broadcast(Dim a, Dim b) {
   if (a == b || b.Is(1)) return a;
   if (a.Is(1) || b.IsConstant()) return b;
   if (a.IsConstant()) return a;
-  if (std::less<>()(b.expr(), a.expr())) std::swap(a, b);
+  if (b.expr()->serial < a.expr()->serial) std::swap(a, b);
   const DimRange x = DimStore::RangeOf(a), y = DimStore::RangeOf(b);
   return a.expr()->store->Opaque(DimOp::kBroadcast, a, b, {std::min(x.low, y.low), std::max(x.high, y.high)});
 }

@@ -58,6 +58,7 @@ struct DimExpr {
   DimRange range;
   int depth = 0;  // of nested operations
   size_t hash = 0;
+  size_t serial = 0;  // in the order of making: sorts operands the same way in every run
 };
 
 struct DimStore {

@@ -106,7 +106,7 @@ TEST(Dim, Texts) {
   EXPECT_EQ(DimText(3 - n), "-N + 3");
   EXPECT_EQ(DimText(Dim::FloorDiv(l, 2)), "floor(L/2)");
   EXPECT_EQ(DimText(Dim::CeilDiv(l, 2)), "floor((L + 1)/2)");
-  EXPECT_EQ(DimText(Dim::Min(n + 1, l)), "min(N + 1, L)");
+  EXPECT_EQ(DimText(Dim::Min(n + 1, l)), "min(L, N + 1)");
   EXPECT_EQ(DimText(pool.Fresh()), "?1");
   EXPECT_EQ(ShapeText({n, 3, 2 * l}), "[N,3,2*L]");
   EXPECT_EQ(ShapeText(Shape()), "?");

@@ -9,8 +9,8 @@
 namespace ortolan::graph {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 TEST(Attributes, FindsByNameAndType) {
   Attributes attributes;

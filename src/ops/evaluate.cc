@@ -1,9 +1,9 @@
 // Evaluate: one node on constants, without a plan. Inference runs on the data itself, then the node is
 // prepared, bound and run as the executor would do it.
+#include <algorithm>
 #include <deque>
 
 #include "base/aligned_buffer.h"
-#include "ops/elementwise.h"
 #include "ops/op.h"
 
 namespace ortolan {
@@ -47,7 +47,6 @@ class EvaluateContext final : public RunContext {
     for (size_t i = 0; i < output_refs_.size(); ++i) {
       if (node.output(i) == nullptr) continue;
       const ValueType& type = node.output(i)->type;
-      dtypes_.push_back(type.IsTensor() ? type.dtype : DType::kUndefined);
       refs_.push_back({type.IsTensor() ? type.dtype : DType::kUndefined, {}, nullptr});
       output_refs_[i] = &refs_.back();
     }
@@ -117,7 +116,6 @@ class EvaluateContext final : public RunContext {
   std::vector<const TensorRef*> input_refs_;
   std::vector<TensorRef*> output_refs_;
   std::deque<TensorRef> refs_;
-  std::vector<DType> dtypes_;
   std::vector<Tensor> tensors_;
   std::vector<Value> results_;
   std::vector<size_t> given_;
@@ -171,7 +169,7 @@ Status InferFromData(const graph::Node& node, std::span<const Value> values) {
     if (values[i].kind() == Value::Kind::kTensor) inputs[i].data = &values[i].tensor().ref();
   }
   InferContext context(node, std::move(inputs), node.outputs().size(), nullptr);
-  ORTOLAN_RETURN_IF_ERROR(Infer(context));
+  ORTOLAN_RETURN_IF_ERROR(RunInference(context));
   for (size_t i = 0; i < node.outputs().size(); ++i) {
     if (node.output(i) == nullptr) continue;
     if (context.output(i).type.known()) node.output(i)->type = context.output(i).type;
@@ -224,7 +222,8 @@ Result<std::vector<Value>> Evaluate(const graph::Node& original, std::span<const
 
   Prepared prepared;
   PrepareContext prepare{node, GetCpuInfo().isa, threads};
-  ORTOLAN_RETURN_IF_ERROR(PrepareNode(prepare, &prepared));
+  if (node.op->prepare == nullptr) return NotImplemented("{} has no kernel", node.op_type);
+  ORTOLAN_RETURN_IF_ERROR(node.op->prepare(prepare, &prepared));
   if (prepared.run == nullptr) return NotImplemented("{} has no kernel", node.op_type);
 
   EvaluateContext context(node, inputs, threads);

@@ -143,7 +143,7 @@ void RaiseContext::IntsToInput(std::string_view name, size_t index) const {
   node.attributes.Remove(name);
 }
 
-Status Infer(InferContext& context) {
+Status RunInference(InferContext& context) {
   const OpDef* op = context.node().op;
   if (op == nullptr) return OkStatus();
   for (size_t i = 0; i < context.output_count(); ++i) {
@@ -165,7 +165,7 @@ Status InferNode(graph::Node& node, graph::DimPool& pool) {
     if (readable && (constant.data() != nullptr || constant.count() == 0)) inputs[i].data = &constant.ref();
   }
   InferContext context(node, std::move(inputs), node.outputs().size(), &pool);
-  ORTOLAN_RETURN_IF_ERROR(Infer(context));
+  ORTOLAN_RETURN_IF_ERROR(RunInference(context));
   for (size_t i = 0; i < node.outputs().size(); ++i) {
     graph::Value* value = node.output(i);
     if (value == nullptr) continue;

@@ -250,9 +250,9 @@ Result<std::vector<Value>> Evaluate(const graph::Node& node, std::span<const Val
 
 // The generic type rule (an output has the type of an input that shares its constraint), then OpDef::infer. What both
 // InferNode and a run that meets a shape which depended on data do.
-Status Infer(InferContext& context);
+Status RunInference(InferContext& context);
 
-// Fills type, shape and contents of the node's outputs from its inputs by Infer. A type that inference does not know stays
+// Fills type, shape and contents of the node's outputs from its inputs by RunInference. A type that inference does not know stays
 // as it was declared; a shape that it does not know becomes unknown, because no declaration can be relied on.
 Status InferNode(graph::Node& node, graph::DimPool& pool);
 
