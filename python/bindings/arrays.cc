@@ -1,0 +1,309 @@
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_1_25_API_VERSION
+#define PY_ARRAY_UNIQUE_SYMBOL ORTOLAN_NUMPY
+#include <numpy/arrayobject.h>
+
+#include <nanobind/stl/string.h>
+
+#include <cstring>
+
+#include "bindings.h"
+
+namespace ortolan::python {
+namespace {
+
+bool ImportNumpy() {
+  static const bool imported = [] { return _import_array() >= 0; }();
+  return imported;
+}
+
+// A Python reference that a Tensor keeps; given back under the GIL, whichever thread drops it.
+std::shared_ptr<const void> KeepAlive(PyObject* object) {
+  return {object, [](const void* kept) {
+            if (!Py_IsInitialized()) return;
+            const PyGILState_STATE state = PyGILState_Ensure();
+            Py_DECREF(static_cast<PyObject*>(const_cast<void*>(kept)));
+            PyGILState_Release(state);
+          }};
+}
+
+int NumpyTypeOf(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat: return NPY_FLOAT32;
+    case DType::kUInt8: return NPY_UINT8;
+    case DType::kInt8: return NPY_INT8;
+    case DType::kUInt16: return NPY_UINT16;
+    case DType::kInt16: return NPY_INT16;
+    case DType::kInt32: return NPY_INT32;
+    case DType::kInt64: return NPY_INT64;
+    case DType::kString: return NPY_OBJECT;
+    case DType::kBool: return NPY_BOOL;
+    case DType::kFloat16: return NPY_FLOAT16;
+    case DType::kDouble: return NPY_FLOAT64;
+    case DType::kUInt32: return NPY_UINT32;
+    case DType::kUInt64: return NPY_UINT64;
+    case DType::kComplex64: return NPY_COMPLEX64;
+    case DType::kComplex128: return NPY_COMPLEX128;
+    default: return -1;
+  }
+}
+
+// The names that ml_dtypes gives the types that numpy lacks; null for the others.
+const char* MlDtypesName(DType dtype) {
+  switch (dtype) {
+    case DType::kBFloat16: return "bfloat16";
+    case DType::kFloat8E4M3FN: return "float8_e4m3fn";
+    case DType::kFloat8E4M3FNUZ: return "float8_e4m3fnuz";
+    case DType::kFloat8E5M2: return "float8_e5m2";
+    case DType::kFloat8E5M2FNUZ: return "float8_e5m2fnuz";
+    case DType::kFloat8E8M0: return "float8_e8m0fnu";
+    case DType::kFloat4E2M1: return "float4_e2m1fn";
+    case DType::kInt4: return "int4";
+    case DType::kUInt4: return "uint4";
+    case DType::kInt2: return "int2";
+    case DType::kUInt2: return "uint2";
+    default: return nullptr;
+  }
+}
+
+DType DTypeOfArray(PyArrayObject* array) {
+  switch (PyArray_TYPE(array)) {
+    case NPY_FLOAT32: return DType::kFloat;
+    case NPY_FLOAT64: return DType::kDouble;
+    case NPY_FLOAT16: return DType::kFloat16;
+    case NPY_BOOL: return DType::kBool;
+    case NPY_COMPLEX64: return DType::kComplex64;
+    case NPY_COMPLEX128: return DType::kComplex128;
+    case NPY_OBJECT:
+    case NPY_UNICODE:
+    case NPY_STRING: return DType::kString;
+    default: break;
+  }
+  if (PyTypeNum_ISINTEGER(PyArray_TYPE(array))) {  // by width: long and long long are one type to us
+    const bool is_signed = PyTypeNum_ISSIGNED(PyArray_TYPE(array));
+    switch (PyArray_ITEMSIZE(array)) {
+      case 1: return is_signed ? DType::kInt8 : DType::kUInt8;
+      case 2: return is_signed ? DType::kInt16 : DType::kUInt16;
+      case 4: return is_signed ? DType::kInt32 : DType::kUInt32;
+      default: return is_signed ? DType::kInt64 : DType::kUInt64;
+    }
+  }
+  const nb::object type_name = nb::borrow(reinterpret_cast<PyObject*>(PyArray_DESCR(array))).attr("name");
+  const std::string text = nb::cast<std::string>(type_name);
+  for (int number = 1; number < kDTypeCount; ++number) {
+    const char* known = MlDtypesName(static_cast<DType>(number));
+    if (known != nullptr && text == known) return static_cast<DType>(number);
+  }
+  return DType::kUndefined;
+}
+
+[[noreturn]] void RaiseRuntimeError(const std::string& message) { throw nb::builtin_exception(nb::exception_type::runtime_error, message.c_str()); }
+
+Dims DimsOf(PyArrayObject* array) {
+  return {PyArray_DIMS(array), PyArray_DIMS(array) + PyArray_NDIM(array)};
+}
+
+// Texts of a numpy array: object arrays hold str (anything else by its str()), fixed-width arrays are converted.
+Tensor StringsFromArray(PyArrayObject* array) {
+  nb::object objects = nb::borrow(reinterpret_cast<PyObject*>(array));
+  if (PyArray_TYPE(array) == NPY_STRING) objects = nb::module_::import_("numpy").attr("char").attr("decode")(objects, "utf-8");
+  if (PyArray_TYPE(array) != NPY_OBJECT) objects = objects.attr("astype")("O");
+  const nb::object flat = nb::module_::import_("numpy").attr("ravel")(objects);
+  Tensor tensor = ValueOrRaise(Tensor::Allocate(DType::kString, DimsOf(array)));
+  std::span<std::string> strings = tensor.Items<std::string>();
+  size_t i = 0;
+  for (nb::handle item : flat.attr("tolist")()) {
+    if (PyBytes_Check(item.ptr())) {
+      strings[i++] = std::string(PyBytes_AS_STRING(item.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(item.ptr())));
+      continue;
+    }
+    const nb::object text = nb::str(item);
+    Py_ssize_t size = 0;
+    const char* utf8 = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+    if (utf8 == nullptr) nb::raise_python_error();
+    strings[i++] = std::string(utf8, static_cast<size_t>(size));
+  }
+  return tensor;
+}
+
+// 4- and 2-bit elements: one to a byte in numpy, packed low bits first here.
+Tensor PackBits(PyArrayObject* array, DType dtype) {
+  Tensor tensor = ValueOrRaise(Tensor::Allocate(dtype, DimsOf(array)));
+  const int bits = DTypeBits(dtype);
+  const auto* from = static_cast<const uint8_t*>(PyArray_DATA(array));
+  auto* to = static_cast<uint8_t*>(tensor.data());
+  if (tensor.bytes() > 0) std::memset(to, 0, tensor.bytes());
+  const int64_t per_byte = 8 / bits;
+  for (int64_t i = 0; i < tensor.count(); ++i) {
+    to[i / per_byte] = static_cast<uint8_t>(to[i / per_byte] | ((from[i] & ((1 << bits) - 1)) << (i % per_byte * bits)));
+  }
+  return tensor;
+}
+
+Tensor TensorFromArray(PyArrayObject* array) {
+  const DType dtype = DTypeOfArray(array);
+  if (dtype == DType::kUndefined) {
+    RaiseRuntimeError(fmt::format("Numpy_type {} can't be converted to MLDataType.", PyArray_TYPE(array)));
+  }
+  if (dtype == DType::kString) return StringsFromArray(array);
+  nb::object dense = nb::borrow(reinterpret_cast<PyObject*>(array));
+  if (!PyArray_ISCARRAY_RO(array)) {  // not C-contiguous, not aligned, or of foreign byte order
+    PyArray_Descr* native = PyArray_DescrNewByteorder(PyArray_DESCR(array), NPY_NATIVE);
+    if (native == nullptr) nb::raise_python_error();
+    dense = nb::steal(PyArray_FromArray(array, native, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED));
+    if (!dense.is_valid()) nb::raise_python_error();
+  }
+  auto* whole = reinterpret_cast<PyArrayObject*>(dense.ptr());
+  if (DTypeBits(dtype) < 8) return PackBits(whole, dtype);
+  void* data = PyArray_DATA(whole);
+  return Tensor::Wrap(dtype, DimsOf(whole), data, KeepAlive(dense.release().ptr()));
+}
+
+PyArray_Descr* DescrOf(DType dtype) {
+  if (const int number = NumpyTypeOf(dtype); number >= 0) return PyArray_DescrFromType(number);
+  nb::object type;
+  try {
+    type = nb::module_::import_("ml_dtypes").attr(MlDtypesName(dtype));
+  } catch (nb::python_error&) {
+    RaiseRuntimeError(fmt::format("numpy has no {}: install ml_dtypes to receive outputs of this type", DTypeName(dtype)));
+  }
+  PyArray_Descr* descr = nullptr;
+  if (PyArray_DescrConverter(type.ptr(), &descr) != NPY_SUCCEED) nb::raise_python_error();
+  return descr;
+}
+
+nb::object NewArray(DType dtype, const Dims& dims, void* data) {
+  npy_intp sizes[32];  // what every numpy takes
+  if (dims.size() > std::size(sizes)) RaiseRuntimeError(fmt::format("numpy has no arrays of rank {}", dims.size()));
+  std::copy(dims.begin(), dims.end(), sizes);
+  PyObject* made = PyArray_NewFromDescr(&PyArray_Type, DescrOf(dtype), static_cast<int>(dims.size()), sizes, nullptr, data,
+                                        data == nullptr ? 0 : NPY_ARRAY_CARRAY, nullptr);
+  if (made == nullptr) nb::raise_python_error();
+  return nb::steal(made);
+}
+
+nb::object StringArray(const Tensor& tensor) {
+  nb::object array = NewArray(DType::kString, tensor.dims(), nullptr);
+  auto** items = static_cast<PyObject**>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr())));
+  const std::span<const std::string> strings = tensor.Items<const std::string>();
+  for (size_t i = 0; i < strings.size(); ++i) {
+    PyObject* text = PyUnicode_DecodeUTF8(strings[i].data(), static_cast<Py_ssize_t>(strings[i].size()), "replace");
+    if (text == nullptr) nb::raise_python_error();
+    Py_XSETREF(items[i], text);
+  }
+  return array;
+}
+
+nb::object UnpackedArray(const Tensor& tensor) {
+  nb::object array = NewArray(tensor.dtype(), tensor.dims(), nullptr);
+  auto* to = static_cast<uint8_t*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr())));
+  const auto* from = static_cast<const uint8_t*>(tensor.data());
+  const int bits = DTypeBits(tensor.dtype());
+  const int64_t per_byte = 8 / bits;
+  const bool is_signed = tensor.dtype() == DType::kInt4 || tensor.dtype() == DType::kInt2;
+  for (int64_t i = 0; i < tensor.count(); ++i) {
+    int element = (from[i / per_byte] >> (i % per_byte * bits)) & ((1 << bits) - 1);
+    if (is_signed && (element >> (bits - 1)) != 0) element -= 1 << bits;
+    to[i] = static_cast<uint8_t>(element);
+  }
+  return array;
+}
+
+nb::object ArrayFromTensor(const Tensor& tensor) {
+  if (tensor.dtype() == DType::kString) return StringArray(tensor);
+  if (DTypeBits(tensor.dtype()) < 8) return UnpackedArray(tensor);
+  static char nothing = 0;  // numpy allocates where it gets no pointer; an empty tensor may have none
+  nb::object array = NewArray(tensor.dtype(), tensor.dims(), tensor.data() != nullptr ? tensor.data() : &nothing);
+  auto* owner = new std::shared_ptr<const void>(tensor.owner());
+  PyObject* capsule = PyCapsule_New(owner, nullptr, [](PyObject* self) {
+    delete static_cast<std::shared_ptr<const void>*>(PyCapsule_GetPointer(self, nullptr));
+  });
+  if (capsule == nullptr || PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array.ptr()), capsule) < 0) {
+    nb::raise_python_error();
+  }
+  return array;
+}
+
+Value SequenceFromList(nb::handle list, const ValueType& item, const std::string& name) {
+  auto sequence = std::make_shared<Sequence>();
+  sequence->element = item.IsTensor() ? item.dtype : DType::kUndefined;
+  for (nb::handle element : list) {
+    Value value = ValueFromPython(element, item, name);
+    if (item.IsTensor() && value.kind() == Value::Kind::kTensor && value.tensor().dtype() != item.dtype) {
+      RaiseRuntimeError("TensorSeq: tensor to be added has a different data type.");
+    }
+    sequence->items.push_back(std::move(value));
+  }
+  return Value(std::shared_ptr<const Sequence>(std::move(sequence)));
+}
+
+Value MapFromDict(nb::handle dict, const ValueType& type, const std::string& name) {
+  auto map = std::make_shared<Map>();
+  const nb::object numpy = nb::module_::import_("numpy");
+  const nb::list values = nb::borrow<nb::dict>(dict).values();
+  const DType dtype = type.inner != nullptr && type.inner->IsTensor() ? type.inner->dtype : DType::kFloat;
+  if (type.dtype == DType::kString) {
+    std::vector<std::string> keys;
+    for (auto [key, value] : nb::borrow<nb::dict>(dict)) keys.push_back(nb::cast<std::string>(key));
+    map->keys = std::move(keys);
+  } else {
+    std::vector<int64_t> keys;
+    for (auto [key, value] : nb::borrow<nb::dict>(dict)) keys.push_back(nb::cast<int64_t>(nb::int_(nb::borrow(key))));
+    map->keys = std::move(keys);
+  }
+  const nb::object array = numpy.attr("asarray")(values, nb::steal(reinterpret_cast<PyObject*>(DescrOf(dtype))));
+  map->values = ValueFromPython(array, ValueType::TensorOf(dtype), name).tensor();
+  return Value(std::shared_ptr<const Map>(std::move(map)));
+}
+
+}  // namespace
+
+Value ValueFromPython(nb::handle object, const ValueType& declared, const std::string& name) {
+  if (!ImportNumpy()) nb::raise_python_error();
+  if (object.is_none()) return {};
+  if (PyArray_Check(object.ptr())) return TensorFromArray(reinterpret_cast<PyArrayObject*>(object.ptr()));
+  if (declared.kind == ValueType::Kind::kOptional) return ValueFromPython(object, *declared.inner, name);
+  if (declared.kind == ValueType::Kind::kSequence && PyList_Check(object.ptr())) {
+    return SequenceFromList(object, *declared.inner, name);
+  }
+  if (declared.kind == ValueType::Kind::kMap && PyDict_Check(object.ptr())) return MapFromDict(object, declared, name);
+  if (declared.IsTensor() && (PyList_Check(object.ptr()) || PyArray_IsAnyScalar(object.ptr()))) {
+    // Plain Python numbers and lists take the declared element type.
+    PyArray_Descr* descr = PyArray_IsScalar(object.ptr(), Generic) ? nullptr : DescrOf(declared.dtype);
+    nb::object array = nb::steal(PyArray_FromAny(object.ptr(), descr, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST, nullptr));
+    if (!array.is_valid()) nb::raise_python_error();
+    return TensorFromArray(reinterpret_cast<PyArrayObject*>(array.ptr()));
+  }
+  const std::string type = nb::cast<std::string>(nb::str(object.type()));
+  if (PyTuple_Check(object.ptr())) {
+    RaiseRuntimeError(fmt::format("Iterable of {} should be given as array for input '{}'.", type, name));
+  }
+  RaiseRuntimeError(fmt::format("Unable to handle object of type {} for input '{}'", type, name));
+}
+
+nb::object PythonFromValue(const Value& value) {
+  if (!ImportNumpy()) nb::raise_python_error();
+  switch (value.kind()) {
+    case Value::Kind::kNone: return nb::none();
+    case Value::Kind::kTensor: return ArrayFromTensor(value.tensor());
+    case Value::Kind::kSequence: {
+      nb::list list;
+      for (const Value& item : value.sequence().items) list.append(PythonFromValue(item));
+      return list;
+    }
+    case Value::Kind::kMap: {
+      const Map& map = value.map();
+      const nb::object values = ArrayFromTensor(map.values).attr("tolist")();
+      nb::dict dict;
+      std::visit(
+          [&](const auto& keys) {
+            for (size_t i = 0; i < keys.size(); ++i) dict[nb::cast(keys[i])] = values[i];
+          },
+          map.keys);
+      return dict;
+    }
+  }
+  return nb::none();
+}
+
+}  // namespace ortolan::python

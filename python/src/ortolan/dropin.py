@@ -1,0 +1,85 @@
+"""Run a program that imports onnxruntime on Ortolan: ``python -m ortolan.dropin program.py [arguments]``.
+
+`install()` does the same for the running process: from then on ``import onnxruntime`` gives Ortolan.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+_NAMES = {"onnxruntime": "ortolan"}
+
+
+class _Loader(importlib.abc.Loader):
+    """Answers an import with a module that is known by another name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        module = importlib.import_module(self.name)
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec  # the import system has put the other name's there
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds onnxruntime and its submodules in Ortolan."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        root, dot, rest = fullname.partition(".")
+        if root not in _NAMES:
+            return None
+        name = _NAMES[root] + dot + rest
+        try:
+            found = importlib.util.find_spec(name)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            return None
+        return importlib.machinery.ModuleSpec(
+            fullname, _Loader(name), is_package=found.submodule_search_locations is not None
+        )
+
+
+def install() -> None:
+    """Make ``import onnxruntime`` give Ortolan in this process. Call it before the first such import."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+    for name in [name for name in sys.modules if name.partition(".")[0] in _NAMES]:
+        del sys.modules[name]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program that the first argument names as ``__main__``."""
+    if not arguments or arguments[0].startswith("-"):
+        print("usage: python -m ortolan.dropin program.py [arguments]", file=sys.stderr)
+        return 2
+    install()
+    sys.argv = arguments
+    program = arguments[0]
+    sys.path[0:1] = [str(Path(program).resolve().parent)]
+    try:
+        runpy.run_path(program, run_name="__main__")
+    except FileNotFoundError as error:
+        if error.filename != program:
+            raise
+        print(f"ortolan.dropin: there is no program {program}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
