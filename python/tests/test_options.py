@@ -1,0 +1,103 @@
+"""SessionOptions, RunOptions, enumerations, providers: defaults and errors are onnxruntime's."""
+
+from __future__ import annotations
+
+import ortolan as ort
+import pytest
+from models import add_model
+
+SESSION_DEFAULTS = {
+    "enable_cpu_mem_arena": True,
+    "enable_mem_pattern": True,
+    "enable_mem_reuse": True,
+    "enable_profiling": False,
+    "execution_mode": 0,
+    "execution_order": 0,
+    "graph_optimization_level": 99,
+    "inter_op_num_threads": 0,
+    "intra_op_num_threads": 0,
+    "log_severity_level": -1,
+    "log_verbosity_level": 0,
+    "logid": "",
+    "optimized_model_filepath": "",
+    "profile_file_prefix": "onnxruntime_profile_",
+    "use_deterministic_compute": False,
+    "use_per_session_threads": True,
+}
+
+
+def test_defaults() -> None:
+    options = ort.SessionOptions()
+    assert {name: getattr(options, name) for name in SESSION_DEFAULTS} == SESSION_DEFAULTS
+    run_options = ort.RunOptions()
+    assert (run_options.log_severity_level, run_options.logid, run_options.terminate) == (-1, "", False)
+
+
+def test_types_are_checked() -> None:
+    options = ort.SessionOptions()
+    with pytest.raises(TypeError):
+        options.graph_optimization_level = 1  # type: ignore[assignment]
+    with pytest.raises(TypeError):
+        options.logid = 3  # type: ignore[assignment]
+    with pytest.raises(AttributeError):
+        options.nonsense = 1  # type: ignore[attr-defined]
+
+
+def test_config_entries() -> None:
+    for options, add, get in [
+        (o := ort.SessionOptions(), o.add_session_config_entry, o.get_session_config_entry),
+        (r := ort.RunOptions(), r.add_run_config_entry, r.get_run_config_entry),
+    ]:
+        add("key", "1")
+        add("key", "2")
+        assert get("key") == "2"
+        with pytest.raises(RuntimeError, match="does not have configuration with key: nope"):
+            get("nope")
+        for key in ("", "k" * 1025):
+            with pytest.raises(RuntimeError, match="empty or longer than maximum length 1024"):
+                add(key, "1")
+        assert options is not None
+
+
+def test_enums_are_integers_with_names() -> None:
+    level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    assert level == 99
+    assert hash(level) == hash(99)
+    assert (str(level), repr(level)) == (
+        "GraphOptimizationLevel.ORT_ENABLE_ALL",
+        "<GraphOptimizationLevel.ORT_ENABLE_ALL: 99>",
+    )
+    assert ort.ExecutionMode(1) is ort.ExecutionMode.ORT_PARALLEL
+
+
+def test_sessions_keep_a_copy() -> None:
+    options = ort.SessionOptions()
+    options.logid = "first"
+    session = ort.InferenceSession(add_model(), options)
+    options.logid = "second"
+    assert session.get_session_options().logid == "first"
+
+
+def test_providers() -> None:
+    assert ort.get_all_providers()[-1] == "CPUExecutionProvider"
+    assert "CPUExecutionProvider" in ort.get_available_providers()
+    session = ort.InferenceSession(add_model(), providers=[("CPUExecutionProvider", {"a": 1})])
+    assert session.get_providers() == ["CPUExecutionProvider"]
+    with pytest.warns(UserWarning, match="is not in available provider names"):
+        session = ort.InferenceSession(
+            add_model(), providers=["CUDAExecutionProvider", "CPUExecutionProvider"]
+        )
+    assert session.get_providers() == ["CPUExecutionProvider"]
+    with pytest.warns(UserWarning, match="Duplicate provider"):
+        ort.InferenceSession(add_model(), providers=["CPUExecutionProvider", "CPUExecutionProvider"])
+    with (
+        pytest.warns(UserWarning, match="Nonsense"),
+        pytest.raises(RuntimeError, match="Unknown Provider Type: Nonsense"),
+    ):
+        session.set_providers(["Nonsense"])
+
+
+def test_facts_of_the_build() -> None:
+    assert ort.get_device() == "CPU"
+    assert ort.get_version_string() == ort.__version__
+    assert ort.get_build_info()
