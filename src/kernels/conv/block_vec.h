@@ -1,0 +1,76 @@
+// Vec: one block of channels of the blocked layout, as the conv and pool bodies see it: a vector register on
+// AVX2 (8) and AVX-512 (16), eight floats in memory on the scalar level. Included by ISA units only, like
+// simd/vec.h.
+#pragma once
+
+#include "simd/vec.h"
+
+// Before a loop over a tile: unrolled whole and early, or the tile's array does not become registers.
+#if defined(__clang__)
+#define ORTOLAN_UNROLL _Pragma("unroll")
+#else
+#define ORTOLAN_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace ortolan {
+namespace {
+
+#if defined(__AVX2__)
+
+inline constexpr int kBlock = kLanes;
+using Vec = F32;
+inline Vec LoadBlock(const float* p) {
+  return Load(p);
+}
+inline void StoreBlock(float* p, Vec a) {
+  Store(p, a);
+}
+inline Vec Spread(float x) {
+  return Set(x);
+}
+
+#else
+
+inline constexpr int kBlock = 8;
+struct Vec {
+  float v[kBlock];
+};
+#define ORTOLAN_EACH_LANE(expression)                   \
+  Vec r;                                                \
+  for (int i = 0; i < kBlock; ++i) r.v[i] = expression; \
+  return r
+inline Vec LoadBlock(const float* p) {
+  ORTOLAN_EACH_LANE(p[i]);
+}
+inline void StoreBlock(float* p, const Vec& a) {
+  for (int i = 0; i < kBlock; ++i) p[i] = a.v[i];
+}
+inline Vec Spread(float x) {
+  ORTOLAN_EACH_LANE(x);
+}
+inline Vec Fma(const Vec& a, const Vec& b, const Vec& c) {
+  ORTOLAN_EACH_LANE(a.v[i] * b.v[i] + c.v[i]);
+}
+inline Vec operator+(const Vec& a, const Vec& b) {
+  ORTOLAN_EACH_LANE(a.v[i] + b.v[i]);
+}
+inline Vec operator*(const Vec& a, const Vec& b) {
+  ORTOLAN_EACH_LANE(a.v[i] * b.v[i]);
+}
+inline Vec Min(const Vec& a, const Vec& b) {
+  ORTOLAN_EACH_LANE(a.v[i] < b.v[i] ? a.v[i] : b.v[i]);
+}
+inline Vec Max(const Vec& a, const Vec& b) {
+  ORTOLAN_EACH_LANE(a.v[i] > b.v[i] ? a.v[i] : b.v[i]);
+}
+#undef ORTOLAN_EACH_LANE
+
+#endif
+
+// Into [lower, upper]; NaN stays NaN (Min and Max give their second operand then).
+inline Vec Clamp(const Vec& x, const Vec& lower, const Vec& upper) {
+  return Min(upper, Max(lower, x));
+}
+
+}  // namespace
+}  // namespace ortolan

@@ -1,0 +1,93 @@
+// Direct convolution in f32: output always in the blocked layout, input planar or blocked.
+//
+// Blocked layout (NCHWc): a tensor [N, C, spatial...] is stored as [N, ceil(C / c), spatial..., c], c = 16 on
+// AVX-512 and 8 elsewhere. Lanes beyond C hold anything; no kernel lets them reach another lane.
+//
+// Three steps, as everywhere: Pack once a model, Plan once a shape, Run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/status.h"
+#include "kernels/conv/conv.h"
+#include "kernels/conv/strip.h"
+#include "kernels/elementwise/epilogue.h"
+
+namespace ortolan::kernels {
+
+enum class ConvLayout : uint8_t { kPlanar, kBlocked };
+
+struct PackedConv {
+  const ConvVariant* variant = nullptr;
+  ConvLayout input = ConvLayout::kBlocked;
+  // After merging: channels of a group fill whole blocks where there is more than one group.
+  int64_t groups = 1;
+  int64_t group_in = 0;
+  int64_t group_out = 0;
+  int64_t kernel[kSpatialAxes] = {1, 1, 1};
+  AlignedBuffer
+      weights;  // [group][panel][k][vectors * block]; k is (kd, kh, block or channel, ...) as the steps go
+  AlignedBuffer bias;  // out blocks * block, zeros where there is none
+
+  int64_t block() const { return variant->block; }
+  int64_t depth() const { return group_in * kernel[0] * kernel[1] * kernel[2]; }  // rows of a panel
+  int64_t out_blocks() const { return CeilDiv(group_out, block()); }              // of one group
+  int64_t panels() const {
+    return CeilDiv(out_blocks(), kStripVectors);
+  }  // of one group; the last may be single
+};
+
+// How many groups have to be merged into one (their weights then stand on the diagonal, zeros around) for the
+// kernel to apply, or 0 where it does not or would waste more than it gains.
+int64_t MergedGroups(const ConvVariant& variant, ConvLayout input, int64_t groups, int64_t group_in,
+                     int64_t group_out);
+
+// w is [out_channels, in_channels / groups, kernel...]; bias may be null. Only where MergedGroups is not 0.
+Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_t groups, int64_t in_channels,
+                            int64_t out_channels, const int64_t* kernel, const float* w, const float* bias,
+                            ThreadPool& threads);
+
+struct DirectPlan {
+  Window window;
+  int64_t batch = 0;
+  std::vector<ReductionStep> steps;
+  int64_t steps_per_row = 0;  // of one (kd, kh); rows without live columns have none left out
+  bool copies = false;        // whether input rows are copied to scratch with their padding
+  bool flat = false;  // 1x1: the map is one row, cut into rows of out[2] pixels; the last row is `last_row`
+  int64_t last_row = 0;
+  int64_t pixel = 0;     // floats of one input pixel: block or 1
+  int64_t in_plane = 0;  // floats of one plane or block of the input map
+  int64_t out_plane = 0;
+  int64_t slab_width = 0;  // pixels of a copied row
+  int64_t slab_rows = 0;   // copied rows of a depth slice, at most
+  int64_t slab_depth = 0;
+  int64_t slab_floats = 0;
+  int64_t row_stride = 0;    // floats from an input row to the next, in what the strips read
+  int64_t slice_stride = 0;  // from a depth slice to the next tap's, ditto
+  int64_t plane_stride = 0;  // from a plane or block to the next, ditto
+  int64_t rows_per_chunk = 1;
+  int64_t row_chunks = 1;
+  int64_t panels_per_chunk = 1;
+  int64_t panel_chunks = 1;
+  int slots = 1;  // slabs: as many as there are threads
+  size_t scratch_bytes = 0;
+};
+
+// kInvalidArgument where the problem is too large to index.
+Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, int threads);
+
+// What happens to the output besides the bias, which was packed. `residual` is laid out as the output.
+struct ConvEpilogue {
+  const float* residual = nullptr;
+  float lower = -std::numeric_limits<float>::infinity();
+  float upper = std::numeric_limits<float>::infinity();
+  const Epilogue* program = nullptr;  // its program runs last, over rows of pixels of one block of channels
+};
+
+void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,
+               const ConvEpilogue& epilogue, std::byte* scratch, ThreadPool& threads);
+
+}  // namespace ortolan::kernels

@@ -1,0 +1,105 @@
+// Weights of the direct convolution: once a model, into panels that the strips read front to back.
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/conv/direct.h"
+
+namespace ortolan::kernels {
+namespace {
+
+// A merged group computes `merge` times the products that are needed; a narrow group on the planar kernel
+// runs at a tenth of the peak or less.
+constexpr int64_t kMostMerged = 8;
+
+// The weights as a merged group sees them: out channel m and in channel c of group g, zero off the diagonal.
+struct MergedWeights {
+  const float* w;
+  int64_t file_in;  // channels of a group in the file
+  int64_t file_out;
+  int64_t kernel_size;
+
+  float At(int64_t g, int64_t merge, int64_t m, int64_t c, int64_t tap) const {
+    const int64_t part = m / file_out;
+    if (c / file_in != part) return 0.0f;
+    const int64_t row = (g * merge + part) * file_out + m % file_out;
+    return w[(row * file_in + c % file_in) * kernel_size + tap];
+  }
+};
+
+// Where row k of a panel comes from; visits k in order.
+template <typename Body>
+void ForEachRow(const PackedConv& conv, Body body) {
+  const int64_t kw_count = conv.kernel[2];
+  int64_t k = 0;
+  for (int64_t row = 0; row < conv.kernel[0] * conv.kernel[1]; ++row) {
+    if (conv.input == ConvLayout::kPlanar) {
+      for (int64_t c = 0; c < conv.group_in; ++c) {
+        for (int64_t kw = 0; kw < kw_count; ++kw) body(k++, c, row * kw_count + kw);
+      }
+      continue;
+    }
+    for (int64_t first = 0; first < conv.group_in; first += conv.block()) {
+      const int64_t end = std::min(first + conv.block(), conv.group_in);
+      for (int64_t kw = 0; kw < kw_count; ++kw) {
+        for (int64_t c = first; c < end; ++c) body(k++, c, row * kw_count + kw);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int64_t MergedGroups(const ConvVariant& variant, ConvLayout input, int64_t groups, int64_t group_in,
+                     int64_t group_out) {
+  if (groups == 1) return 1;
+  for (int64_t merge = 1; merge <= std::min(groups, kMostMerged); ++merge) {
+    if (groups % merge != 0) continue;
+    if (merge == groups) return merge;
+    const bool in_fits = input == ConvLayout::kPlanar || merge * group_in % variant.block == 0;
+    if (in_fits && merge * group_out % variant.block == 0) return merge;
+  }
+  return 0;
+}
+
+Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_t groups, int64_t in_channels,
+                            int64_t out_channels, const int64_t* kernel, const float* w, const float* bias,
+                            ThreadPool& threads) {
+  const int64_t file_in = in_channels / groups, file_out = out_channels / groups;
+  const int64_t merge = MergedGroups(variant, input, groups, file_in, file_out);
+  if (merge == 0)
+    return NotImplemented("no blocked kernel for {} groups of {} and {}", groups, file_in, file_out);
+  PackedConv conv;
+  conv.variant = &variant;
+  conv.input = input;
+  conv.groups = groups / merge;
+  conv.group_in = file_in * merge;
+  conv.group_out = file_out * merge;
+  std::copy(kernel, kernel + kSpatialAxes, conv.kernel);
+  const int64_t block = conv.block(), depth = conv.depth();
+  if (depth > INT32_MAX) return InvalidArgument("a convolution over {} products is too large", depth);
+  const int64_t group_floats = conv.out_blocks() * block * depth;
+  ORTOLAN_ASSIGN_OR_RETURN(
+      conv.weights, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(conv.groups * group_floats)));
+  const int64_t lanes = conv.groups * conv.out_blocks() * block;
+  ORTOLAN_ASSIGN_OR_RETURN(conv.bias, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(lanes)));
+  auto* packed_bias = reinterpret_cast<float*>(conv.bias.data());
+  std::fill_n(packed_bias, lanes, 0.0f);
+  if (bias) std::copy_n(bias, out_channels, packed_bias);  // groups > 1 fill their blocks
+
+  const MergedWeights from{w, file_in, file_out, kernel[0] * kernel[1] * kernel[2]};
+  auto* const weights = reinterpret_cast<float*>(conv.weights.data());
+  threads.ParallelFor(conv.groups * conv.panels(), [&](int64_t chunk) {
+    const int64_t g = chunk / conv.panels(), first = chunk % conv.panels() * kStripVectors;
+    const int64_t width = std::min<int64_t>(kStripVectors, conv.out_blocks() - first) * block;
+    float* const panel = weights + g * group_floats + first * block * depth;
+    ForEachRow(conv, [&](int64_t k, int64_t c, int64_t tap) {
+      for (int64_t i = 0; i < width; ++i) {
+        const int64_t m = first * block + i;
+        panel[k * width + i] = m < conv.group_out ? from.At(g, merge, m, c, tap) : 0.0f;
+      }
+    });
+  });
+  return conv;
+}
+
+}  // namespace ortolan::kernels

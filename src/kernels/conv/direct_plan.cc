@@ -1,0 +1,159 @@
+// How a direct convolution of a given shape is cut into chunks, rows and reduction steps.
+#include <algorithm>
+
+#include "kernels/conv/direct.h"
+
+namespace ortolan::kernels {
+namespace {
+
+// A chunk's input should stay in half of a 1 MB L2 beside the weight panel that streams through it.
+constexpr int64_t kSlabBytes = 320 << 10;
+// About 30 us of one core: worth a chunk of its own.
+constexpr double kChunkFlops = 3e6;
+constexpr int64_t kWantedChunks = 16;  // enough for a handful of threads to end together
+constexpr int64_t kFlatRow = 4 * kMostStripPixels;
+
+bool IsPointwise(const Window& w) {
+  for (int a = 0; a < kSpatialAxes; ++a) {
+    if (w.kernel[a] != 1 || w.stride[a] != 1 || w.pad[a] != 0 || w.out[a] != w.in[a]) return false;
+  }
+  return true;
+}
+
+bool ReadsInside(const Window& w, int axis) {
+  return w.pad[axis] <= 0 &&
+         (w.out[axis] - 1) * w.stride[axis] - w.pad[axis] + (w.kernel[axis] - 1) * w.dilation[axis] <
+             w.in[axis];
+}
+
+// Input rows that `rows` output rows of one axis span.
+int64_t Span(const Window& w, int axis, int64_t count) {
+  return (count - 1) * w.stride[axis] + (w.kernel[axis] - 1) * w.dilation[axis] + 1;
+}
+
+void Flatten(DirectPlan& plan) {
+  Window& w = plan.window;
+  const int64_t size = w.in_size();
+  const int64_t rows = CeilDiv(size, kFlatRow);
+  plan.flat = true;
+  // Rows of equal length but for the last: 3136 pixels are 56 rows of 56.
+  const int64_t length = std::min(size, kFlatRow);
+  w = Window{};
+  w.in[1] = w.out[1] = rows;
+  w.in[2] = w.out[2] = length;
+  plan.last_row = size - (rows - 1) * length;
+}
+
+// The reduction in the order of the packed weights, without columns of taps that never meet the input.
+void MakeSteps(const PackedConv& conv, DirectPlan& plan) {
+  const Window& w = plan.window;
+  IndexRange live{w.kernel[2], 0};
+  for (int64_t kw = 0; kw < w.kernel[2]; ++kw) {
+    const IndexRange outputs = LiveOutputs(w, 2, kw);
+    if (outputs.end <= outputs.begin) continue;
+    live.begin = std::min(live.begin, kw);
+    live.end = kw + 1;
+  }
+  const int64_t tap = w.dilation[2] * plan.pixel;
+  int64_t k = 0;
+  auto add = [&](int64_t offset, int64_t count, int64_t at) {
+    plan.steps.push_back({offset, static_cast<int32_t>(count), static_cast<int32_t>(at)});
+  };
+  for (int64_t kd = 0; kd < w.kernel[0]; ++kd) {
+    for (int64_t kh = 0; kh < w.kernel[1]; ++kh) {
+      const int64_t row = kd * plan.slice_stride + kh * w.dilation[1] * plan.row_stride;
+      const size_t before = plan.steps.size();
+      const int64_t unit = conv.input == ConvLayout::kPlanar ? 1 : conv.block();
+      for (int64_t c = 0; c < conv.group_in; c += unit) {
+        const int64_t channels = std::min(unit, conv.group_in - c);
+        const int64_t base = row + c / unit * plan.plane_stride;
+        if (conv.input == ConvLayout::kPlanar && w.dilation[2] == 1) {
+          if (live.end > live.begin) add(base + live.begin, live.end - live.begin, k + live.begin);
+        } else {
+          for (int64_t kw = live.begin; kw < live.end; ++kw)
+            add(base + kw * tap, channels, k + kw * channels);
+        }
+        k += w.kernel[2] * channels;
+      }
+      plan.steps_per_row = static_cast<int64_t>(plan.steps.size() - before);
+    }
+  }
+}
+
+// Rows by what fits the cache; panels apart where that gives too few chunks for the work.
+void CutChunks(const PackedConv& conv, const ConvShape& shape, DirectPlan& plan) {
+  const Window& w = plan.window;
+  const int64_t width = plan.copies ? plan.slab_width : Span(w, 2, w.out[2]);
+  const int64_t planes =
+      conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
+  const int64_t row_bytes = 4 * width * plan.pixel * planes * w.kernel[0];
+  auto slab = [&](int64_t rows) { return Span(w, 1, rows) * row_bytes; };
+  int64_t rows = w.out[1];
+  while (rows > 1 && slab(rows) > kSlabBytes) rows = (rows + 1) / 2;
+  const int64_t others = plan.batch * conv.groups * w.out[0];
+  const int64_t wanted =
+      std::clamp<int64_t>(static_cast<int64_t>(shape.flops() / kChunkFlops), 1, kWantedChunks);
+  const double weight_bytes = 4.0 * static_cast<double>(conv.depth()) * static_cast<double>(conv.group_out);
+  const double input_bytes = static_cast<double>(row_bytes) * static_cast<double>(w.in[1]);
+  int64_t parts = 1;
+  if (others * CeilDiv(w.out[1], rows) < wanted && weight_bytes > input_bytes) {
+    parts = std::min(conv.panels(), CeilDiv(wanted, others * CeilDiv(w.out[1], rows)));
+  }
+  while (rows > 1 && others * parts * CeilDiv(w.out[1], rows) < wanted) rows = (rows + 1) / 2;
+  plan.row_chunks = CeilDiv(w.out[1], rows);
+  plan.rows_per_chunk = CeilDiv(w.out[1], plan.row_chunks);
+  plan.row_chunks = CeilDiv(w.out[1], plan.rows_per_chunk);
+  plan.panels_per_chunk = CeilDiv(conv.panels(), parts);
+  plan.panel_chunks = CeilDiv(conv.panels(), plan.panels_per_chunk);
+}
+
+}  // namespace
+
+Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, int threads) {
+  DirectPlan plan;
+  plan.batch = shape.batch;
+  plan.window = shape.window;
+  plan.pixel = conv.input == ConvLayout::kPlanar ? 1 : conv.block();
+  plan.in_plane = shape.window.in_size() * plan.pixel;
+  plan.out_plane = shape.window.out_size() * conv.block();
+  if (shape.batch * shape.window.out_size() == 0) {
+    plan.batch = 0;
+    return plan;
+  }
+  if (IsPointwise(plan.window)) Flatten(plan);
+  const Window& w = plan.window;
+  plan.copies = !plan.flat && !(ReadsInside(w, 0) && ReadsInside(w, 1) && ReadsInside(w, 2));
+  plan.row_stride = w.in[2] * plan.pixel;
+  plan.slice_stride = w.in[1] * plan.row_stride * w.dilation[0];
+  plan.plane_stride = plan.in_plane;
+  // Padding makes a slab larger than its tensors; refuse what only a hostile file asks for.
+  constexpr int64_t kMost = int64_t{1} << 30;
+  if (plan.copies) {
+    plan.slab_width = Span(w, 2, w.out[2]);
+    if (plan.slab_width > kMost)
+      return InvalidArgument("a padded row of {} pixels is too large", plan.slab_width);
+  }
+  CutChunks(conv, shape, plan);
+  if (plan.copies) {
+    plan.slab_rows = Span(w, 1, plan.rows_per_chunk);
+    plan.slab_depth = w.kernel[0];
+    const int64_t planes =
+        conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
+    const double floats = static_cast<double>(plan.slab_width) * static_cast<double>(plan.slab_rows) *
+                          static_cast<double>(plan.slab_depth) * static_cast<double>(plan.pixel * planes);
+    if (floats > static_cast<double>(int64_t{1} << 32))
+      return InvalidArgument("the padded input is too large");
+    plan.row_stride = plan.slab_width * plan.pixel;
+    plan.slice_stride = plan.slab_rows * plan.row_stride;
+    plan.plane_stride = plan.slab_depth * plan.slice_stride;
+    plan.slab_floats = CeilDiv(planes * plan.plane_stride, 16) * 16;
+    plan.slots = std::max(1, threads);
+    // One flag a slot, a cache line each, then the slabs.
+    plan.scratch_bytes =
+        static_cast<size_t>(plan.slots) * (64 + sizeof(float) * static_cast<size_t>(plan.slab_floats));
+  }
+  MakeSteps(conv, plan);
+  return plan;
+}
+
+}  // namespace ortolan::kernels

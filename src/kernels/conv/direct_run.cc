@@ -1,0 +1,186 @@
+// Runs a planned direct convolution.
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <new>
+#include <thread>
+
+#include "kernels/conv/direct.h"
+
+namespace ortolan::kernels {
+namespace {
+
+// Hands each running chunk a slab of its own. There are as many as threads, so a free one is always near.
+class SlabSlots {
+ public:
+  SlabSlots(const DirectPlan& plan, std::byte* scratch) : plan_(plan), scratch_(scratch) {
+    for (int i = 0; i < plan.slots && plan.copies; ++i) new (Flag(i)) std::atomic<int>(0);
+  }
+  int Take() {
+    for (int i = 0;; i = (i + 1) % plan_.slots) {
+      if (Flag(i)->exchange(1, std::memory_order_acquire) == 0) return i;
+      if (i + 1 == plan_.slots) std::this_thread::yield();
+    }
+  }
+  void Give(int slot) { Flag(slot)->store(0, std::memory_order_release); }
+  float* Slab(int slot) {
+    return reinterpret_cast<float*>(scratch_ + 64 * plan_.slots) + slot * plan_.slab_floats;
+  }
+
+ private:
+  std::atomic<int>* Flag(int slot) { return reinterpret_cast<std::atomic<int>*>(scratch_ + 64 * slot); }
+  const DirectPlan& plan_;
+  std::byte* scratch_;
+};
+
+// One row of the slab: the input row from column -pad on, zeros outside.
+void CopyRow(const DirectPlan& plan, const float* row, float* to) {
+  const Window& w = plan.window;
+  const int64_t left = std::clamp<int64_t>(w.pad[2], 0, plan.slab_width);
+  const int64_t from = std::max<int64_t>(0, -w.pad[2]);
+  const int64_t copied = std::clamp<int64_t>(w.in[2] - from, 0, plan.slab_width - left);
+  std::memset(to, 0, sizeof(float) * static_cast<size_t>(left * plan.pixel));
+  std::memcpy(to + left * plan.pixel, row + from * plan.pixel,
+              sizeof(float) * static_cast<size_t>(copied * plan.pixel));
+  const int64_t done = left + copied;
+  std::memset(to + done * plan.pixel, 0,
+              sizeof(float) * static_cast<size_t>((plan.slab_width - done) * plan.pixel));
+}
+
+// The padded input of output rows oh0.. of depth slice od, all planes of a group.
+void FillSlab(const PackedConv& conv, const DirectPlan& plan, const float* x, int64_t od, int64_t oh0,
+              int64_t rows, float* slab) {
+  const Window& w = plan.window;
+  const int64_t planes =
+      conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
+  const int64_t h0 = oh0 * w.stride[1] - w.pad[1];
+  const int64_t count = (rows - 1) * w.stride[1] + (w.kernel[1] - 1) * w.dilation[1] + 1;
+  for (int64_t p = 0; p < planes; ++p) {
+    for (int64_t kd = 0; kd < w.kernel[0]; ++kd) {
+      const int64_t d = od * w.stride[0] - w.pad[0] + kd * w.dilation[0];
+      float* to = slab + p * plan.plane_stride + kd * plan.slice_stride;
+      for (int64_t r = 0; r < count; ++r, to += plan.row_stride) {
+        const int64_t h = h0 + r;
+        if (d < 0 || d >= w.in[0] || h < 0 || h >= w.in[1]) {
+          std::memset(to, 0, sizeof(float) * static_cast<size_t>(plan.row_stride));
+        } else {
+          CopyRow(plan, x + p * plan.in_plane + (d * w.in[1] + h) * w.in[2] * plan.pixel, to);
+        }
+      }
+    }
+  }
+}
+
+const StripTable& TableFor(const PackedConv& conv, const DirectPlan& plan) {
+  const ConvVariant& variant = *conv.variant;
+  const int64_t stride = plan.window.stride[2];
+  if (stride > 2) return *variant.any;
+  return conv.input == ConvLayout::kPlanar ? *variant.planar[stride - 1] : *variant.blocked[stride - 1];
+}
+
+// One output row of one panel, in strips of nearly equal length.
+void RunRow(const StripTable& table, int most_pixels, int vectors, int64_t pixels, int64_t block,
+            StripArgs args) {
+  const int64_t strips = CeilDiv(pixels, most_pixels);
+  for (int64_t i = 0, done = 0; i < strips; ++i) {
+    const int64_t count = pixels * (i + 1) / strips - done;
+    table.strips[vectors - 1][count - 1](args);
+    args.in += count * args.pixel_stride;
+    args.out += count * block;
+    if (args.residual) args.residual += count * block;
+    done += count;
+  }
+}
+
+struct Chunk {
+  int64_t n, group, od, oh0, rows, panel0, panel_end;
+};
+
+Chunk ChunkAt(const PackedConv& conv, const DirectPlan& plan, int64_t index) {
+  Chunk c;
+  c.panel0 = index % plan.panel_chunks * plan.panels_per_chunk;
+  c.panel_end = std::min(conv.panels(), c.panel0 + plan.panels_per_chunk);
+  index /= plan.panel_chunks;
+  c.oh0 = index % plan.row_chunks * plan.rows_per_chunk;
+  c.rows = std::min(plan.rows_per_chunk, plan.window.out[1] - c.oh0);
+  index /= plan.row_chunks;
+  c.od = index % plan.window.out[0];
+  index /= plan.window.out[0];
+  c.group = index % conv.groups;
+  c.n = index / conv.groups;
+  return c;
+}
+
+// The reduction steps of an output row: those of its live kernel rows. Volumes keep all; their slabs have
+// zero rows.
+std::span<const ReductionStep> StepsOf(const DirectPlan& plan, int64_t oh) {
+  const Window& w = plan.window;
+  if (w.kernel[0] > 1 || plan.flat) return plan.steps;
+  const IndexRange live = LiveTaps(w, 1, oh);
+  const int64_t count = std::max<int64_t>(0, live.end - live.begin);
+  return std::span(plan.steps)
+      .subspan(static_cast<size_t>(count ? live.begin * plan.steps_per_row : 0),
+               static_cast<size_t>(count * plan.steps_per_row));
+}
+
+void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, const float* in, float* y,
+              const ConvEpilogue& epilogue) {
+  const Window& w = plan.window;
+  const int64_t block = conv.block(), out_blocks = conv.out_blocks();
+  const StripTable& table = TableFor(conv, plan);
+  const auto* weights = reinterpret_cast<const float*>(conv.weights.data());
+  const auto* bias = reinterpret_cast<const float*>(conv.bias.data());
+  for (int64_t panel = c.panel0; panel < c.panel_end; ++panel) {
+    const int64_t first = c.group * out_blocks + panel * kStripVectors;  // output block
+    const int vectors =
+        static_cast<int>(std::min<int64_t>(kStripVectors, out_blocks - panel * kStripVectors));
+    StripArgs args;
+    args.pixel_stride = w.stride[2] * plan.pixel;
+    args.weights = weights + first * block * conv.depth();
+    args.bias = bias + first * block;
+    args.out_block_stride = plan.out_plane;
+    args.lower = epilogue.lower;
+    args.upper = epilogue.upper;
+    const int64_t out_base = (c.n * conv.groups * out_blocks + first) * plan.out_plane;
+    for (int64_t oh = c.oh0; oh < c.oh0 + c.rows; ++oh) {
+      const int64_t pixels = plan.flat && oh == w.out[1] - 1 ? plan.last_row : w.out[2];
+      const int64_t pixel0 = (c.od * w.out[1] + oh) * w.out[2];
+      const auto steps = StepsOf(plan, oh);
+      args.in = in + (oh - c.oh0) * w.stride[1] * plan.row_stride;
+      args.steps = steps.data();
+      args.step_count = static_cast<int64_t>(steps.size());
+      args.out = y + out_base + pixel0 * block;
+      args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
+      RunRow(table, conv.variant->pixels, vectors, pixels, block, args);
+    }
+  }
+}
+
+}  // namespace
+
+void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,
+               const ConvEpilogue& epilogue, std::byte* scratch, ThreadPool& threads) {
+  if (plan.batch == 0) return;
+  const Window& w = plan.window;
+  const int64_t planes =
+      conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
+  SlabSlots slots(plan, scratch);
+  const int64_t chunks = plan.batch * conv.groups * w.out[0] * plan.row_chunks * plan.panel_chunks;
+  threads.ParallelFor(chunks, [&](int64_t index) {
+    const Chunk c = ChunkAt(conv, plan, index);
+    const float* in = x + (c.n * conv.groups + c.group) * planes * plan.in_plane;
+    if (!plan.copies) {
+      in += ((c.od * w.stride[0] - w.pad[0]) * w.in[1] + c.oh0 * w.stride[1] - w.pad[1]) * plan.row_stride -
+            w.pad[2] * plan.pixel;
+      RunChunk(conv, plan, c, in, y, epilogue);
+      return;
+    }
+    const int slot = slots.Take();
+    float* slab = slots.Slab(slot);
+    FillSlab(conv, plan, in, c.od, c.oh0, c.rows, slab);
+    RunChunk(conv, plan, c, slab, y, epilogue);
+    slots.Give(slot);
+  });
+}
+
+}  // namespace ortolan::kernels

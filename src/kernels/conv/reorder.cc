@@ -1,0 +1,68 @@
+#include "kernels/conv/reorder.h"
+
+#include <algorithm>
+
+namespace ortolan::kernels {
+namespace {
+
+// Pixels of a tile: a block of 16 channels times 64 pixels is 4 KB, so both sides stay in L1.
+constexpr int64_t kTilePixels = 64;
+constexpr int64_t kTilesPerChunk = 16;  // about 64 KB: 10 us or more
+
+template <typename Body>
+void ForEachTile(int64_t batch, int64_t channels, int64_t size, int64_t block, ThreadPool& threads,
+                 Body body) {
+  const int64_t blocks = (channels + block - 1) / block;
+  const int64_t tiles = (size + kTilePixels - 1) / kTilePixels;
+  threads.ParallelRanges(batch * blocks * tiles, kTilesPerChunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t n = i / tiles / blocks, b = i / tiles % blocks, first = i % tiles * kTilePixels;
+      const int64_t pixels = std::min(kTilePixels, size - first);
+      const int64_t planar = (n * channels + b * block) * size + first;
+      const int64_t blocked = ((n * blocks + b) * size + first) * block;
+      body(planar, blocked, pixels, std::min(block, channels - b * block));
+    }
+  });
+}
+
+template <int kBlock>
+void TileToBlocked(const float* x, float* y, int64_t size, int64_t pixels, int64_t channels) {
+  if (channels == kBlock) {
+    for (int64_t p = 0; p < pixels; ++p) {
+      for (int c = 0; c < kBlock; ++c) y[p * kBlock + c] = x[c * size + p];
+    }
+    return;
+  }
+  for (int64_t p = 0; p < pixels; ++p) {
+    for (int64_t c = 0; c < kBlock; ++c) y[p * kBlock + c] = c < channels ? x[c * size + p] : 0.0f;
+  }
+}
+
+template <int kBlock>
+void TileFromBlocked(const float* x, float* y, int64_t size, int64_t pixels, int64_t channels) {
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t p = 0; p < pixels; ++p) y[c * size + p] = x[p * kBlock + c];
+  }
+}
+
+}  // namespace
+
+void ToBlocked(int64_t batch, int64_t channels, int64_t size, int64_t block, const float* x, float* y,
+               ThreadPool& threads) {
+  ForEachTile(batch, channels, size, block, threads,
+              [&](int64_t planar, int64_t blocked, int64_t pixels, int64_t live) {
+                (block == 16 ? TileToBlocked<16> : TileToBlocked<8>)(x + planar, y + blocked, size, pixels,
+                                                                     live);
+              });
+}
+
+void FromBlocked(int64_t batch, int64_t channels, int64_t size, int64_t block, const float* x, float* y,
+                 ThreadPool& threads) {
+  ForEachTile(batch, channels, size, block, threads,
+              [&](int64_t planar, int64_t blocked, int64_t pixels, int64_t live) {
+                (block == 16 ? TileFromBlocked<16> : TileFromBlocked<8>)(x + blocked, y + planar, size,
+                                                                         pixels, live);
+              });
+}
+
+}  // namespace ortolan::kernels

@@ -1,0 +1,48 @@
+// The one list of levels, made of variants.inc.
+#include <iterator>
+
+#include "kernels/conv/strip.h"
+
+namespace ortolan::kernels {
+
+#define ORTOLAN_CONV(level, block, pixels)                            \
+  extern const StripTable kConvPlanar1##level, kConvPlanar2##level;   \
+  extern const StripTable kConvBlocked1##level, kConvBlocked2##level; \
+  extern const StripTable kConvAny##level;
+#include "kernels/conv/variants.inc"
+#undef ORTOLAN_CONV
+
+namespace {
+
+constexpr const char* LowerName(Isa isa) {
+  return isa == Isa::kAvx512 ? "avx512" : isa == Isa::kAvx2 ? "avx2" : "scalar";
+}
+
+#define ORTOLAN_CONV(level, block, pixels)            \
+  constexpr ConvVariant kVariant##level{              \
+      LowerName(Isa::k##level),                       \
+      Isa::k##level,                                  \
+      block,                                          \
+      pixels,                                         \
+      {&kConvPlanar1##level, &kConvPlanar2##level},   \
+      {&kConvBlocked1##level, &kConvBlocked2##level}, \
+      &kConvAny##level,                               \
+  };
+#include "kernels/conv/variants.inc"
+#undef ORTOLAN_CONV
+
+constexpr const ConvVariant* kVariants[] = {
+#define ORTOLAN_CONV(level, block, pixels) &kVariant##level,
+#include "kernels/conv/variants.inc"
+#undef ORTOLAN_CONV
+};
+
+}  // namespace
+
+std::span<const ConvVariant* const> ConvVariants(Isa isa) {
+  size_t first = 0;
+  while (first + 1 < std::size(kVariants) && kVariants[first]->isa > isa) ++first;
+  return {kVariants + first, std::size(kVariants) - first};
+}
+
+}  // namespace ortolan::kernels
