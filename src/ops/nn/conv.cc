@@ -2,9 +2,11 @@
 //
 // Float runs on the kernels of the blocked layout where they apply; the rest, and double, on the planar
 // kernel. The half types are widened to float.
-#include <cstring>
+#include <optional>
 
 #include "kernels/conv/conv.h"
+#include "kernels/conv/direct.h"
+#include "kernels/conv/reorder.h"
 #include "ops/nn/pooling.h"
 #include "ops/nn/window.h"
 #include "ops/op.h"
@@ -25,6 +27,13 @@ struct State {
   nn::WindowSpec spec;
   int64_t groups = 1;
   DType dtype = DType::kFloat;
+  std::optional<kernels::PackedConv> direct;  // float with constant weights, where the direct kernel applies
+};
+
+struct Bound {
+  kernels::ConvShape shape;
+  kernels::DirectPlan direct;
+  size_t direct_offset = 0;  // of the kernel's own scratch, behind the blocked output
 };
 
 Result<State> ReadState(const graph::Attributes& attributes) {
@@ -111,16 +120,39 @@ bool IsHalf(DType dtype) {
   return dtype == DType::kFloat16 || dtype == DType::kBFloat16;
 }
 
+// The direct kernel writes the blocked layout into scratch; from there it goes to the output.
+Status BindDirect(const State& state, const BindContext& context, Bound& bound, Binding* binding) {
+  ORTOLAN_ASSIGN_OR_RETURN(bound.direct, PlanDirect(*state.direct, bound.shape, context.threads));
+  const int64_t block = state.direct->block();
+  const Dims blocked = {bound.shape.batch, kernels::CeilDiv(bound.shape.out_channels, block),
+                        bound.shape.window.out_size(), block};
+  ORTOLAN_ASSIGN_OR_RETURN(const size_t bytes, CheckedBytes(DType::kFloat, blocked));
+  bound.direct_offset = (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  binding->scratch_bytes = bound.direct_offset + bound.direct.scratch_bytes;
+  return OkStatus();
+}
+
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const auto& state = *static_cast<const State*>(opaque);
-  ORTOLAN_ASSIGN_OR_RETURN(const kernels::ConvShape shape, BindShape(state, context));
-  if (IsHalf(state.dtype)) {
+  auto bound = std::make_shared<Bound>();
+  ORTOLAN_ASSIGN_OR_RETURN(bound->shape, BindShape(state, context));
+  if (state.direct) {
+    ORTOLAN_RETURN_IF_ERROR(BindDirect(state, context, *bound, binding));
+  } else if (IsHalf(state.dtype)) {
     int64_t count = ElementCount(context.outputs[0]);
     for (const Dims& input : context.inputs) count += ElementCount(input);
     binding->scratch_bytes = sizeof(float) * static_cast<size_t>(count);
   }
-  binding->data = std::make_shared<kernels::ConvShape>(shape);
+  binding->data = std::move(bound);
   return OkStatus();
+}
+
+void RunOnBlocks(const State& state, const Bound& bound, RunContext& context) {
+  auto* blocked = reinterpret_cast<float*>(context.scratch());
+  RunDirect(*state.direct, bound.direct, context.input(0).As<const float>(), blocked, {},
+            context.scratch() + bound.direct_offset, context.threads());
+  kernels::FromBlocked(bound.shape.batch, bound.shape.out_channels, bound.shape.window.out_size(),
+                       state.direct->block(), blocked, context.output(0).As<float>(), context.threads());
 }
 
 template <typename T>
@@ -147,26 +179,59 @@ Status RunHalf(const kernels::ConvShape& shape, RunContext& context) {
 }
 
 Status Run(const void* opaque, RunContext& context) {
-  const auto& shape = *static_cast<const kernels::ConvShape*>(context.binding());
-  switch (static_cast<const State*>(opaque)->dtype) {
+  const auto& state = *static_cast<const State*>(opaque);
+  const auto& bound = *static_cast<const Bound*>(context.binding());
+  if (state.direct) {
+    RunOnBlocks(state, bound, context);
+    return OkStatus();
+  }
+  switch (state.dtype) {
     case DType::kFloat:
-      RunPlanar<float>(shape, context);
+      RunPlanar<float>(bound.shape, context);
       return OkStatus();
     case DType::kDouble:
-      RunPlanar<double>(shape, context);
+      RunPlanar<double>(bound.shape, context);
       return OkStatus();
     default:
-      return RunHalf(shape, context);
+      return RunHalf(bound.shape, context);
   }
+}
+
+// Packs the weights where the direct kernel applies: constant ones, no depthwise groups.
+Status TryDirect(PrepareContext& context, State& state) {
+  const Tensor* w = context.Constant(1);
+  const Tensor* bias = context.Constant(2);
+  if (state.dtype != DType::kFloat || !w || (context.node.HasInput(2) && !bias)) return OkStatus();
+  const Dims& dims = w->dims();
+  if (dims.size() < 3 || dims.size() > 2 + kernels::kSpatialAxes || w->count() == 0) return OkStatus();
+  if (dims[0] % state.groups != 0 || (bias && bias->dims() != Dims{dims[0]})) return OkStatus();
+  if (state.groups > 1 && dims[1] == 1) return OkStatus();
+  const kernels::ConvVariant& variant = *kernels::ConvVariants(context.isa)[0];
+  constexpr auto kLayout = kernels::ConvLayout::kPlanar;
+  if (MergedGroups(variant, kLayout, state.groups, dims[1], dims[0] / state.groups) == 0) return OkStatus();
+  int64_t kernel[kernels::kSpatialAxes] = {1, 1, 1};
+  for (size_t i = 2; i < dims.size(); ++i) kernel[kernels::kSpatialAxes - dims.size() + i] = dims[i];
+  ORTOLAN_ASSIGN_OR_RETURN(state.direct,
+                           PackConv(variant, kLayout, state.groups, dims[1] * state.groups, dims[0], kernel,
+                                    w->Items<const float>().data(),
+                                    bias ? bias->Items<const float>().data() : nullptr, context.threads));
+  return OkStatus();
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
   ORTOLAN_ASSIGN_OR_RETURN(State state, ReadState(context.node.attributes));
   state.dtype = context.input_dtype(0);
-  prepared->state = std::make_shared<State>(std::move(state));
+  ORTOLAN_RETURN_IF_ERROR(TryDirect(context, state));
   prepared->run = Run;
   prepared->bind = Bind;
   prepared->kernel = "conv_planar";
+  if (state.direct) {
+    const kernels::ConvVariant& variant = *state.direct->variant;
+    prepared->kernel =
+        fmt::format("conv_direct_{}x{}_{}_from_planar", variant.pixels, 2 * variant.block, variant.name);
+    prepared->consumed = 0b110;
+  }
+  prepared->state = std::make_shared<State>(std::move(state));
   return OkStatus();
 }
 

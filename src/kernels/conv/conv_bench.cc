@@ -1,0 +1,140 @@
+// Layers of networks in one thread, as shares of the machine's FMA peak. Bursts of a layer alternate with
+// bursts of bare FMA and the best of each counts, so that a busy machine slows both or neither.
+#include <benchmark/benchmark.h>
+#include <immintrin.h>
+#include <time.h>
+
+#include <algorithm>
+#include <string>
+
+#include "kernels/conv/conv_test_shapes.h"
+#include "kernels/conv/direct.h"
+
+namespace ortolan::kernels {
+namespace {
+
+// CPU time of the thread: on a busy machine the wall clock counts other processes' slices too.
+double Seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+constexpr int64_t kTurns = 10000;
+
+__attribute__((target("avx512f"))) void FmaAvx512() {
+  __m512 sums[12], x = _mm512_set1_ps(0.5f);
+  for (__m512& sum : sums) sum = _mm512_set1_ps(1e-30f);
+  for (int64_t t = 0; t < kTurns; ++t) {
+#pragma GCC unroll 12
+    for (__m512& sum : sums) sum = _mm512_fmadd_ps(sum, x, x);
+    asm volatile("" : "+v"(x));  // keeps the loop without touching memory
+  }
+  for (__m512& sum : sums) benchmark::DoNotOptimize(sum);
+}
+
+__attribute__((target("avx2,fma"))) void FmaAvx2() {
+  __m256 sums[12], x = _mm256_set1_ps(0.5f);
+  for (__m256& sum : sums) sum = _mm256_set1_ps(1e-30f);
+  for (int64_t t = 0; t < kTurns; ++t) {
+#pragma GCC unroll 12
+    for (__m256& sum : sums) sum = _mm256_fmadd_ps(sum, x, x);
+    asm volatile("" : "+x"(x));
+  }
+  for (__m256& sum : sums) benchmark::DoNotOptimize(sum);
+}
+
+// FLOP/s of one burst.
+double PeakBurst(Isa isa) {
+  const double start = Seconds();
+  isa == Isa::kAvx512 ? FmaAvx512() : FmaAvx2();
+  const double lanes = isa == Isa::kAvx512 ? 16 : 8;
+  return 2 * 12 * lanes * static_cast<double>(kTurns) / (Seconds() - start);
+}
+
+AlignedBuffer Filled(int64_t floats) {
+  AlignedBuffer buffer = std::move(AlignedBuffer::Allocate(static_cast<size_t>(floats) * 4)).value();
+  auto* data = reinterpret_cast<float*>(buffer.data());
+  for (int64_t i = 0; i < floats; ++i) data[i] = static_cast<float>(i % 17) * 0.01f;
+  return buffer;
+}
+
+template <typename Layer>
+void Measure(benchmark::State& state, Isa isa, double flops, Layer layer) {
+  double best = 1e9, peak = 0;
+  for (auto _ : state) {
+    peak = std::max(peak, PeakBurst(isa));
+    const int runs = static_cast<int>(std::max(1.0, 2e6 / flops));
+    const double start = Seconds();
+    for (int r = 0; r < runs; ++r) layer();
+    const double seconds = (Seconds() - start) / runs;
+    best = std::min(best, seconds);
+    state.SetIterationTime(seconds);
+  }
+  state.counters["us"] = best * 1e6;
+  state.counters["GFLOPS"] = flops / best * 1e-9;
+  state.counters["share%"] = flops / best / peak * 100;
+}
+
+void RunDirectLayer(benchmark::State& state, const ConvVariant& variant, const ConvShape& shape) {
+  const ConvLayout layout = shape.in_channels <= 4 ? ConvLayout::kPlanar : ConvLayout::kBlocked;
+  const Window& w = shape.window;
+  ThreadPool threads(1);
+  const int64_t block = variant.block;
+  const AlignedBuffer weights = Filled(shape.out_channels * shape.group_in() * w.kernel_size());
+  const AlignedBuffer x = Filled(CeilDiv(shape.in_channels, block) * block * w.in_size());
+  const AlignedBuffer y = Filled(CeilDiv(shape.out_channels, block) * block * w.out_size());
+  auto packed = PackConv(variant, layout, shape.groups, shape.in_channels, shape.out_channels, w.kernel,
+                         reinterpret_cast<const float*>(weights.data()), nullptr, threads);
+  auto plan = PlanDirect(*packed, shape, 1);
+  const AlignedBuffer scratch = Filled(static_cast<int64_t>(plan->scratch_bytes / 4 + 16));
+  Measure(state, variant.isa, shape.flops(), [&] {
+    RunDirect(*packed, *plan, reinterpret_cast<const float*>(x.data()), reinterpret_cast<float*>(y.data()),
+              {}, scratch.data(), threads);
+  });
+}
+
+const bool kRegistered = [] {
+  const ConvShape layers[] = {
+      // ResNet: stem, 3x3 of each stage, strides, 1x1 of the bottlenecks.
+      ConvOf(1, 1, 3, 64, 224, 224, 7, 2, 3),
+      ConvOf(1, 1, 64, 64, 56, 56, 3, 1, 1),
+      ConvOf(1, 1, 128, 128, 28, 28, 3, 1, 1),
+      ConvOf(1, 1, 256, 256, 14, 14, 3, 1, 1),
+      ConvOf(1, 1, 512, 512, 7, 7, 3, 1, 1),
+      ConvOf(1, 1, 64, 128, 56, 56, 3, 2, 1),
+      ConvOf(1, 1, 256, 512, 14, 14, 3, 2, 1),
+      ConvOf(1, 1, 64, 128, 56, 56, 1, 2, 0),
+      ConvOf(1, 1, 64, 256, 56, 56, 1, 1, 0),
+      ConvOf(1, 1, 256, 64, 56, 56, 1, 1, 0),
+      ConvOf(1, 1, 512, 128, 28, 28, 1, 1, 0),
+      ConvOf(1, 1, 1024, 256, 14, 14, 1, 1, 0),
+      ConvOf(1, 1, 2048, 512, 7, 7, 1, 1, 0),
+      // MobileNetV2: stem and the 1x1 around its depthwise layers.
+      ConvOf(1, 1, 3, 32, 224, 224, 3, 2, 1),
+      ConvOf(1, 1, 16, 96, 112, 112, 1, 1, 0),
+      ConvOf(1, 1, 96, 24, 56, 56, 1, 1, 0),
+      ConvOf(1, 1, 24, 144, 56, 56, 1, 1, 0),
+      ConvOf(1, 1, 192, 32, 28, 28, 1, 1, 0),
+      ConvOf(1, 1, 576, 96, 14, 14, 1, 1, 0),
+      ConvOf(1, 1, 960, 160, 7, 7, 1, 1, 0),
+      ConvOf(1, 1, 320, 1280, 7, 7, 1, 1, 0),
+  };
+  for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
+    if (variant->isa == Isa::kScalar) continue;
+    for (const ConvShape& shape : layers) {
+      const Window& w = shape.window;
+      const std::string name =
+          fmt::format("conv/{}/{}x{}->{}/{}x{}/k{}s{}", variant->name, w.in[1], shape.in_channels,
+                      shape.out_channels, w.out[1], w.out[2], w.kernel[2], w.stride[2]);
+      benchmark::RegisterBenchmark(
+          name.c_str(), [variant, shape](benchmark::State& state) { RunDirectLayer(state, *variant, shape); })
+          ->UseManualTime()
+          ->MinTime(0.1);
+    }
+  }
+  return true;
+}();
+
+}  // namespace
+}  // namespace ortolan::kernels
