@@ -211,7 +211,7 @@ Result<std::vector<Value>> Evaluate(const graph::Node& original, std::span<const
   ORTOLAN_RETURN_IF_ERROR(InferFromData(node, inputs));
 
   const int view_of = node.op->traits.view_of;
-  if (view_of >= 0 && node.op->prepare == nullptr && node.op->emit == nullptr) {
+  if (view_of >= 0) {
     const size_t source = static_cast<size_t>(view_of);
     if (source >= inputs.size() || inputs[source].kind() != Value::Kind::kTensor ||
         node.output(0) == nullptr) {

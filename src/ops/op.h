@@ -53,12 +53,21 @@ inline constexpr DTypeSet kNumericTypes = kFloatTypes | kIntegerTypes;
 inline constexpr DTypeSet kComplexTypes = SetOf(DType::kComplex64, DType::kComplex128);
 inline constexpr DTypeSet kAllTypes = ((DTypeSet{1} << kDTypeCount) - 1) & ~DTypeSet{1};
 
+// Whether an operator runs an epilogue that the fusion passes attach to it (ops/epilogue.h), and how its output 0 is then
+// seen as (batch, m, n).
+enum class EpilogueForm : uint8_t {
+  kNone,
+  kMatrix,    // the last two axes are m and n, those before them the batch
+  kChannels,  // axis 0 is the batch, axis 1 (channels) m, the spatial axes are n
+};
+
 struct Traits {
   bool pure = true;                  // same inputs, same outputs: may be folded, merged and dropped
   bool data_dependent_shape = false; // some output shape follows from data: `run` calls RunContext::Output itself
   int8_t view_of = -1;               // output 0 is input `view_of`'s bytes under another shape: no run, no copy
   uint8_t in_place = 0;              // bit i: output 0 may be written over input i when types and shapes agree
   bool control_flow = false;         // run by exec/, which knows plans
+  EpilogueForm epilogue = EpilogueForm::kNone;
 };
 
 // ------------------------------------------------------------------------------------------------------------- raising
