@@ -104,7 +104,7 @@ struct InferOutput {
 class InferContext {
  public:
   InferContext(const graph::Node& node, std::vector<InferInput> inputs, size_t output_count, graph::DimPool* pool)
-      : node_(node), inputs_(std::move(inputs)), outputs_(output_count), pool_(pool) {}
+      : node_(node), inputs_(std::move(inputs)), outputs_(output_count), pool_(pool), at_run_(pool == nullptr) {}
 
   const graph::Node& node() const { return node_; }
   const graph::Attributes& attributes() const { return node_.attributes; }
@@ -129,13 +129,16 @@ class InferContext {
   // A dimension that only the data will tell. During a run there is no pool and the result is the constant -1: the
   // operator's `run` then gives the shape.
   graph::Dim Unknown() const { return pool_ ? pool_->Fresh() : graph::Dim(-1); }
-  bool at_run() const { return pool_ == nullptr; }
+  // Whether the shapes are those of a run (constants, or unknown where data decides) and not of a model being loaded.
+  bool at_run() const { return at_run_; }
+  void set_at_run(bool at_run) { at_run_ = at_run; }
 
  private:
   const graph::Node& node_;
   std::vector<InferInput> inputs_;
   std::vector<InferOutput> outputs_;
   graph::DimPool* pool_;
+  bool at_run_;
 };
 
 // Helpers that many rooms share.
