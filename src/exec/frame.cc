@@ -19,13 +19,6 @@ bool Overlaps(const TensorRef& a, const TensorRef& b) {
   return x < y + b.bytes() && y < x + a.bytes();
 }
 
-// A tensor with memory of its own and the same elements.
-Result<Tensor> Copied(const TensorRef& from) {
-  ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, Tensor::Allocate(from.dtype, from.dims));
-  CopyElements(from, copy.ref());
-  return copy;
-}
-
 }  // namespace
 
 // What one step sees. One object serves all steps of a run.
@@ -336,7 +329,7 @@ Status Frame::GiveOutputs(const RunRequest& request) {
                    (input.kind() == Value::Kind::kTensor && input.tensor().owner() == made.tensor().owner());
         }
         if (shared) {
-          ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, Copied(made.tensor().ref()));
+          ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, made.tensor().Copied());
           made = std::move(copy);
         }
       }

@@ -55,6 +55,9 @@ class Value {
   }
   void set_constant(Tensor tensor);  // type, shape and contents follow
 
+  // The same elements at another place.
+  void MoveConstant(Tensor tensor) { constant_ = std::move(tensor); }
+
   Node* producer() const { return producer_; }  // null for inputs and constants
   int producer_output() const { return producer_output_; }
   // One entry for each use, in no particular order; a node that reads the value twice stands twice. Graph
@@ -84,7 +87,8 @@ class Node {
   const OpDef* op = nullptr;  // resolved by the importer; never null in a verified graph
   Attributes attributes;
   Device device;
-  std::shared_ptr<const void> payload;   // what a pass made for an operator of domain "ortolan", e.g. its tile program
+  std::shared_ptr<const void>
+      payload;  // what a pass made for an operator of domain "ortolan", e.g. its tile program
 
   // The file's own words, for errors and profiles. A fused node keeps the sources of all that went into it.
   std::string name;
@@ -119,9 +123,10 @@ class Node {
   Node* previous_ = nullptr;
 };
 
-// How many trailing inputs of a node with bodies (If, Loop, Scan, SequenceMap) are values that its bodies capture from
-// outside. Each body has that many trailing inputs of its own, in the same order; where a node has two bodies both get
-// the union of what either reads. Kept as an integer attribute of the node; absent means none.
+// How many trailing inputs of a node with bodies (If, Loop, Scan, SequenceMap) are values that its bodies
+// capture from outside. Each body has that many trailing inputs of its own, in the same order; where a node
+// has two bodies both get the union of what either reads. Kept as an integer attribute of the node; absent
+// means none.
 inline constexpr std::string_view kCapturedAttribute = "ortolan_captured";
 inline size_t CapturedCount(const Node& node) {
   return static_cast<size_t>(node.attributes.Int(kCapturedAttribute, 0));

@@ -226,6 +226,7 @@ Result<Tensor> TensorReader::FromBytes(DType dtype, const Dims& dims, const Sour
   const bool clean = dtype != DType::kBool || AreBools(source.bytes);
   if (aligned && clean && !source.bytes.empty()) {
     // Constants are never written; the type of TensorRef::data serves outputs too.
+    if (source.file != nullptr) return Tensor::Map(dtype, dims, source.bytes.data(), source.file);
     return Tensor::Wrap(dtype, dims, const_cast<char*>(source.bytes.data()), source.owner);
   }
   ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(dtype, dims));

@@ -103,6 +103,7 @@ class Binder {
           {true, source(i).type, facts(i).shape, facts(i).contents ? &*facts(i).contents : nullptr, data});
     }
     InferContext context(*step.node, std::move(inputs), step.outputs.size(), &unknowns_);
+    context.set_at_run(true);
     for (size_t o = 0; o < step.outputs.size(); ++o) {
       if (step.outputs[o] >= 0) context.output(o).type = source(step.outputs[o]).type;
     }

@@ -2,6 +2,8 @@
 
 #include <unordered_map>
 
+#include "base/aligned_buffer.h"
+
 #include "ops/elementwise.h"
 
 namespace ortolan::plan {
@@ -21,6 +23,47 @@ void ReleasePackedConstants(const graph::Graph& graph, const std::vector<Step>& 
     const auto found = consumed.find(value.get());
     if (found != consumed.end() && found->second == value->consumers().size()) value->ReleaseConstantData();
   }
+}
+
+// What is left of the model's own memory is copied into one block: after this nothing reads the file or the
+// caller's bytes again.
+Status CopyBorrowedConstants(const graph::Graph& graph) {
+  size_t bytes = 0;
+  auto padded = [](const Tensor& tensor) {
+    return (tensor.bytes() + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  };
+  std::vector<graph::Value*> borrowed;
+  for (const auto& value : graph.values()) {
+    if (value == nullptr || !value->IsConstant() || !value->constant().borrowed()) continue;
+    if (value->constant().data() == nullptr || value->constant().dtype() == DType::kString) continue;
+    borrowed.push_back(value.get());
+    bytes += padded(value->constant());
+  }
+  ORTOLAN_ASSIGN_OR_RETURN(AlignedBuffer made, AlignedBuffer::Allocate(bytes));
+  const auto block = std::make_shared<const AlignedBuffer>(std::move(made));
+  size_t offset = 0;
+  for (graph::Value* value : borrowed) {
+    const Tensor from = value->constant();
+    value->MoveConstant(
+        Tensor::Wrap(from.dtype(), from.dims(), block->data() + offset, block, from.device()));
+    CopyElements(from.ref(), value->constant().ref());
+    from.DropPages();
+    offset += padded(from);
+  }
+  return OkStatus();
+}
+
+// Tensors in attributes are small: each gets memory of its own.
+Status CopyBorrowedAttributes(graph::Node& node) {
+  std::vector<graph::Attributes::Item> copies;
+  for (const auto& [name, value] : node.attributes.items()) {
+    const Tensor* tensor = std::get_if<Tensor>(&value);
+    if (tensor == nullptr || !tensor->borrowed()) continue;
+    ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, tensor->Copied());
+    copies.emplace_back(name, std::move(copy));
+  }
+  for (auto& [name, value] : copies) node.attributes.Set(name, std::move(value));
+  return OkStatus();
 }
 
 }  // namespace
@@ -49,6 +92,7 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
   for (const graph::Value* output : graph->outputs()) plan->outputs_.push_back(index_of(output));
 
   for (graph::Node* node = graph->first(); node != nullptr; node = node->next()) {
+    ORTOLAN_RETURN_IF_ERROR(CopyBorrowedAttributes(*node));
     Step step;
     step.node = node;
     for (const graph::Value* value : node->inputs()) step.inputs.push_back(index_of(value));
@@ -64,9 +108,13 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
       if (Status status = PrepareNode(context, &step.prepared); !status.ok())
         return NodeError(*node, std::move(status));
     }
+    for (size_t i = 0; i < node->inputs().size() && i < 32; ++i) {
+      if ((step.prepared.consumed >> i) & 1) node->input(i)->constant().DropPages();
+    }
     plan->steps_.push_back(std::move(step));
   }
   ReleasePackedConstants(*graph, plan->steps_);
+  ORTOLAN_RETURN_IF_ERROR(CopyBorrowedConstants(*graph));
   plan->graph_ = std::move(graph);
   return std::shared_ptr<const Plan>(std::move(plan));
 }

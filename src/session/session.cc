@@ -184,8 +184,7 @@ Status Session::CopyResult(const Value& from, Value& to) {
     to = from;
     return OkStatus();
   }
-  ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, Tensor::Allocate(from.tensor().dtype(), from.tensor().dims()));
-  CopyElements(from.tensor().ref(), copy.ref());
+  ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, from.tensor().Copied());
   to = std::move(copy);
   return OkStatus();
 }

@@ -14,7 +14,8 @@ int64_t ElementCount(std::span<const int64_t> dims) {
 }
 
 std::optional<int64_t> CheckedCount(std::span<const int64_t> dims) {
-  // Sizes multiply even where another dimension is zero, so that a later reshape or stride cannot overflow either.
+  // Sizes multiply even where another dimension is zero, so that a later reshape or stride cannot overflow
+  // either.
   int64_t count = 1;
   bool zero = false;
   for (int64_t dim : dims) {
@@ -31,7 +32,8 @@ std::optional<int64_t> CheckedCount(std::span<const int64_t> dims) {
 
 Result<size_t> CheckedBytes(DType dtype, std::span<const int64_t> dims) {
   const std::optional<int64_t> count = CheckedCount(dims);
-  if (!count) return InvalidArgument("A tensor of shape {} is too large or has a negative dimension", DimsText(dims));
+  if (!count)
+    return InvalidArgument("A tensor of shape {} is too large or has a negative dimension", DimsText(dims));
   const int64_t bits = DTypeBits(dtype);
   if (bits > 0 && *count > kMostElements / bits) {
     return InvalidArgument("A tensor of shape {} is too large", DimsText(dims));
@@ -64,6 +66,8 @@ Result<int64_t> NormalizeAxis(int64_t axis, int64_t rank) {
   return axis < 0 ? axis + rank : axis;
 }
 
-std::string DimsText(std::span<const int64_t> dims) { return fmt::format("{{{}}}", fmt::join(dims, ",")); }
+std::string DimsText(std::span<const int64_t> dims) {
+  return fmt::format("{{{}}}", fmt::join(dims, ","));
+}
 
 }  // namespace ortolan

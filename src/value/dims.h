@@ -1,5 +1,5 @@
-// Dims: the concrete shape of a tensor, and the arithmetic that shapes need. A file or a user may claim any size, so
-// every product that leads to an allocation is checked.
+// Dims: the concrete shape of a tensor, and the arithmetic that shapes need. A file or a user may claim any
+// size, so every product that leads to an allocation is checked.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ Dims RowMajorStrides(std::span<const int64_t> dims);
 // The numpy broadcast of two shapes, or nothing where they do not fit.
 std::optional<Dims> BroadcastDims(std::span<const int64_t> a, std::span<const int64_t> b);
 
-// An axis of ONNX, negative counting from the end, as 0..rank-1; kInvalidArgument where it is outside [-rank, rank).
+// An axis of ONNX, negative counting from the end, as 0..rank-1; kInvalidArgument where it is outside [-rank,
+// rank).
 Result<int64_t> NormalizeAxis(int64_t axis, int64_t rank);
 
 // "{2,3}", as onnxruntime writes shapes in messages.

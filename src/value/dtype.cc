@@ -12,45 +12,29 @@ struct Facts {
 
 // In the order of the numbers.
 constexpr Facts kFacts[kDTypeCount] = {
-    {"undefined", 0},
-    {"float", 32},
-    {"uint8", 8},
-    {"int8", 8},
-    {"uint16", 16},
-    {"int16", 16},
-    {"int32", 32},
-    {"int64", 64},
-    {"string", static_cast<int>(sizeof(std::string)) * 8},
-    {"bool", 8},
-    {"float16", 16},
-    {"double", 64},
-    {"uint32", 32},
-    {"uint64", 64},
-    {"complex64", 64},
-    {"complex128", 128},
-    {"bfloat16", 16},
-    {"float8e4m3fn", 8},
-    {"float8e4m3fnuz", 8},
-    {"float8e5m2", 8},
-    {"float8e5m2fnuz", 8},
-    {"uint4", 4},
-    {"int4", 4},
-    {"float4e2m1", 4},
-    {"float8e8m0", 8},
-    {"uint2", 2},
-    {"int2", 2},
+    {"undefined", 0},      {"float", 32},     {"uint8", 8},
+    {"int8", 8},           {"uint16", 16},    {"int16", 16},
+    {"int32", 32},         {"int64", 64},     {"string", static_cast<int>(sizeof(std::string)) * 8},
+    {"bool", 8},           {"float16", 16},   {"double", 64},
+    {"uint32", 32},        {"uint64", 64},    {"complex64", 64},
+    {"complex128", 128},   {"bfloat16", 16},  {"float8e4m3fn", 8},
+    {"float8e4m3fnuz", 8}, {"float8e5m2", 8}, {"float8e5m2fnuz", 8},
+    {"uint4", 4},          {"int4", 4},       {"float4e2m1", 4},
+    {"float8e8m0", 8},     {"uint2", 2},      {"int2", 2},
 };
 
-constexpr DTypeSet kFloating =
-    SetOf(DType::kFloat, DType::kFloat16, DType::kDouble, DType::kBFloat16, DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ,
-          DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ, DType::kFloat4E2M1, DType::kFloat8E8M0);
+constexpr DTypeSet kFloating = SetOf(DType::kFloat, DType::kFloat16, DType::kDouble, DType::kBFloat16,
+                                     DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
+                                     DType::kFloat8E5M2FNUZ, DType::kFloat4E2M1, DType::kFloat8E8M0);
 constexpr DTypeSet kInteger =
-    SetOf(DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16, DType::kInt32, DType::kInt64, DType::kUInt32,
-          DType::kUInt64, DType::kUInt4, DType::kInt4, DType::kUInt2, DType::kInt2);
+    SetOf(DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16, DType::kInt32, DType::kInt64,
+          DType::kUInt32, DType::kUInt64, DType::kUInt4, DType::kInt4, DType::kUInt2, DType::kInt2);
 
 }  // namespace
 
-int DTypeBits(DType dtype) { return kFacts[static_cast<int>(dtype)].bits; }
+int DTypeBits(DType dtype) {
+  return kFacts[static_cast<int>(dtype)].bits;
+}
 
 size_t DTypeBytes(DType dtype, int64_t count) {
   const size_t bits = static_cast<size_t>(DTypeBits(dtype));
@@ -58,9 +42,17 @@ size_t DTypeBytes(DType dtype, int64_t count) {
   return bits >= 8 ? items * (bits / 8) : (items * bits + 7) / 8;
 }
 
-std::string_view DTypeName(DType dtype) { return kFacts[static_cast<int>(dtype)].name; }
-bool IsDefined(int onnx_number) { return onnx_number > 0 && onnx_number < kDTypeCount; }
-bool IsFloating(DType dtype) { return Contains(kFloating, dtype); }
-bool IsInteger(DType dtype) { return Contains(kInteger, dtype); }
+std::string_view DTypeName(DType dtype) {
+  return kFacts[static_cast<int>(dtype)].name;
+}
+bool IsDefined(int onnx_number) {
+  return onnx_number > 0 && onnx_number < kDTypeCount;
+}
+bool IsFloating(DType dtype) {
+  return Contains(kFloating, dtype);
+}
+bool IsInteger(DType dtype) {
+  return Contains(kInteger, dtype);
+}
 
 }  // namespace ortolan

@@ -42,7 +42,8 @@ inline constexpr int kDTypeCount = 27;
 
 // Bits of one element as stored: 4 and 2 for the packed types; strings count as sizeof(std::string) each.
 int DTypeBits(DType dtype);
-// Bytes of `count` elements as stored, packed types rounded up to whole bytes. No overflow check: see CheckedBytes.
+// Bytes of `count` elements as stored, packed types rounded up to whole bytes. No overflow check: see
+// CheckedBytes.
 size_t DTypeBytes(DType dtype, int64_t count);
 // "float", "int64", "string": as it stands in "tensor(float)".
 std::string_view DTypeName(DType dtype);
@@ -52,27 +53,44 @@ bool IsInteger(DType dtype);      // bool excluded
 
 // A set of types as bits.
 using DTypeSet = uint32_t;
-constexpr DTypeSet SetOf() { return 0; }
+constexpr DTypeSet SetOf() {
+  return 0;
+}
 template <typename... Rest>
 constexpr DTypeSet SetOf(DType first, Rest... rest) {
   return (DTypeSet{1} << static_cast<int>(first)) | SetOf(rest...);
 }
-constexpr bool Contains(DTypeSet set, DType dtype) { return (set >> static_cast<int>(dtype)) & 1; }
+constexpr bool Contains(DTypeSet set, DType dtype) {
+  return (set >> static_cast<int>(dtype)) & 1;
+}
 
 template <typename T>
 inline constexpr DType kDTypeOf = DType::kUndefined;
-template <> inline constexpr DType kDTypeOf<float> = DType::kFloat;
-template <> inline constexpr DType kDTypeOf<double> = DType::kDouble;
-template <> inline constexpr DType kDTypeOf<uint8_t> = DType::kUInt8;
-template <> inline constexpr DType kDTypeOf<int8_t> = DType::kInt8;
-template <> inline constexpr DType kDTypeOf<uint16_t> = DType::kUInt16;
-template <> inline constexpr DType kDTypeOf<int16_t> = DType::kInt16;
-template <> inline constexpr DType kDTypeOf<uint32_t> = DType::kUInt32;
-template <> inline constexpr DType kDTypeOf<int32_t> = DType::kInt32;
-template <> inline constexpr DType kDTypeOf<uint64_t> = DType::kUInt64;
-template <> inline constexpr DType kDTypeOf<int64_t> = DType::kInt64;
-template <> inline constexpr DType kDTypeOf<bool> = DType::kBool;
-template <> inline constexpr DType kDTypeOf<Float16> = DType::kFloat16;
-template <> inline constexpr DType kDTypeOf<BFloat16> = DType::kBFloat16;
+template <>
+inline constexpr DType kDTypeOf<float> = DType::kFloat;
+template <>
+inline constexpr DType kDTypeOf<double> = DType::kDouble;
+template <>
+inline constexpr DType kDTypeOf<uint8_t> = DType::kUInt8;
+template <>
+inline constexpr DType kDTypeOf<int8_t> = DType::kInt8;
+template <>
+inline constexpr DType kDTypeOf<uint16_t> = DType::kUInt16;
+template <>
+inline constexpr DType kDTypeOf<int16_t> = DType::kInt16;
+template <>
+inline constexpr DType kDTypeOf<uint32_t> = DType::kUInt32;
+template <>
+inline constexpr DType kDTypeOf<int32_t> = DType::kInt32;
+template <>
+inline constexpr DType kDTypeOf<uint64_t> = DType::kUInt64;
+template <>
+inline constexpr DType kDTypeOf<int64_t> = DType::kInt64;
+template <>
+inline constexpr DType kDTypeOf<bool> = DType::kBool;
+template <>
+inline constexpr DType kDTypeOf<Float16> = DType::kFloat16;
+template <>
+inline constexpr DType kDTypeOf<BFloat16> = DType::kBFloat16;
 
 }  // namespace ortolan

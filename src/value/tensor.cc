@@ -16,7 +16,8 @@ Result<Tensor> Tensor::Allocate(DType dtype, const Dims& dims) {
     auto* strings = new (std::nothrow) std::string[count];
     if (strings == nullptr) return Fail("Cannot allocate {} strings", count);
     tensor.ref_.data = strings;
-    tensor.owner_ = std::shared_ptr<const void>(strings, [](const void* p) { delete[] static_cast<const std::string*>(p); });
+    tensor.owner_ = std::shared_ptr<const void>(
+        strings, [](const void* p) { delete[] static_cast<const std::string*>(p); });
     return tensor;
   }
   ORTOLAN_ASSIGN_OR_RETURN(AlignedBuffer buffer, AlignedBuffer::Allocate(bytes));
@@ -25,12 +26,30 @@ Result<Tensor> Tensor::Allocate(DType dtype, const Dims& dims) {
   return tensor;
 }
 
-Tensor Tensor::Wrap(DType dtype, const Dims& dims, void* data, std::shared_ptr<const void> owner, Device device) {
+Tensor Tensor::Wrap(DType dtype, const Dims& dims, void* data, std::shared_ptr<const void> owner,
+                    Device device) {
   Tensor tensor;
   tensor.ref_ = {dtype, dims, data};
   tensor.device_ = device;
+  tensor.borrowed_ = true;
   tensor.owner_ = std::move(owner);
   return tensor;
+}
+
+Tensor Tensor::Map(DType dtype, const Dims& dims, const void* data, std::shared_ptr<const MappedFile> file) {
+  Tensor tensor = Wrap(dtype, dims, const_cast<void*>(data), file);
+  tensor.file_ = std::move(file);
+  return tensor;
+}
+
+void Tensor::DropPages() const {
+  if (file_ != nullptr) file_->DropPages({static_cast<const std::byte*>(data()), bytes()});
+}
+
+Result<Tensor> Tensor::Copied() const {
+  ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, Allocate(dtype(), dims()));
+  CopyElements(ref_, copy.ref());
+  return copy;
 }
 
 Tensor Tensor::Reshaped(const Dims& dims) const {

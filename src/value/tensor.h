@@ -7,13 +7,15 @@
 #include <span>
 #include <string>
 
+#include "base/mapped_file.h"
 #include "base/status.h"
 #include "value/dims.h"
 #include "value/dtype.h"
 
 namespace ortolan {
 
-// Where bytes live. Kernels of a device read and write its memory only; copies between devices are steps of the plan.
+// Where bytes live. Kernels of a device read and write its memory only; copies between devices are steps of
+// the plan.
 struct Device {
   enum class Kind : uint8_t { kCpu = 0, kCuda = 1 };
   Kind kind = Kind::kCpu;
@@ -45,8 +47,13 @@ class Tensor {
 
   // Fresh memory on the CPU, 64-byte aligned; uninitialised but for strings, which are empty.
   static Result<Tensor> Allocate(DType dtype, const Dims& dims);
-  // Borrows memory that `owner` keeps alive (null: the caller does). At least the element's alignment is assumed.
-  static Tensor Wrap(DType dtype, const Dims& dims, void* data, std::shared_ptr<const void> owner, Device device = {});
+  // Borrows memory that `owner` keeps alive (null: the caller does). At least the element's alignment is
+  // assumed.
+  static Tensor Wrap(DType dtype, const Dims& dims, void* data, std::shared_ptr<const void> owner,
+                     Device device = {});
+  // Borrows bytes of a mapped file. Such tensors are for the time in which a session is made: the file may be
+  // overwritten afterwards.
+  static Tensor Map(DType dtype, const Dims& dims, const void* data, std::shared_ptr<const MappedFile> file);
   // A copy of items; for constants made by passes and tests.
   template <typename T>
   static Tensor Of(const Dims& dims, std::span<const T> items);
@@ -69,13 +76,23 @@ class Tensor {
   const TensorRef& ref() const { return ref_; }
   const std::shared_ptr<const void>& owner() const { return owner_; }
 
+  // Whether the memory is someone else's (Wrap, Map) and not the tensor's own (Allocate).
+  bool borrowed() const { return borrowed_; }
+  // Of a mapped tensor: gives the resident pages back, which count as memory of the process. The elements
+  // stay readable.
+  void DropPages() const;
+  // A tensor with memory of its own and the same elements.
+  Result<Tensor> Copied() const;
+
   // The same elements under another shape of equal count.
   Tensor Reshaped(const Dims& dims) const;
 
  private:
   TensorRef ref_;
   Device device_;
+  bool borrowed_ = false;
   std::shared_ptr<const void> owner_;
+  std::shared_ptr<const MappedFile> file_;  // of a mapped tensor
 };
 
 // Copies elements (strings by assignment) between tensors of equal type and count.

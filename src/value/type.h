@@ -13,8 +13,8 @@ struct ValueType {
   enum class Kind : uint8_t { kUnknown, kTensor, kSparseTensor, kSequence, kMap, kOptional };
 
   Kind kind = Kind::kUnknown;
-  DType dtype = DType::kUndefined;          // element of a tensor; key of a map
-  std::shared_ptr<const ValueType> inner;   // of a sequence or optional; value of a map
+  DType dtype = DType::kUndefined;         // element of a tensor; key of a map
+  std::shared_ptr<const ValueType> inner;  // of a sequence or optional; value of a map
 
   static ValueType TensorOf(DType dtype) { return {Kind::kTensor, dtype, nullptr}; }
   static ValueType SequenceOf(ValueType item) {

@@ -1,5 +1,5 @@
-// Value: anything that flows along an edge of a graph: a tensor, a sequence of values, a map, an optional, or nothing.
-// Cheap to copy: containers are shared and immutable once made.
+// Value: anything that flows along an edge of a graph: a tensor, a sequence of values, a map, an optional, or
+// nothing. Cheap to copy: containers are shared and immutable once made.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ class Value {
  public:
   enum class Kind : uint8_t { kNone, kTensor, kSequence, kMap };
 
-  Value() = default;                                                 // nothing: an optional without a value
-  Value(Tensor tensor) : state_(std::move(tensor)) {}                // NOLINT: implicit by design
+  Value() = default;                                   // nothing: an optional without a value
+  Value(Tensor tensor) : state_(std::move(tensor)) {}  // NOLINT: implicit by design
   Value(std::shared_ptr<const Sequence> items) : state_(std::move(items)) {}  // NOLINT
   Value(std::shared_ptr<const Map> map) : state_(std::move(map)) {}           // NOLINT
 
