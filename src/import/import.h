@@ -61,6 +61,12 @@ struct ImportOptions {
   // Overridable initializers become graph inputs behind the declared ones, in the order of `overridable`,
   // instead of constants: the form that serves runs which feed one of them.
   bool overridable_as_inputs = false;
+  std::string external_folder;           // of external data; empty: where the model is
+  bool allow_unreleased_opsets = false;  // a warning in place of an error
+  // Bounds of what inlining makes of a model: thirty functions that call the next one twice are a billion
+  // nodes of a kilobyte, and a list of a million integers in an attribute may be copied as often.
+  size_t most_nodes = 1'000'000;
+  size_t most_expanded_bytes = size_t{1} << 30;
   ThreadPool* threads = nullptr;  // for what inference evaluates; null: the shared pool
 };
 

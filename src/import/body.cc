@@ -1,0 +1,197 @@
+// Bodies of If, Loop, Scan and SequenceMap: graphs of their own, with explicit inputs for what they capture.
+#include <algorithm>
+#include <unordered_set>
+
+#include "import/builder.h"
+
+namespace ortolan::import {
+namespace {
+
+using graph::Dim;
+using graph::Shape;
+using graph::Value;
+
+struct Known {
+  ValueType type;
+  Shape shape;
+};
+
+Shape WithoutAxis(const Shape& shape, int64_t axis) {
+  if (!shape.has_rank()) return {};
+  const int64_t rank = shape.rank();
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) return {};
+  Shape::DimList dims = shape.dims();
+  dims.erase(dims.begin() + axis);
+  return dims;
+}
+
+Known OfLoop(const graph::Node& node, size_t i) {
+  if (i == 0) return {ValueType::TensorOf(DType::kInt64), Shape{Shape::DimList()}};
+  if (i == 1) return {ValueType::TensorOf(DType::kBool), Shape{Shape::DimList()}};
+  const Value* value = node.input(i);
+  return value ? Known{value->type, value->shape} : Known{};
+}
+
+Known OfScan(const graph::Node& node, size_t i) {
+  const size_t scans = static_cast<size_t>(std::max<int64_t>(node.attributes.Int("num_scan_inputs", 0), 0));
+  const size_t inputs = node.inputs().size();
+  const Value* value = node.input(i);
+  if (value == nullptr || scans > inputs) return {};
+  if (i < inputs - scans) return {value->type, value->shape};
+  const std::span<const int64_t> axes = node.attributes.Ints("scan_input_axes");
+  const size_t scan = i - (inputs - scans);
+  return {value->type, WithoutAxis(value->shape, scan < axes.size() ? axes[scan] : 0)};
+}
+
+Known OfSequenceMap(const graph::Node& node, size_t i) {
+  const Value* value = node.input(i);
+  if (value == nullptr) return {};
+  const bool sequence = value->type.kind == ValueType::Kind::kSequence;
+  return sequence ? Known{*value->type.inner, {}} : Known{value->type, value->shape};
+}
+
+// What the node's inputs tell of its body's input i. Scan-8 batches its inputs and is left to its
+// declaration.
+Known FromOutside(const graph::Node& node, size_t i) {
+  if (node.op_type == "Loop") return OfLoop(node, i);
+  if (node.op_type == "Scan" && node.attributes.Has("scan_input_axes")) return OfScan(node, i);
+  if (node.op_type == "Scan" && !node.attributes.Has("directions")) return OfScan(node, i);
+  if (node.op_type == "SequenceMap") return OfSequenceMap(node, i);
+  return {};
+}
+
+// Carried values of a loop may change their shape from one iteration to the next: a size is believed where
+// the body declares it and the value that comes in has it.
+Shape Carried(const Shape& outside, const Shape& declared, graph::DimPool& pool) {
+  if (!declared.has_rank() || !outside.has_rank() || declared.dims().size() != outside.dims().size())
+    return {};
+  Shape::DimList dims;
+  for (size_t axis = 0; axis < declared.dims().size(); ++axis) {
+    const bool agreed = declared[axis].IsConstant() && declared[axis] == outside[axis];
+    dims.push_back(agreed ? declared[axis] : pool.Fresh());
+  }
+  return dims;
+}
+
+}  // namespace
+
+Result<Builder::Captures> Builder::CapturesOf(const model::NodeView& view, const Scope& scope) {
+  Captures captures;
+  std::unordered_set<std::string_view> seen;
+  for (const model::AttributeView& attribute : view.attributes) {
+    if (attribute.objects == nullptr) continue;
+    for (const model::GraphView& body : attribute.objects->graph) {
+      for (const std::string_view name : names_.Captured(body)) {
+        if (!seen.insert(name).second) continue;
+        ORTOLAN_ASSIGN_OR_RETURN(Value * value, Lookup(scope, name));
+        captures.names.push_back(name);
+        captures.values.push_back(value);
+        if (value != nullptr && !value->IsConstant()) captures.inputs.push_back(value);
+      }
+    }
+  }
+  return captures;
+}
+
+Status Builder::AddBodies(const model::NodeView& view, Scope& scope, graph::Node& node,
+                          std::vector<Value*>* captured) {
+  const auto is_body = [](const model::AttributeView& attribute) {
+    return attribute.kind == model::AttributeKind::kGraph && attribute.ref_name.empty();
+  };
+  if (std::ranges::none_of(view.attributes, is_body)) return OkStatus();
+  const LevelGuard level(this);
+  ORTOLAN_RETURN_IF_ERROR(level.status());
+  ORTOLAN_ASSIGN_OR_RETURN(Captures captures, CapturesOf(view, scope));
+  for (const model::AttributeView& attribute : view.attributes) {
+    if (!is_body(attribute)) continue;
+    if (attribute.objects == nullptr || attribute.objects->graph.empty()) {
+      return InvalidGraph("This is an invalid model. Attribute '{}' of node ({}) has no graph",
+                          attribute.name, view.name);
+    }
+    ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<graph::Graph> body,
+                             ReadBody(attribute.objects->graph.front(), node, captures, scope));
+    node.attributes.Set(attribute.name, std::move(body));
+  }
+  *captured = std::move(captures.inputs);
+  return OkStatus();
+}
+
+Result<std::shared_ptr<graph::Graph>> Builder::ReadBody(const model::GraphView& view, const graph::Node& node,
+                                                        const Captures& captures, const Scope& outer) {
+  auto body = std::make_shared<graph::Graph>(outer.graph->dims());
+  body->name = view.name;
+  Scope scope;
+  scope.graph = body.get();
+  scope.frame = outer.frame;
+  scope.prefix = outer.prefix;
+  Declare(view, scope);
+  ORTOLAN_RETURN_IF_ERROR(AddBodyInputs(view, node, scope));
+  std::unordered_map<const Value*, Value*> inputs;  // one input for each value, whatever its names
+  for (size_t i = 0; i < captures.names.size(); ++i) {
+    const Value* value = captures.values[i];
+    if (value == nullptr || scope.names.contains(captures.names[i])) continue;
+    if (value->IsConstant()) {
+      scope.names.emplace(captures.names[i], body->NewConstant(value->name(), value->constant()));
+    }
+  }
+  for (const Value* value : captures.inputs) {
+    Value* inner = body->NewValue(value->name());
+    inner->type = value->type;
+    inner->shape = value->shape;
+    inner->contents = value->contents;
+    body->AddInput(inner);
+    inputs.emplace(value, inner);
+  }
+  // A name that this body defines itself is what another body of the node captures.
+  std::unordered_set<std::string_view> own;
+  for (const std::string_view name : names_.Captured(view)) own.insert(name);
+  for (size_t i = 0; i < captures.names.size(); ++i) {
+    if (!own.contains(captures.names[i])) continue;
+    const auto inner = inputs.find(captures.values[i]);
+    scope.names.emplace(captures.names[i], inner == inputs.end() ? nullptr : inner->second);
+  }
+  ORTOLAN_RETURN_IF_ERROR(AddInitializers(view, scope));
+  ORTOLAN_RETURN_IF_ERROR(AddNodes(view.nodes, scope));
+  for (const model::ValueInfoView& output : view.outputs) {
+    ORTOLAN_ASSIGN_OR_RETURN(Value * value, Lookup(scope, output.name));
+    if (value == nullptr) {
+      return InvalidGraph("This is an invalid model. Graph output ({}) does not exist in the graph.",
+                          output.name);
+    }
+    body->AddOutput(value);
+  }
+  return body;
+}
+
+Status Builder::AddBodyInputs(const model::GraphView& view, const graph::Node& node, Scope& scope) {
+  std::unordered_set<std::string_view> initialized;  // models before IR 4 list initializers as inputs, too
+  for (const auto& tensor : view.initializers) initialized.insert(tensor.name);
+  size_t i = 0;
+  for (const model::ValueInfoView& info : view.inputs) {
+    if (initialized.contains(info.name)) continue;
+    ORTOLAN_ASSIGN_OR_RETURN(DeclaredValue declared, import::Declare(info, free_));
+    const Known known = FromOutside(node, i);
+    Value* value = scope.graph->NewValue(scope.prefix + std::string(info.name));
+    value->type = known.type.known() ? known.type : declared.type;
+    if (known.type.known() && declared.type.known() && !(known.type == declared.type)) {
+      return Fail(
+          "Type Error: Type ({}) of input ({}) of a body of node ({}) does not match the type ({}) that it "
+          "is given.",
+          TypeText(declared.type), info.name, node.name, TypeText(known.type));
+    }
+    // Symbols of a body's declaration mean something else in every run of it: they are no symbols of the
+    // model.
+    for (DeclaredDim& dim : declared.dims) dim.symbol.clear();
+    const bool carried = node.op_type == "Loop" && i >= 2;
+    value->shape = carried
+                       ? Carried(known.shape, ToShape(declared, *scope.graph->dims()), *scope.graph->dims())
+                       : known.shape;
+    scope.graph->AddInput(value);
+    ORTOLAN_RETURN_IF_ERROR(Define(scope, info.name, value));
+    ++i;
+  }
+  return OkStatus();
+}
+
+}  // namespace ortolan::import
