@@ -12,12 +12,12 @@ ortolan_isa_flags(${ORTOLAN_SOURCES})
 # Everything once as objects; the static core serves the command, the Python module and the tests, the shared library
 # serves C++ programs.
 add_library(ortolan_objects OBJECT ${ORTOLAN_SOURCES} ${ORTOLAN_VISION_SOURCES})
-target_include_directories(ortolan_objects PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
+target_include_directories(ortolan_objects PUBLIC "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
 target_compile_definitions(ortolan_objects PRIVATE ORTOLAN_BUILDING=1 ORTOLAN_VERSION="${PROJECT_VERSION}")
 target_include_directories(ortolan_objects SYSTEM PRIVATE ${ORTOLAN_JPEG_INCLUDE} ${ORTOLAN_SPNG_INCLUDE} ${ORTOLAN_WEBP_INCLUDE})
 target_link_libraries(ortolan_objects PUBLIC ortolan_flags ortolan_dependencies)
 
-set(ORTOLAN_IMAGE_LIBRARIES ${ORTOLAN_JPEG_LIBRARY} ${ORTOLAN_SPNG_LIBRARY} ${ORTOLAN_WEBP_LIBRARY})
+set(ORTOLAN_IMAGE_LIBRARIES ${ORTOLAN_JPEG_LIBRARY} ${ORTOLAN_SPNG_LIBRARY} ${ORTOLAN_WEBPDEMUX_LIBRARY} ${ORTOLAN_WEBP_LIBRARY})
 
 add_library(ortolan_core STATIC)
 target_link_libraries(ortolan_core PUBLIC ortolan_objects ${ORTOLAN_IMAGE_LIBRARIES})

@@ -1,6 +1,7 @@
 """Checks every `#include "..."` against the table of who may include whom.
 
-ARCHITECTURE.md shows the table. A folder may always include itself. `public` stands for the headers in include/ortolan/.
+ARCHITECTURE.md shows the table. A folder may always include itself. `public` stands for the headers in
+include/ortolan/.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ SOFT_FILE, HARD_FILE = 600, 1000
 HARD_FUNCTION, HARD_KERNEL = 100, 200
 
 # clang-format puts the line that opens a body and the one that closes it at the same indentation, so a
-# function is what stands between a line with parentheses that ends in `{` and the next `}` in its column. Deeper
-# than one class (two columns) there are only statements.
+# function is what stands between a line with parentheses that ends in `{` and the next `}` in its column.
+# Deeper than one class (two columns) there are only statements.
 OPENS = re.compile(r"^(?P<indent>|  )(?=\S)(?!namespace|class |struct |enum |union |extern|#|//).*\{$")
 
 

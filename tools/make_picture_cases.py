@@ -1,0 +1,118 @@
+"""Writes tests/pictures/: small pictures of every kind and, in cases.txt, what Pillow makes of them.
+
+Each line of cases.txt is `decode FILE WIDTH HEIGHT HASH`, `resize FILE WIDTH HEIGHT HASH`, `reduce FILE FACTOR
+WIDTH HEIGHT HASH` or `broken FILE`; HASH is FNV-1a (64 bits) over the RGB bytes. Needs Pillow 13.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+FOLDER = Path(__file__).resolve().parent.parent / "tests" / "pictures"
+RANDOM = np.random.default_rng(7)
+
+
+def fnv1a(data: bytes) -> str:
+    """Hash bytes the way vision/decode_test.cc does."""
+    state = 0xCBF29CE484222325
+    for byte in data:
+        state = (state ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{state:016x}"
+
+
+def waves(height: int, width: int, channels: int) -> np.ndarray:
+    """Make smooth content with some noise; uint8 (height, width, channels)."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [(np.sin(x / (3 + c) + c) + np.cos(y / (4 + c))) * 60 + 128 for c in range(channels)]
+    noisy = np.stack(planes, axis=-1) + RANDOM.normal(0, 8, (height, width, channels))
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Make one PNG chunk."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def raw_png(depth: int, color: int, channels: int) -> bytes:
+    """Make a PNG of 9 x 5 random pixels in a form that Pillow itself does not write."""
+    width, height = 9, 5
+    row_bytes = (width * channels * depth + 7) // 8
+    rows = b"".join(b"\0" + RANDOM.bytes(row_bytes) for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    return start + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def save_pictures() -> None:
+    """Write the pictures that are whole."""
+    rgb = Image.fromarray(waves(23, 37, 3))
+    rgba = Image.fromarray(waves(23, 37, 4))
+    grey = Image.fromarray(waves(23, 37, 1)[..., 0])
+    for name, subsampling in (("444", 0), ("422", 1), ("420", 2)):
+        rgb.save(FOLDER / f"rgb_{name}.jpg", quality=80, subsampling=subsampling)
+    rgb.save(FOLDER / "progressive.jpg", progressive=True)
+    grey.save(FOLDER / "grey.jpg")
+    rgb.convert("CMYK").save(FOLDER / "cmyk.jpg")
+    rgb.save(FOLDER / "rgb.png")
+    rgba.save(FOLDER / "rgba.png")
+    rgba.convert("LA").save(FOLDER / "grey_alpha.png")
+    grey.convert("1").save(FOLDER / "bilevel.png")
+    rgb.quantize(17).save(FOLDER / "palette.png", transparency=3)
+    rgb.quantize(3).save(FOLDER / "palette_2bit.png", bits=2)
+    for depth, color, channels in ((2, 0, 1), (4, 0, 1), (16, 0, 1), (16, 2, 3), (16, 4, 2), (16, 6, 4)):
+        (FOLDER / f"type{color}_{depth}bit.png").write_bytes(raw_png(depth, color, channels))
+    rgb.save(FOLDER / "lossy.webp")
+    rgba.save(FOLDER / "lossless_alpha.webp", lossless=True)
+    rgb.save(FOLDER / "animation.webp", save_all=True, append_images=[rgb.transpose(Image.Transpose.ROTATE_180)])
+    Image.fromarray(RANDOM.integers(0, 256, (41, 53, 3), dtype=np.uint8)).save(FOLDER / "noise.png")
+
+
+def save_broken() -> list[str]:
+    """Write pictures that must be refused; returns their names."""
+    header = struct.pack(">IIBBBBB", 0x7FFFFFFF, 0x7FFFFFFF, 8, 2, 0, 0, 0)
+    large = struct.pack(">IIBBBBB", 16000, 16000, 8, 2, 0, 0, 0)
+    start, end = b"\x89PNG\r\n\x1a\n", chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    broken = {
+        "empty.jpg": b"",
+        "text.png": b"not a picture",
+        "claims_2_to_62.png": start + chunk(b"IHDR", header) + end,
+        "claims_too_much.png": start + chunk(b"IHDR", large) + end,
+    }
+    for name in ("rgb_420.jpg", "progressive.jpg", "rgb.png", "lossy.webp", "animation.webp"):
+        whole = (FOLDER / name).read_bytes()
+        broken[f"half_{name}"] = whole[: len(whole) // 2]
+        broken[f"head_{name}"] = whole[:24]
+    for name, content in broken.items():
+        (FOLDER / f"broken_{name}").write_bytes(content)
+    return [f"broken_{name}" for name in broken]
+
+
+def main() -> None:
+    """Write everything."""
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.iterdir():
+        old.unlink()
+    save_pictures()
+    lines = []
+    for path in sorted(FOLDER.iterdir()):
+        image = Image.open(path).convert("RGB")
+        lines.append(f"decode {path.name} {image.width} {image.height} {fnv1a(image.tobytes())}")
+    noise = Image.open(FOLDER / "noise.png")
+    sizes = [(53, 41), (96, 96), (7, 5), (1, 1), (53, 9), (20, 41), (90, 11), (12, 40), (17, 80), (52, 42)]
+    for width, height in sizes:
+        pixels = noise.resize((width, height), Image.Resampling.BILINEAR).tobytes()
+        lines.append(f"resize noise.png {width} {height} {fnv1a(pixels)}")
+    for factor in (1, 2, 3, 4, 7, 60):
+        small = noise.reduce(factor)
+        lines.append(f"reduce noise.png {factor} {small.width} {small.height} {fnv1a(small.tobytes())}")
+    lines += [f"broken {name}" for name in save_broken()]
+    (FOLDER / "cases.txt").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

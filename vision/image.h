@@ -1,0 +1,47 @@
+// Image: the one form in which pictures travel through the vision code, and the functions between a file's
+// bytes and that form. Internal: include/ortolan/vision.h is the face that throws.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/status.h"
+#include "ortolan/vision.h"
+
+namespace ortolan::vision {
+
+// A file may claim any size: more pixels than this (805 MB as RGB) are refused before memory is asked for.
+inline constexpr uint64_t kMostPixels = uint64_t{1} << 28;
+
+// An image of this size, its pixels zero; kInvalidArgument where the size is empty or exceeds kMostPixels.
+Result<Image> NewImage(uint64_t width, uint64_t height);
+
+// kInvalidArgument where the image is empty or its pixels do not fit its size: callers make images
+// themselves.
+Status CheckImage(const Image& image);
+
+// The picture in JPEG, PNG or WebP bytes, told apart by their first bytes, in the colours that Pillow's
+// `convert("RGB")` gives: alpha is dropped, palettes are looked up, 16 bits are cut to 8. EXIF rotation is
+// not applied. kInvalidArgument where the bytes are of another format, broken or cut short.
+Result<Image> DecodeImage(std::span<const std::byte> bytes);
+// The same for a file; kNoSuchFile where there is none. Errors name the path.
+Result<Image> LoadImageFile(const std::string& path);
+
+// Equal to Pillow's `resize((width, height), BILINEAR)` to the last bit; kInvalidArgument for a size out of
+// range.
+Result<Image> ResizeBilinear(const Image& image, int width, int height);
+// Equal to Pillow's `reduce(factor)`: averages of factor x factor pixels, of what is there at the right and
+// lower edge.
+Result<Image> Reduce(const Image& image, int factor);
+// The resize of classifiers: Reduce by the largest whole factor that leaves at least the target size, then
+// ResizeBilinear. Much faster than ResizeBilinear alone on large pictures, and nearly the same.
+Result<Image> ShrinkToSize(const Image& image, int width, int height);
+
+// One decoder a format.
+Result<Image> DecodeJpeg(std::span<const std::byte> bytes);
+Result<Image> DecodePng(std::span<const std::byte> bytes);
+Result<Image> DecodeWebp(std::span<const std::byte> bytes);
+
+}  // namespace ortolan::vision
