@@ -1,0 +1,50 @@
+// `ortolan inspect`: what a model declares, or the text of one stage of its way through the engine.
+#include <fmt/format.h>
+
+#include "command.h"
+#include "session/session.h"
+
+namespace ortolan::cli {
+namespace {
+
+void PrintDeclarations(const std::string& path) {
+  const auto session = Guard(kBadInput, path, [&] { return InferenceSession(path); });
+  fmt::print("inputs\n");
+  for (const NodeArg& input : session.inputs()) fmt::print("  {}: {}\n", input.name, DeclarationText(input));
+  fmt::print("outputs\n");
+  for (const NodeArg& output : session.outputs())
+    fmt::print("  {}: {}\n", output.name, DeclarationText(output));
+  if (!session.metadata().empty()) fmt::print("metadata\n");
+  for (const auto& [key, value] : session.metadata()) fmt::print("  {}: {}\n", key, value);
+}
+
+void PrintStage(const std::string& path, const std::string& stage) {
+  const auto text = session::DescribeStage(path, stage, {});
+  if (!text.ok()) throw CommandError(kBadInput, fmt::format("{}: {}", path, text.status().message()));
+  fmt::print("{}{}", *text, text->ends_with('\n') ? "" : "\n");
+}
+
+}  // namespace
+
+void AddInspect(CLI::App& app) {
+  struct Options {
+    std::string model, stage;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show a model's inputs and outputs, or one stage of its way");
+  command->add_option("model", options->model, "ONNX file")->required();
+  command
+      ->add_option("--stage", options->stage,
+                   "model: as in the file; graph: as imported; passes: rewritten; plan: the steps that run")
+      ->check(CLI::IsMember({"model", "graph", "passes", "plan"}));
+  command->callback([options] {
+    if (options->stage.empty()) {
+      PrintDeclarations(options->model);
+    } else {
+      PrintStage(options->model, options->stage);
+    }
+  });
+}
+
+}  // namespace ortolan::cli
