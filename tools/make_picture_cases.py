@@ -1,7 +1,8 @@
 """Writes tests/pictures/: small pictures of every kind and, in cases.txt, what Pillow makes of them.
 
-Each line of cases.txt is `decode FILE WIDTH HEIGHT HASH`, `resize FILE WIDTH HEIGHT HASH`, `reduce FILE FACTOR
-WIDTH HEIGHT HASH` or `broken FILE`; HASH is FNV-1a (64 bits) over the RGB bytes. Needs Pillow 13.
+Each line of cases.txt is `decode FILE WIDTH HEIGHT HASH`, `resize FILE WIDTH HEIGHT HASH`,
+`reduce FILE FACTOR WIDTH HEIGHT HASH` or `broken FILE`; HASH is FNV-1a (64 bits) over the RGB bytes.
+Needs Pillow 13.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def save_pictures() -> None:
         (FOLDER / f"type{color}_{depth}bit.png").write_bytes(raw_png(depth, color, channels))
     rgb.save(FOLDER / "lossy.webp")
     rgba.save(FOLDER / "lossless_alpha.webp", lossless=True)
-    rgb.save(FOLDER / "animation.webp", save_all=True, append_images=[rgb.transpose(Image.Transpose.ROTATE_180)])
+    rgb.save(
+        FOLDER / "animation.webp", save_all=True, append_images=[rgb.transpose(Image.Transpose.ROTATE_180)]
+    )
     Image.fromarray(RANDOM.integers(0, 256, (41, 53, 3), dtype=np.uint8)).save(FOLDER / "noise.png")
 
 
