@@ -22,9 +22,9 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"base", "value"},
     "ops": {"base", "threads", "value", "graph", "kernels"},
     "import": {"base", "value", "model", "graph", "ops"},
-    "passes": {"base", "value", "graph", "ops"},
+    "passes": {"base", "threads", "value", "graph", "ops"},
     "plan": {"base", "threads", "value", "graph", "ops"},
-    "exec": {"base", "threads", "value", "ops", "plan"},
+    "exec": {"base", "threads", "value", "graph", "ops", "plan"},
     "export": {"base", "value", "model", "graph", "ops"},
     "session": {
         *("base", "threads", "value", "simd", "kernels", "graph", "model", "ops"),

@@ -1,0 +1,176 @@
+"""The ``ortolan`` command, as a user meets it: output, exit codes, one line for each error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "ortolan"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "classifier"
+PICTURES = Path(__file__).resolve().parents[2] / "tests" / "pictures"
+
+FAILED, USAGE, BAD_INPUT = 1, 2, 3
+
+
+def ortolan(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    words = [str(COMMAND), *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+
+
+def succeed(*arguments: object) -> str:
+    """Run the command, which must succeed and leave stderr empty; returns its output."""
+    done = ortolan(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def fail(code: int, *arguments: object) -> str:
+    """Run the command, which must fail with this code and say why in one line; returns the line."""
+    done = ortolan(*arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("ortolan: error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def matmul(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a model: y = x @ w with x float (N, 3) and w ones (3, 2)."""
+    path = tmp_path_factory.mktemp("models") / "matmul.onnx"
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")],
+        "matmul",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])],
+        [helper.make_tensor("w", TensorProto.FLOAT, [3, 2], [1.0] * 6)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"author": "tests"})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """Write a file that is no model."""
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"\xff" * 100)
+    return path
+
+
+def test_help_and_version() -> None:
+    assert "Exit codes" in succeed("--help")
+    assert succeed("--version").startswith("ortolan ")
+    for command in ("predict", "run", "inspect", "bench"):
+        assert "--help" in succeed(command, "--help")
+
+
+@pytest.mark.parametrize("arguments", [(), ("fly",), ("bench",), ("inspect", "m.onnx", "--stage", "x")])
+def test_wrong_command_lines(arguments: tuple[str, ...]) -> None:
+    fail(USAGE, *arguments)
+
+
+@pytest.mark.parametrize("command", ["inspect", "bench", "run"])
+def test_models_that_cannot_be_loaded(command: str, broken: Path, tmp_path: Path) -> None:
+    assert "missing.onnx" in fail(BAD_INPUT, command, tmp_path / "missing.onnx")
+    assert "broken.onnx" in fail(BAD_INPUT, command, broken)
+
+
+def test_inspect_shows_declarations(matmul: Path) -> None:
+    text = succeed("inspect", matmul)
+    assert "x: tensor(float) [N, 3]" in text
+    assert "y: tensor(float) [N, 2]" in text
+    assert "author: tests" in text
+
+
+@pytest.mark.parametrize("stage", ["model", "graph", "passes", "plan"])
+def test_inspect_shows_each_stage(stage: str, matmul: Path) -> None:
+    assert "MatMul" in succeed("inspect", matmul, "--stage", stage)
+
+
+def test_run_reads_and_writes_arrays(matmul: Path, tmp_path: Path) -> None:
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    np.save(tmp_path / "x.npy", x)
+    text = succeed("run", matmul, "--input", f"x={tmp_path / 'x.npy'}", "--output", tmp_path / "out")
+    assert text.startswith("y float32[4,2]: min 3, max 30, mean 16.5")
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "y.npy"), x @ np.ones((3, 2), np.float32))
+
+
+def test_run_makes_random_inputs(matmul: Path) -> None:
+    text = succeed("run", matmul, "--input", "x=random", "--dim", "N=5")
+    assert text.startswith("y float32[5,2]: ")
+    assert succeed("run", matmul, "--input", "x=random", "--dim", "N=5") == text
+
+
+def test_run_names_what_is_wrong_with_inputs(matmul: Path, tmp_path: Path) -> None:
+    assert "--input x=" in fail(USAGE, "run", matmul)
+    assert "no input 'z'" in fail(USAGE, "run", matmul, "--input", "z=random")
+    assert "NAME=SIZE" in fail(USAGE, "run", matmul, "--input", "x=random", "--dim", "N=many")
+    assert "none.npy" in fail(BAD_INPUT, "run", matmul, "--input", f"x={tmp_path / 'none.npy'}")
+    np.save(tmp_path / "wide.npy", np.zeros((2, 7), np.float32))
+    assert "x" in fail(FAILED, "run", matmul, "--input", f"x={tmp_path / 'wide.npy'}")
+
+
+def test_run_refuses_arrays_that_it_cannot_read(matmul: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.npy"
+    np.save(whole, np.zeros((4, 3), np.float32))
+    content = whole.read_bytes()
+    cases = {
+        "cut short": content[:-1],
+        "not a .npy file": b"nonsense" * 4,
+        "Fortran": content.replace(b"False", b"True "),
+        "little-endian": content.replace(b"<f4", b">f4"),
+        "shape": content.replace(b"(4, 3)", b"(4, x)"),
+        "data is cut short": content.replace(b"(4, 3)", b"(9999999999, 9999999999)"),
+        "header is cut short": content[:40],
+    }
+    for reason, changed in cases.items():
+        path = tmp_path / "changed.npy"
+        path.write_bytes(changed)
+        assert reason in fail(BAD_INPUT, "run", matmul, "--input", f"x={path}")
+
+
+def test_bench_reports_times(matmul: Path) -> None:
+    report = json.loads(
+        succeed("bench", matmul, "--seconds", "0.05", "--threads", "1", "--json", "--profile")
+    )
+    assert report["runs"] >= 1
+    assert 0 < report["fastest_ms"] <= report["median_ms"] <= report["p90_ms"]
+    assert any("MatMul" in step["op"] for step in report["steps"])
+    assert "median" in succeed("bench", matmul, "--seconds", "0")
+
+
+def test_predict_names_the_picture() -> None:
+    model, picture = EXAMPLE / "objects.onnx", EXAMPLE / "picture.jpg"
+    (result,) = json.loads(succeed("predict", model, picture, "--top", "2", "--json"))
+    assert len(result["top"]) == 2
+    assert result["top"][0]["probability"] > 0.8
+    assert set(result["speed_ms"]) == {"load", "preprocess", "inference", "postprocess"}
+    lines = succeed("predict", model, picture, picture).splitlines()
+    assert sum(result["top"][0]["label"] in line for line in lines) == 2
+
+
+def test_predict_names_what_is_wrong() -> None:
+    model = EXAMPLE / "objects.onnx"
+    assert "none.jpg" in fail(BAD_INPUT, "predict", model, "none.jpg")
+    broken = PICTURES / "broken_half_rgb_420.jpg"
+    assert "truncated" in fail(BAD_INPUT, "predict", model, broken)
+
+
+def test_predict_takes_labels(tmp_path: Path) -> None:
+    model, picture = EXAMPLE / "objects.onnx", EXAMPLE / "picture.jpg"
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(f"thing {i}" for i in range(12)))
+    assert "thing " in succeed("predict", model, picture, "--labels", labels)
+    labels.write_text("one\ntwo\n")
+    assert "12 classes" in fail(BAD_INPUT, "predict", model, picture, "--labels", labels)
