@@ -87,8 +87,10 @@ class Node {
   const OpDef* op = nullptr;  // resolved by the importer; never null in a verified graph
   Attributes attributes;
   Device device;
-  std::shared_ptr<const void>
-      payload;  // what a pass made for an operator of domain "ortolan", e.g. its tile program
+  // What a pass made for the operator, e.g. the tile program of ortolan::Elementwise or an epilogue; and a few words on
+  // it, for people.
+  std::shared_ptr<const void> payload;
+  std::string payload_text;
 
   // The file's own words, for errors and profiles. A fused node keeps the sources of all that went into it.
   std::string name;
@@ -195,7 +197,9 @@ class Graph {
 // resolved.
 Status Verify(const Graph& graph);
 
-// One line a node: `%3:float[N,64] = Relu(%2) {alpha: 1}  # name`, subgraphs indented.
+// For people and for tests of passes: inputs, one line a node, outputs, bodies indented under their node.
+//   %3:float[N,64] = Relu(%2) {alpha: 1}  # name
+// Values are numbered in the order in which they appear; constants stand where they are read, the large ones abbreviated.
 std::string Dump(const Graph& graph);
 
 }  // namespace ortolan::graph
