@@ -1,0 +1,139 @@
+// Nodes that hand their input on unchanged, and pairs of movements that are one.
+#include <algorithm>
+#include <numeric>
+
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+
+namespace ortolan::passes {
+namespace {
+
+using graph::Graph;
+using graph::Node;
+using graph::Shape;
+using graph::Value;
+
+bool IsAnyOf(const Node& node, std::initializer_list<std::string_view> names) {
+  return node.op->domain.empty() && std::ranges::find(names, node.op->name) != names.end();
+}
+
+// The integers of a constant input, or nothing.
+std::optional<std::vector<int64_t>> Ints(const Value* value) {
+  if (value == nullptr || !value->contents) return std::nullopt;
+  std::vector<int64_t> ints;
+  for (const graph::Dim& dim : *value->contents) {
+    if (!dim.IsConstant()) return std::nullopt;
+    ints.push_back(dim.constant());
+  }
+  return ints;
+}
+
+bool All(const std::optional<std::vector<int64_t>>& ints, auto holds) {
+  return ints && std::ranges::all_of(*ints, holds);
+}
+
+// The number that a one-element float constant holds, or NaN.
+float NumberOf(const Value* value) {
+  const Tensor* tensor = FloatConstant(value);
+  return tensor && tensor->count() == 1 ? tensor->Items<const float>()[0]
+                                        : std::numeric_limits<float>::quiet_NaN();
+}
+
+std::vector<int64_t> PermutationOf(const Node& node) {
+  const std::span<const int64_t> given = node.attributes.Ints("perm");
+  if (!given.empty() || !node.input(0)->shape.has_rank()) return {given.begin(), given.end()};
+  std::vector<int64_t> reversed(static_cast<size_t>(node.input(0)->shape.rank()));
+  std::iota(reversed.rbegin(), reversed.rend(), 0);
+  return reversed;
+}
+
+bool TrainsNot(const Node& node) {
+  const Value* training = node.input(2);
+  if (training == nullptr) return true;
+  return training->IsConstant() && training->constant().dtype() == DType::kBool &&
+         training->constant().count() == 1 && training->constant().data() != nullptr &&
+         !training->constant().Items<const bool>()[0];
+}
+
+// Whether output 0 has the elements of `source`, its shape and its type. The general part is known to hold:
+// one output, shapes proven equal where `same_shape`.
+bool HandsOn(const Node& node, bool same_shape) {
+  if (IsAnyOf(node, {"Identity"})) return true;
+  if (IsAnyOf(node, {"Dropout"})) return TrainsNot(node);
+  if (IsAnyOf(node, {"Cast", "CastLike"})) return true;  // the types are the same
+  if (IsAnyOf(node, {"Concat", "Sum", "Max", "Min", "Mean"})) return node.inputs().size() == 1;
+  if (IsAnyOf(node, {"Transpose"})) return std::ranges::is_sorted(PermutationOf(node)) && same_shape;
+  if (!same_shape) return false;
+  if (IsAnyOf(node, {"Reshape", "Expand", "Tile", "Squeeze", "Unsqueeze", "Flatten"})) return true;
+  if (IsAnyOf(node, {"Slice"})) {
+    return !node.HasInput(4) || All(Ints(node.input(4)), [](int64_t step) { return step > 0; });
+  }
+  if (IsAnyOf(node, {"Pad"})) return All(Ints(node.input(1)), [](int64_t pad) { return pad == 0; });
+  if (IsAnyOf(node, {"Mul", "Div", "Pow"})) return NumberOf(node.input(1)) == 1.0f;
+  if (IsAnyOf(node, {"Add", "Sub"})) return NumberOf(node.input(1)) == 0.0f;
+  return false;
+}
+
+bool OnlyFirstOutput(const Node& node) {
+  for (size_t i = 1; i < node.outputs().size(); ++i) {
+    const Value* value = node.output(i);
+    if (value != nullptr && (!value->consumers().empty() || value->IsOutput())) return false;
+  }
+  return node.output(0) != nullptr;
+}
+
+bool IsIdentity(const Node& node) {
+  const Value* source = node.input(0);
+  if (source == nullptr || !OnlyFirstOutput(node)) return false;
+  const Value& result = *node.output(0);
+  if (!source->type.known() || !(source->type == result.type)) return false;
+  return HandsOn(node, source->shape.has_rank() && source->shape == result.shape);
+}
+
+// The node that makes input 0 of `node`, where it is of the same operator, else null.
+Node* SameBefore(const Node& node) {
+  Node* before = node.input(0) ? node.input(0)->producer() : nullptr;
+  return before != nullptr && before->op == node.op && before->input(0) != nullptr ? before : nullptr;
+}
+
+// Transpose after Transpose is one; Reshape after Reshape needs the second only.
+void JoinWithBefore(Node& node) {
+  const Node* before = SameBefore(node);
+  if (before == nullptr) return;
+  if (IsAnyOf(node, {"Transpose"})) {
+    const std::vector<int64_t> first = PermutationOf(*before), second = PermutationOf(node);
+    if (first.empty() || first.size() != second.size()) return;
+    std::vector<int64_t> both;
+    for (int64_t axis : second) {
+      if (axis < 0 || axis >= static_cast<int64_t>(first.size())) return;
+      both.push_back(first[static_cast<size_t>(axis)]);
+    }
+    node.attributes.Set("perm", std::move(both));
+    node.SetInput(0, before->input(0));
+  } else if (IsAnyOf(node, {"Reshape"})) {
+    // A zero copies a dimension of the input at hand, so it must not see another input.
+    if (!All(Ints(node.input(1)), [](int64_t dim) { return dim != 0; })) return;
+    node.SetInput(0, before->input(0));
+  }
+}
+
+}  // namespace
+
+Status RunIdentity(Graph& graph, PassContext&) {
+  graph.ForEachNode([&](Node& node) {
+    if (node.op->traits.control_flow || !node.op->traits.pure) return;
+    JoinWithBefore(node);
+    if (IsIdentity(node)) {
+      for (size_t i = 1; i < node.outputs().size(); ++i) {
+        if (Value* unused = node.output(i)) {
+          node.SetOutput(i, nullptr);
+          graph.EraseValue(unused);
+        }
+      }
+      ReplaceNode(graph, node, node.input(0));
+    }
+  });
+  return OkStatus();
+}
+
+}  // namespace ortolan::passes

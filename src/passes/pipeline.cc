@@ -1,0 +1,65 @@
+// The ordered list of passes, and the loop that runs it.
+#include "passes/pass.h"
+#include "passes/passes.h"
+
+namespace ortolan::passes {
+namespace {
+
+// Inference first, so that every pass sees shapes; folding infers as it goes. What folding, identities and
+// common subexpressions leave unread is dropped before fusions count uses. Epilogues take their elementwise
+// tail before chains of elementwise nodes are joined among themselves.
+constexpr Pass kPipeline[] = {
+    {"infer", Level::kAlways, RunInfer},
+    {"fold", Level::kBasic, RunFold},
+    {"identity", Level::kBasic, RunIdentity},
+    {"cse", Level::kBasic, RunCse},
+    {"dead", Level::kBasic, RunDead},
+    {"dead", Level::kBasic, RunDead},
+    {"partition", Level::kAlways, RunPartition},
+};
+
+void AppendBodies(const graph::Graph& graph, std::vector<std::shared_ptr<graph::Graph>>* bodies) {
+  for (graph::Node* node = graph.first(); node != nullptr; node = node->next()) {
+    for (const auto& [name, attribute] : node->attributes.items()) {
+      const auto* body = std::get_if<std::shared_ptr<graph::Graph>>(&attribute);
+      if (body != nullptr && *body != nullptr) bodies->push_back(*body);
+    }
+  }
+}
+
+// The graph first, then the bodies that are left in it: what a pass finds out about captured values reaches
+// them.
+Status RunOnAll(const Pass& pass, graph::Graph& graph, PassContext& context) {
+  ORTOLAN_RETURN_IF_ERROR(pass.run(graph, context));
+  std::vector<std::shared_ptr<graph::Graph>> open;
+  AppendBodies(graph, &open);
+  while (!open.empty()) {
+    const std::shared_ptr<graph::Graph> body = std::move(open.back());
+    open.pop_back();
+    ORTOLAN_RETURN_IF_ERROR(pass.run(*body, context));
+    AppendBodies(*body, &open);
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+std::span<const Pass> Pipeline() {
+  return kPipeline;
+}
+
+Status RunPasses(graph::Graph& graph, PassContext& context) {
+  for (const Pass& pass : Pipeline()) {
+    if (pass.level > context.level || context.disabled.contains(pass.name)) continue;
+    ORTOLAN_RETURN_IF_ERROR(RunOnAll(pass, graph, context));
+#ifndef NDEBUG
+    if (Status status = graph::Verify(graph); !status.ok()) {
+      return std::move(status).WithContext(fmt::format("After pass {}", pass.name));
+    }
+#endif
+    if (context.after) context.after(pass.name, graph);
+  }
+  return OkStatus();
+}
+
+}  // namespace ortolan::passes
