@@ -73,6 +73,11 @@ inline I32 operator^(I32 a, I32 b) { return {_mm512_xor_si512(a.v, b.v)}; }
 template <int kBits> inline I32 ShiftLeft(I32 a) { return {_mm512_slli_epi32(a.v, kBits)}; }
 template <int kBits> inline I32 ShiftRight(I32 a) { return {_mm512_srli_epi32(a.v, kBits)}; }  // logical
 template <int kBits> inline I32 ShiftRightSigned(I32 a) { return {_mm512_srai_epi32(a.v, kBits)}; }
+inline bool Any(Mask m) { return m.v != 0; }
+// 1 / a to 12 bits or better; a normal and below 2^126 in size.
+inline F32 ReciprocalEstimate(F32 a) { return {_mm512_rcp14_ps(a.v)}; }
+// a * 2^n for whole n, rounded once; n may be far out of range, or NaN where a is.
+inline F32 Scale(F32 a, F32 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 
 #elif defined(__AVX2__)
 
@@ -143,6 +148,8 @@ inline I32 operator^(I32 a, I32 b) { return {_mm256_xor_si256(a.v, b.v)}; }
 template <int kBits> inline I32 ShiftLeft(I32 a) { return {_mm256_slli_epi32(a.v, kBits)}; }
 template <int kBits> inline I32 ShiftRight(I32 a) { return {_mm256_srli_epi32(a.v, kBits)}; }
 template <int kBits> inline I32 ShiftRightSigned(I32 a) { return {_mm256_srai_epi32(a.v, kBits)}; }
+inline bool Any(Mask m) { return _mm256_movemask_ps(m.v) != 0; }
+inline F32 ReciprocalEstimate(F32 a) { return {_mm256_rcp_ps(a.v)}; }
 
 #else
 
@@ -201,7 +208,19 @@ inline I32 operator^(I32 a, I32 b) { return {a.v ^ b.v}; }
 template <int kBits> inline I32 ShiftLeft(I32 a) { return {static_cast<int32_t>(static_cast<uint32_t>(a.v) << kBits)}; }
 template <int kBits> inline I32 ShiftRight(I32 a) { return {static_cast<int32_t>(static_cast<uint32_t>(a.v) >> kBits)}; }
 template <int kBits> inline I32 ShiftRightSigned(I32 a) { return {a.v >> kBits}; }
+inline bool Any(Mask m) { return m.v; }
+inline F32 ReciprocalEstimate(F32 a) { return {1.0f / a.v}; }
 
+#endif
+
+#if !defined(__AVX512F__)
+// Two steps, so that results in the subnormal range are rounded by the second multiplication alone.
+inline F32 Scale(F32 a, F32 n) {
+  const I32 whole = ToInt(Max(Set(-252.0f), Min(Set(252.0f), n)));
+  const I32 half = ShiftRightSigned<1>(whole);
+  const I32 bias = SetInt(127);
+  return a * FromBits(ShiftLeft<23>(half + bias)) * FromBits(ShiftLeft<23>(whole - half + bias));
+}
 #endif
 
 }  // namespace

@@ -44,12 +44,13 @@ struct Instruction {
 };
 
 struct Program {
-  enum class Source : uint8_t { kInput, kConstant, kComputed };
+  enum class Source : uint8_t { kInput, kConstant, kComputed, kUnused };
   struct Register {
     Element element;  // what the register means; it is held as ComputeTypeOf(element)
     Source source;
-    int16_t index = 0;    // of the input or constant
-    int16_t slot = -1;    // the tile that holds it; -1 where it never needs one (constants)
+    int16_t index = 0;  // of the input or constant
+    int16_t slot =
+        -1;  // the tile that holds it; those of inputs come after slot_count and are used where needed
     int16_t output = -1;  // the first output that may be written in place of the slot: same form in memory
     bool input_read_later =
         false;  // some input is read after this register was computed: see aliasing in loop.cc
@@ -101,20 +102,27 @@ class ProgramBuilder {
   Result<std::shared_ptr<const Program>> Build(Isa isa);
 
  private:
+  Reg Add(const Program::Register& made);
   Reg AddConstant(Element element, uint64_t bits);
   Reg Append(TileOp op, Element result, Reg a, Reg b, Reg c);
+  static Status AssignSlots(Program& program);
 
   std::vector<Element> inputs_;
   std::vector<Program::Output> outputs_;
   std::vector<Program::Register> registers_;
+  std::vector<Reg> roots_;  // the register that holds a relabelled one's value; mostly itself
   std::vector<uint64_t> constants_;
   std::vector<Instruction> code_;
   Status error_;
 };
 
+// The program at another ISA level; itself where it is at that level.
+Result<std::shared_ptr<const Program>> ForIsa(const std::shared_ptr<const Program>& program, Isa isa);
+
 // More would not be a sensible program: a fusion pass stops far below.
 inline constexpr int kMostRegisters = 512;
 inline constexpr int kMostSlots = 128;
+inline constexpr int kMostOutputs = 64;
 inline constexpr int kMostLoopDims = 32;
 
 // How one program runs over one set of shapes. Strides in elements; 0 broadcasts.

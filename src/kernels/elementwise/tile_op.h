@@ -60,8 +60,11 @@ constexpr bool SameForm(Element element) {
   X(Copy, 1, 1)                                                                                              \
   /* arithmetic; integers wrap, Div of integers truncates, division by zero is a fault */                    \
   X(Add, 2, 1)                                                                                               \
-  X(Sub, 2, 1) X(Mul, 2, 1) X(Div, 2, 8) X(Pow, 2, 40)                                                       \
-      X(Mod, 2, 30)             /* sign of the divisor, as Python's; integers */                             \
+  X(Sub, 2, 1)                                                                                               \
+  X(Mul, 2, 1)                                                                                               \
+  X(Div, 2, 8)                                                                                               \
+  X(Pow, 2, 40)                                                                                              \
+  X(Mod, 2, 30)                 /* sign of the divisor, as Python's; integers */                             \
       X(Fmod, 2, 60)            /* sign of the dividend, as C's */                                           \
       X(Min, 2, 1) X(Max, 2, 1) /* NaN where either is NaN */                                                \
       X(Clip, 3, 2)             /* min(max(a, b), c); a NaN `a` stays */                                     \

@@ -1,0 +1,280 @@
+// RunProgram: walks a TileLoop in chunks and feeds tiles to the program. Operands that already have a
+// register's form are read where they stand, and results are written to their destination, so a single
+// instruction is a direct loop.
+#include <algorithm>
+#include <atomic>
+
+#include "kernels/elementwise/frame.h"
+#include "kernels/elementwise/program.h"
+
+namespace ortolan::kernels {
+namespace {
+
+class ChunkRunner {
+ public:
+  ChunkRunner(const Program& program, const TileLoop& loop, std::span<const void* const> inputs,
+              std::span<void* const> outputs)
+      : program_(program), loop_(loop), inputs_(inputs), outputs_(outputs), frame_(program, loop.tile) {}
+
+  uint32_t Run(int64_t begin, int64_t end) {
+    BindSingles();
+    frame_.Resolve();
+    ChooseDirect();
+    if (loop_.by_rows) {
+      RunRows(begin, end);
+    } else {
+      RunFlat(begin, end);
+    }
+    return frame_.fault();
+  }
+
+ private:
+  const Program::Register& Info(int16_t reg) const { return program_.registers[static_cast<size_t>(reg)]; }
+  const TileLoop::Side& InputSide(const Program::Register& reg) const {
+    return loop_.inputs[static_cast<size_t>(reg.index)];
+  }
+  static const std::byte* Offset(const void* base, Element element, int64_t elements) {
+    return static_cast<const std::byte*>(base) + elements * ElementBytes(element);
+  }
+  static std::byte* Offset(void* base, Element element, int64_t elements) {
+    return static_cast<std::byte*>(base) + elements * ElementBytes(element);
+  }
+
+  template <typename Body>
+  void ForEachInput(Body body) {
+    for (size_t i = 0; i < program_.registers.size(); ++i) {
+      const Program::Register& reg = program_.registers[i];
+      if (reg.source == Program::Source::kInput) body(static_cast<int16_t>(i), reg, InputSide(reg));
+    }
+  }
+
+  void BindSingles() {
+    ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
+      const bool single = loop_.by_rows ? side.strides.back() == 0 : side.scalar;
+      frame_.Bind(reg, frame_.SlotOf(reg), single);
+      if (side.scalar) BindOne(reg, info, 0);
+    });
+  }
+
+  // A single element at `offset` of its input.
+  void BindOne(int16_t reg, const Program::Register& info, int64_t offset) {
+    const std::byte* from = Offset(inputs_[static_cast<size_t>(info.index)], info.element, offset);
+    if (SameForm(info.element)) {
+      frame_.Bind(reg, const_cast<std::byte*>(from), true);
+    } else {
+      frame_.LoadTo(frame_.SlotOf(reg), info.element, from, 1);
+    }
+  }
+
+  // A tile that stands in one piece at `offset` of its input.
+  void BindPiece(int16_t reg, const Program::Register& info, int64_t offset, int64_t n) {
+    const std::byte* from = Offset(inputs_[static_cast<size_t>(info.index)], info.element, offset);
+    if (SameForm(info.element)) {
+      frame_.Bind(reg, const_cast<std::byte*>(from));
+    } else {
+      frame_.LoadTo(frame_.SlotOf(reg), info.element, from, n);
+    }
+  }
+
+  // n elements, `stride` apart in memory, to a place in register form.
+  void LoadStrided(std::byte* to, Element element, const std::byte* from, int64_t stride, int64_t n) {
+    const int bytes = ComputeBytes(ComputeTypeOf(element));
+    if (stride == 1) {
+      frame_.LoadTo(to, element, from, n);
+    } else if (stride == 0) {
+      frame_.LoadTo(to, element, from, 1);
+      SpreadFirst(to, bytes, n);
+    } else {
+      for (int64_t i = 0; i < n; ++i)
+        frame_.LoadTo(to + i * bytes, element, Offset(from, element, i * stride), 1);
+    }
+  }
+
+  // Calls body(position in the tile, elements, offset in the operand) for each piece of a row of elements
+  // [at, at + n).
+  template <typename Body>
+  void ForEachRowPiece(const TileLoop::Side& side, int64_t at, int64_t n, Body body) {
+    const size_t last = loop_.dims.size() - 1;
+    int64_t coordinates[kMostLoopDims];
+    int64_t offset = 0;
+    int64_t rest = at;
+    for (size_t axis = last + 1; axis-- > 0;) {
+      coordinates[axis] = rest % loop_.dims[axis];
+      rest /= loop_.dims[axis];
+      if (axis != last) offset += coordinates[axis] * side.strides[axis];
+    }
+    int64_t column = coordinates[last];
+    for (int64_t done = 0; done < n; column = 0) {
+      const int64_t piece = std::min(loop_.dims[last] - column, n - done);
+      body(done, piece, offset + column * side.strides[last]);
+      done += piece;
+      for (size_t axis = last; axis-- > 0;) {
+        offset += side.strides[axis];
+        if (++coordinates[axis] < loop_.dims[axis]) break;
+        offset -= side.strides[axis] * loop_.dims[axis];
+        coordinates[axis] = 0;
+      }
+    }
+  }
+
+  void Gather(int16_t reg, const Program::Register& info, const TileLoop::Side& side, int64_t at, int64_t n) {
+    const int bytes = ComputeBytes(ComputeTypeOf(info.element));
+    std::byte* slot = static_cast<std::byte*>(frame_.SlotOf(reg));
+    const void* base = inputs_[static_cast<size_t>(info.index)];
+    ForEachRowPiece(side, at, n, [&](int64_t position, int64_t piece, int64_t offset) {
+      LoadStrided(slot + position * bytes, info.element, Offset(base, info.element, offset),
+                  side.strides.back(), piece);
+    });
+  }
+
+  // A result may go straight to its destination unless that is also an input which is read afterwards.
+  void ChooseDirect() {
+    for (size_t o = 0; o < outputs_.size(); ++o) {
+      const int16_t reg = program_.outputs[o].reg;
+      const Program::Register& info = Info(reg);
+      const TileLoop::Side& side = loop_.outputs[o];
+      const bool whole = loop_.by_rows ? side.strides.back() == 1 : side.flat;
+      const bool aliased =
+          info.input_read_later && std::find(inputs_.begin(), inputs_.end(), outputs_[o]) != inputs_.end();
+      direct_[o] = info.output == static_cast<int16_t>(o) && whole && !frame_.single(reg) && !aliased;
+    }
+  }
+
+  // Stores output o, whose tile starts at `offset` of its destination and goes on by `stride`.
+  void StoreRow(size_t o, int64_t position, int64_t offset, int64_t stride, int64_t n) {
+    const Program::Output& output = program_.outputs[o];
+    const Element element = output.element;
+    const int bytes = ComputeBytes(ComputeTypeOf(Info(output.reg).element));
+    std::byte* to = Offset(outputs_[o], element, offset);
+    const bool single = frame_.single(output.reg);
+    const std::byte* from = frame_.at(output.reg) + (single ? 0 : position * bytes);
+    if (single && stride == 1) {
+      frame_.StoreFrom(from, element, to, 1);
+      SpreadFirst(to, ElementBytes(element), n);
+    } else if (stride == 1) {
+      frame_.StoreFrom(from, element, to, n);
+    } else {
+      for (int64_t i = 0; i < n; ++i) {
+        frame_.StoreFrom(from + (single ? 0 : i * bytes), element, Offset(to, element, i * stride), 1);
+      }
+    }
+  }
+
+  void RunRows(int64_t begin, int64_t end) {
+    const size_t last = loop_.dims.size() - 1;
+    const int64_t width = loop_.dims[last];
+    int64_t coordinates[kMostLoopDims] = {};
+    int64_t rest = begin / width;
+    for (size_t axis = last; axis-- > 0;) {
+      coordinates[axis] = rest % loop_.dims[axis];
+      rest /= loop_.dims[axis];
+    }
+    const auto row_offset = [&](const TileLoop::Side& side) {
+      int64_t offset = 0;
+      for (size_t axis = 0; axis < last; ++axis) offset += coordinates[axis] * side.strides[axis];
+      return offset;
+    };
+    int64_t column = begin % width;
+    for (int64_t at = begin; at < end;) {
+      // One row, or what the chunk has of it.
+      const int64_t row_end = std::min(width, column + end - at);
+      ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
+        row_offset_[info.index] = row_offset(side);
+        if (side.strides[last] == 0 && !side.scalar) BindOne(reg, info, row_offset_[info.index]);
+      });
+      for (size_t o = 0; o < outputs_.size(); ++o) output_offset_[o] = row_offset(loop_.outputs[o]);
+      at += row_end - column;
+      for (; column < row_end; column += loop_.tile)
+        RunPieceOfRow(column, std::min(loop_.tile, row_end - column));
+      column = 0;
+      for (size_t axis = last; axis-- > 0;) {
+        if (++coordinates[axis] < loop_.dims[axis]) break;
+        coordinates[axis] = 0;
+      }
+    }
+  }
+
+  void RunPieceOfRow(int64_t column, int64_t n) {
+    const size_t last = loop_.dims.size() - 1;
+    ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
+      const int64_t stride = side.strides[last];
+      const int64_t offset = row_offset_[info.index] + column * stride;
+      if (stride == 1) {
+        BindPiece(reg, info, offset, n);
+      } else if (stride != 0) {
+        LoadStrided(static_cast<std::byte*>(frame_.SlotOf(reg)), info.element,
+                    Offset(inputs_[static_cast<size_t>(info.index)], info.element, offset), stride, n);
+      }
+    });
+    for (size_t o = 0; o < outputs_.size(); ++o) {
+      const Program::Output& output = program_.outputs[o];
+      if (direct_[o])
+        frame_.Bind(output.reg, Offset(outputs_[o], output.element, output_offset_[o] + column));
+    }
+    frame_.Run(n);
+    for (size_t o = 0; o < outputs_.size(); ++o) {
+      const int64_t stride = loop_.outputs[o].strides[last];
+      if (!direct_[o]) StoreRow(o, 0, output_offset_[o] + column * stride, stride, n);
+    }
+  }
+
+  void RunFlat(int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; at += loop_.tile) {
+      const int64_t n = std::min(loop_.tile, end - at);
+      ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
+        if (side.scalar) return;
+        if (side.flat) {
+          BindPiece(reg, info, at, n);
+        } else if (side.period == 0 ||
+                   at == begin) {  // tiles start at whole periods: the first one serves all
+          Gather(reg, info, side, at, n);
+        }
+      });
+      for (size_t o = 0; o < outputs_.size(); ++o) {
+        const Program::Output& output = program_.outputs[o];
+        if (direct_[o]) frame_.Bind(output.reg, Offset(outputs_[o], output.element, at));
+      }
+      frame_.Run(n);
+      for (size_t o = 0; o < outputs_.size(); ++o) {
+        if (direct_[o]) continue;
+        const TileLoop::Side& side = loop_.outputs[o];
+        if (side.flat) {
+          StoreRow(o, 0, at, 1, n);
+        } else {
+          ForEachRowPiece(side, at, n, [&](int64_t position, int64_t piece, int64_t offset) {
+            StoreRow(o, position, offset, side.strides.back(), piece);
+          });
+        }
+      }
+    }
+  }
+
+  const Program& program_;
+  const TileLoop& loop_;
+  std::span<const void* const> inputs_;
+  std::span<void* const> outputs_;
+  bool direct_[kMostOutputs];
+  int64_t row_offset_[kMostSlots];
+  int64_t output_offset_[kMostOutputs];
+  Frame frame_;
+};
+
+}  // namespace
+
+TileFault RunProgram(const Program& program, const TileLoop& loop, std::span<const void* const> inputs,
+                     std::span<void* const> outputs, ThreadPool& threads) {
+  if (loop.count <= 0) return TileFault::kNone;
+  if (loop.count <= loop.chunk) {
+    ChunkRunner runner(program, loop, inputs, outputs);
+    return static_cast<TileFault>(runner.Run(0, loop.count));
+  }
+  std::atomic<uint32_t> fault{0};
+  threads.ParallelFor((loop.count + loop.chunk - 1) / loop.chunk, [&](int64_t i) {
+    ChunkRunner runner(program, loop, inputs, outputs);
+    const uint32_t seen = runner.Run(i * loop.chunk, std::min(loop.count, (i + 1) * loop.chunk));
+    if (seen != 0) fault.fetch_or(seen, std::memory_order_relaxed);
+  });
+  return static_cast<TileFault>(fault.load());
+}
+
+}  // namespace ortolan::kernels

@@ -1,0 +1,29 @@
+// The primitives of tile programs, one table per ISA level: filled by the ISA units, read by
+// ProgramBuilder::Build and by the loops that move tiles in and out. Without any standard header but those of
+// tile_op.h, because ISA units read it.
+#pragma once
+
+#include "kernels/elementwise/tile_op.h"
+
+namespace ortolan::kernels {
+
+// dst[i] = op(a[i], b[i], c[i]) for i < n, without looking at operands that the operation does not have. dst
+// may be the same memory as an operand of the same width. A fault is or-ed into *fault (see TileFault); its
+// elements become zero.
+using TileFunction = void (*)(void* dst, const void* a, const void* b, const void* c, int64_t n,
+                              uint32_t* fault);
+
+// Bit i of the index: operand i is a single element in place of a tile. Operations whose operands are all
+// single elements run with index 0 and n = 1.
+struct TileEntry {
+  TileFunction by_mask[8];
+};
+
+struct TileTable {
+  // By operation and compute type of the operands (of kSelect: of the chosen ones). Null where there is none.
+  TileEntry ops[kTileOpCount][kComputeTypeCount];
+  TileFunction load[kElementCount];   // from memory to a register
+  TileFunction store[kElementCount];  // from a register to memory
+};
+
+}  // namespace ortolan::kernels
