@@ -66,6 +66,14 @@ Result<kernels::Reg> EmitNode(const graph::Node& node, kernels::ProgramBuilder& 
 // Compiles a node by its emit: what runs an elementwise operator that no pass fused.
 Status PrepareElementwise(PrepareContext& context, Prepared* prepared);
 
+// A kernel that runs `program` over the node's inputs of these positions, broadcast to the node's first
+// output.
+Status PrepareProgram(std::shared_ptr<const kernels::Program> program, std::vector<int> inputs,
+                      std::string kernel, Prepared* prepared);
+
+// Prepare of ortolan::Elementwise: runs the Program in the node's payload.
+Status PrepareFused(PrepareContext& context, Prepared* prepared);
+
 // The one door for plan/ and Evaluate: emit where the node can be emitted, else OpDef::prepare (which an
 // elementwise operator has only for types that tile programs lack, such as strings), else kNotImplemented.
 Status PrepareNode(PrepareContext& context, Prepared* prepared);

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "base/aligned_buffer.h"
+#include "ops/elementwise.h"
 #include "ops/op.h"
 
 namespace ortolan {
@@ -222,8 +223,7 @@ Result<std::vector<Value>> Evaluate(const graph::Node& original, std::span<const
 
   Prepared prepared;
   PrepareContext prepare{node, GetCpuInfo().isa, threads};
-  if (node.op->prepare == nullptr) return NotImplemented("{} has no kernel", node.op_type);
-  ORTOLAN_RETURN_IF_ERROR(node.op->prepare(prepare, &prepared));
+  ORTOLAN_RETURN_IF_ERROR(PrepareNode(prepare, &prepared));
   if (prepared.run == nullptr) return NotImplemented("{} has no kernel", node.op_type);
 
   EvaluateContext context(node, inputs, threads);

@@ -1,0 +1,14 @@
+// And: a and b, with broadcasting.
+#include "ops/elementwise_room.h"
+
+namespace ortolan {
+namespace {
+
+constexpr int kVersions[] = {1, 7};
+
+}  // namespace
+
+constexpr OpDef kAnd =
+    ComparisonRoom({.name = "And", .versions = kVersions, .types = kBoolT, .emit = EmitBinary<TileOp::kAnd>});
+
+}  // namespace ortolan

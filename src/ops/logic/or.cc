@@ -1,0 +1,14 @@
+// Or: a or b, with broadcasting.
+#include "ops/elementwise_room.h"
+
+namespace ortolan {
+namespace {
+
+constexpr int kVersions[] = {1, 7};
+
+}  // namespace
+
+constexpr OpDef kOr =
+    ComparisonRoom({.name = "Or", .versions = kVersions, .types = kBoolT, .emit = EmitBinary<TileOp::kOr>});
+
+}  // namespace ortolan

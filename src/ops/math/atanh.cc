@@ -1,0 +1,15 @@
+// Atanh: the inverse hyperbolic tangent; NaN outside [-1, 1].
+#include "ops/elementwise_room.h"
+
+namespace ortolan {
+namespace {
+
+constexpr int kVersions[] = {9, 22};
+
+}  // namespace
+
+constexpr OpDef kAtanh = UnaryRoom(
+    {.name = "Atanh", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kAtanh>},
+    kFormalInput, kFormalOutput);
+
+}  // namespace ortolan

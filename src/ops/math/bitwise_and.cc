@@ -1,0 +1,14 @@
+// BitwiseAnd: the bits that both have, of integers with broadcasting.
+#include "ops/elementwise_room.h"
+
+namespace ortolan {
+namespace {
+
+constexpr int kVersions[] = {18};
+
+}  // namespace
+
+constexpr OpDef kBitwiseAnd = BinaryRoom(
+    {.name = "BitwiseAnd", .versions = kVersions, .types = kIntegerT, .emit = EmitBinary<TileOp::kAnd>});
+
+}  // namespace ortolan

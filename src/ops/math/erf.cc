@@ -1,0 +1,15 @@
+// Erf: the error function.
+#include "ops/elementwise_room.h"
+
+namespace ortolan {
+namespace {
+
+constexpr int kVersions[] = {9, 13};
+
+}  // namespace
+
+constexpr OpDef kErf =
+    UnaryRoom({.name = "Erf", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kErf>},
+              kFormalInput, kFormalOutput);
+
+}  // namespace ortolan

@@ -1,0 +1,16 @@
+// Reciprocal: 1 / x.
+#include "ops/elementwise_room.h"
+
+namespace ortolan {
+namespace {
+
+constexpr int kVersions[] = {1, 6, 13};
+
+}  // namespace
+
+constexpr OpDef kReciprocal = UnaryRoom({.name = "Reciprocal",
+                                         .versions = kVersions,
+                                         .types = kFloatingT,
+                                         .emit = EmitUnary<TileOp::kReciprocal>});
+
+}  // namespace ortolan

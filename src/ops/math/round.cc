@@ -1,0 +1,14 @@
+// Round: the nearest whole number, halves to even.
+#include "ops/elementwise_room.h"
+
+namespace ortolan {
+namespace {
+
+constexpr int kVersions[] = {11, 22};
+
+}  // namespace
+
+constexpr OpDef kRound = UnaryRoom(
+    {.name = "Round", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kRound>});
+
+}  // namespace ortolan
