@@ -112,31 +112,34 @@ inline F32 Erf(F32 x) {
   return Max(Set(-1.0f), Min(Set(1.0f), result));
 }
 
-// 2^y for y in [-126, 126]: 1.5e-7. A table of 2^(k/16) in one register (2^(k/8) on AVX2) leaves so small a
-// rest that three terms do; adding kShift moves the steps into the lowest bits of the fraction.
+// 2^y for y in [-126, 126]: 2e-7. A table of 2^(k/32) in two registers (2^(k/8) in one on AVX2) leaves so
+// small a rest that few terms do. Adding kShift moves the steps n * 32 + k into the lowest bits of the
+// fraction; shifted up they add n to the exponent, and the table holds 2^(k/32) less the k that comes along.
 inline F32 FastExp2(F32 y) {
 #if defined(__AVX512F__)
-  constexpr float kShift = 0x1.8p19f;  // one step of 1/16 is the last bit
-  const __m512 table = _mm512_setr_ps(1.0f, 1.04427378f, 1.09050773f, 1.13878863f, 1.18920711f, 1.24185781f,
-                                      1.29683955f, 1.35425555f, 1.41421356f, 1.47682615f, 1.54221083f,
-                                      1.61049033f, 1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f);
+  constexpr float kShift = 0x1.8p18f;  // one step of 1/32 is the last bit
+  const __m512i low = _mm512_setr_epi32(
+      0x3f800000, 0x3f7ecd87, 0x3f7daac3, 0x3f7c980f, 0x3f7b95c2, 0x3f7aa43a, 0x3f79c3d3, 0x3f78f4f0,
+      0x3f7837f0, 0x3f778d3a, 0x3f76f532, 0x3f767043, 0x3f75fed7, 0x3f75a15b, 0x3f75583f, 0x3f7523f6);
+  const __m512i high = _mm512_setr_epi32(
+      0x3f7504f3, 0x3f74fbaf, 0x3f7508a4, 0x3f752c4d, 0x3f75672a, 0x3f75b9be, 0x3f76248c, 0x3f76a81e,
+      0x3f7744fd, 0x3f77fbb8, 0x3f78ccdf, 0x3f79b907, 0x3f7ac0c7, 0x3f7be4ba, 0x3f7d257d, 0x3f7e83b3);
   const F32 steps = y + Set(kShift);
   const F32 t = y - (steps - Set(kShift));
-  const F32 power = {_mm512_permutexvar_ps(_mm512_castps_si512(steps.v), table)};
-  const F32 rest = t * Fma(t, Fma(t, Set(0.05550595f), Set(0.240234286f)), Set(0.693147182f));
-  // scalef takes the floor of y - t, which is the exponent without the table's part.
-  return {_mm512_scalef_ps(Fma(power, rest, power).v, (y - t).v)};
+  const I32 root = {_mm512_permutex2var_epi32(low, BitsOf(steps).v, high)};
+  const F32 power = FromBits(root + ShiftLeft<18>(BitsOf(steps)));
+  const F32 rest = t * Fma(t, Set(0.240228716f), Set(0.693157315f));
+  return Fma(power, rest, power);
 #elif defined(__AVX2__)
   constexpr float kShift = 0x1.8p20f;  // one step of 1/8 is the last bit
-  const __m256 table = _mm256_setr_ps(1.0f, 1.09050773f, 1.18920711f, 1.29683955f, 1.41421356f, 1.54221083f,
-                                      1.68179283f, 1.83400809f);
+  const __m256i table = _mm256_setr_epi32(0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3,
+                                          0x3f75672a, 0x3f7744fd, 0x3f7ac0c7);
   const F32 steps = y + Set(kShift);
   const F32 t = y - (steps - Set(kShift));
-  const I32 bits = BitsOf(steps);
-  const F32 power = {_mm256_permutevar8x32_ps(table, bits.v)};
-  const F32 scaled = FromBits(BitsOf(power) + ShiftLeft<20>(bits & SetInt(~7)));
+  const I32 root = {_mm256_permutevar8x32_epi32(table, BitsOf(steps).v)};
+  const F32 power = FromBits(root + ShiftLeft<20>(BitsOf(steps)));
   const F32 rest = t * Fma(t, Fma(t, Set(0.0555114746f), Set(0.240257636f)), Set(0.693147182f));
-  return Fma(scaled, rest, scaled);
+  return Fma(power, rest, power);
 #else
   constexpr float kSeries[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555033237f,
                                0.00961843692f, 0.00133988739f, 0.00015353362f};
@@ -154,7 +157,14 @@ inline F32 Sigmoid(F32 x) {
 
 // x * sigmoid(x): the same errors.
 inline F32 Silu(F32 x) {
+#if defined(__AVX512F__)
+  // The smaller size with the sign of the first: one instruction in place of two. It loses NaN, which x
+  // brings back.
+  const F32 y = {_mm512_range_ps((x * Set(-1.44269504f)).v, Set(125.9f).v, 2)};
+  return x * FastReciprocal(Set(1.0f) + FastExp2(y));
+#else
   return x * Sigmoid(x);
+#endif
 }
 
 // x * (1 + erf(x / sqrt 2)) / 2: 3e-7 * max(1, |x|) absolute.
