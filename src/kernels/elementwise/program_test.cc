@@ -137,6 +137,7 @@ TEST(TileProgram, RefusesShapesThatDoNotBroadcast) {
 }
 
 __extension__ typedef __int128 Int128;
+__extension__ typedef unsigned __int128 UInt128;
 
 // C's arithmetic on T, through a type that cannot overflow.
 template <typename T>
@@ -163,7 +164,8 @@ void CheckInteger(Element element, Isa isa) {
   };
   binary(TileOp::kAdd, [](T x, T y) { return Wrap<T>(Int128{x} + y); });
   binary(TileOp::kSub, [](T x, T y) { return Wrap<T>(Int128{x} - y); });
-  binary(TileOp::kMul, [](T x, T y) { return Wrap<T>(Int128{x} * y); });
+  binary(TileOp::kMul,
+         [](T x, T y) { return static_cast<T>(static_cast<UInt128>(x) * static_cast<UInt128>(y)); });
   binary(TileOp::kMin, [](T x, T y) { return std::min(x, y); });
   binary(TileOp::kMax, [](T x, T y) { return std::max(x, y); });
   binary(TileOp::kAnd, [](T x, T y) { return static_cast<T>(x & y); });
@@ -190,7 +192,8 @@ void CheckInteger(Element element, Isa isa) {
   for (size_t i = 0; i < less.size(); ++i) {
     const T total = Wrap<T>(Int128{a[i]} + b[i]);
     ASSERT_EQ(less[i], total < a[i]);
-    ASSERT_EQ(wide[i], static_cast<double>(Wrap<T>(Int128{total} * b[i])));
+    ASSERT_EQ(wide[i],
+              static_cast<double>(static_cast<T>(static_cast<UInt128>(total) * static_cast<UInt128>(b[i]))));
     ASSERT_EQ(third[i], static_cast<T>(total / T(3)));
   }
 }
