@@ -74,6 +74,32 @@ Shape Carried(const Shape& outside, const Shape& declared, graph::DimPool& pool)
   return dims;
 }
 
+// Bodies are run with as many values as their node has: the numbers have to agree, or running would read past
+// a list.
+Status CheckBody(const graph::Node& node, const graph::Graph& body, size_t captured) {
+  const size_t inputs = body.inputs().size() - captured;
+  size_t expected = node.inputs().size();
+  size_t least_outputs = node.outputs().size();
+  if (node.op_type == "If") {
+    expected = 0;
+  } else if (node.op_type == "Loop") {
+    expected = std::max<size_t>(expected, 2);
+    least_outputs = 1 + std::max(least_outputs, expected - 2);
+  } else if (node.op_type == "Scan") {
+    const int64_t scans = node.attributes.Int("num_scan_inputs", 0);
+    if (scans < 1 || static_cast<size_t>(scans) > expected) {
+      return Fail("Node ({}) Op (Scan) num_scan_inputs is {}, there are {} inputs", node.name, scans,
+                  expected);
+    }
+    least_outputs = std::max(least_outputs, expected - static_cast<size_t>(scans));
+  }
+  if (inputs != expected || body.outputs().size() < least_outputs) {
+    return Fail("Node ({}) Op ({}) needs a body of {} inputs and {} outputs, its graph '{}' has {} and {}",
+                node.name, node.op_type, expected, least_outputs, body.name, inputs, body.outputs().size());
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Result<Builder::Captures> Builder::CapturesOf(const model::NodeView& view, const Scope& scope) {
@@ -161,6 +187,7 @@ Result<std::shared_ptr<graph::Graph>> Builder::ReadBody(const model::GraphView& 
     }
     body->AddOutput(value);
   }
+  ORTOLAN_RETURN_IF_ERROR(CheckBody(node, *body, captures.inputs.size()));
   return body;
 }
 

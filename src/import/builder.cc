@@ -151,13 +151,14 @@ Status Builder::UnknownOperator(const NodeView& view, Scope& scope) {
                      fmt::format("No Op registered for {} with domain_version of {}", view.op_type, *opset));
 }
 
-// Captured values stand behind all others, absent optional ones among them.
-static void AppendCaptured(const std::vector<Value*>& captured, Node& node) {
+// A node with bodies has its fixed inputs in place, absent ones too; captured values stand behind all others.
+static void CompleteInputs(const std::vector<Value*>& captured, Node& node) {
   for (size_t i = node.inputs().size(); i < node.op->inputs.size(); ++i) {
     if (node.op->inputs[i].arity != Arity::kVariadic) node.SetInput(i, nullptr);
   }
   for (Value* value : captured) node.SetInput(node.inputs().size(), value);
-  node.attributes.Set(graph::kCapturedAttribute, static_cast<int64_t>(captured.size()));
+  if (!captured.empty())
+    node.attributes.Set(graph::kCapturedAttribute, static_cast<int64_t>(captured.size()));
 }
 
 Status Builder::AddOperator(const NodeView& view, const OpDef& op, int opset, Scope& scope) {
@@ -193,7 +194,7 @@ Status Builder::AddOperator(const NodeView& view, const OpDef& op, int opset, Sc
     const std::string problem = CheckRequired(*made, op);
     if (!problem.empty()) return InvalidNode(*made, view.domain, problem);
   }
-  if (!captured.empty() && raised != nullptr) AppendCaptured(captured, *raised);
+  if (op.traits.control_flow && raised != nullptr) CompleteInputs(captured, *raised);
   ORTOLAN_RETURN_IF_ERROR(InferFrom(first, *scope.graph->dims()));
   return CheckDeclared(view, scope);
 }

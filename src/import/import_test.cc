@@ -668,6 +668,37 @@ TEST(Import, LoopsWithoutInputsKeepCapturedOnesBehind) {
   EXPECT_THAT(ValueNames(loaded->graph->first()->inputs()), ElementsAre("-", "-", "x"));
 }
 
+TEST(Import, BodiesMustFitTheirNode) {
+  GraphBuilder few;
+  few.Input("i", DType::kInt64, {}).Input("go", DType::kBool, {}).Output("go");
+  ModelBuilder loop;
+  loop.Opset("", 21);
+  loop.graph.Input("x", DType::kFloat, {2})
+      .Node("Loop", {"", "", "x"}, {"z"}, AttributeSpecs().Graph("body", few.bytes()));
+  EXPECT_THAT(LoadError(loop).message(),
+              HasSubstr("needs a body of 3 inputs and 2 outputs, its graph '' has 2 and 1"));
+  GraphBuilder branch;
+  branch.Input("i", DType::kFloat, {2}).Output("i");
+  ModelBuilder conditional;
+  conditional.Opset("", 21);
+  conditional.graph.Input("c", DType::kBool, {})
+      .Node("If", {"c"}, {"z"},
+            AttributeSpecs().Graph("then_branch", branch.bytes()).Graph("else_branch", branch.bytes()));
+  EXPECT_THAT(LoadError(conditional).message(), HasSubstr("needs a body of 0 inputs"));
+}
+
+TEST(Import, LoopsKeepTheirAbsentFixedInputs) {
+  GraphBuilder body;
+  body.Input("i", DType::kInt64, {}).Input("go", DType::kBool, {}).Output("go").Output("i");
+  ModelBuilder model;
+  model.Opset("", 21);
+  model.graph.Node("Loop", {"", ""}, {"z"}, AttributeSpecs().Graph("body", body.bytes()))
+      .Output("z", DType::kInt64);
+  const Result<ImportedModel> loaded = Load(model);
+  ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+  EXPECT_THAT(ValueNames(loaded->graph->first()->inputs()), ElementsAre("-", "-"));
+}
+
 TEST(Import, BodiesInFunctionsCaptureTheFunctionsNames) {
   GraphBuilder branch;
   branch.Node("Relu", {"t"}, {"r"}).Output("r");
