@@ -154,13 +154,6 @@ Result<std::shared_ptr<graph::Graph>> Builder::ReadBody(const model::GraphView& 
   Declare(view, scope);
   ORTOLAN_RETURN_IF_ERROR(AddBodyInputs(view, node, scope));
   std::unordered_map<const Value*, Value*> inputs;  // one input for each value, whatever its names
-  for (size_t i = 0; i < captures.names.size(); ++i) {
-    const Value* value = captures.values[i];
-    if (value == nullptr || scope.names.contains(captures.names[i])) continue;
-    if (value->IsConstant()) {
-      scope.names.emplace(captures.names[i], body->NewConstant(value->name(), value->constant()));
-    }
-  }
   for (const Value* value : captures.inputs) {
     Value* inner = body->NewValue(value->name());
     inner->type = value->type;
@@ -169,13 +162,18 @@ Result<std::shared_ptr<graph::Graph>> Builder::ReadBody(const model::GraphView& 
     body->AddInput(inner);
     inputs.emplace(value, inner);
   }
-  // A name that this body defines itself is what another body of the node captures.
-  std::unordered_set<std::string_view> own;
-  for (const std::string_view name : names_.Captured(view)) own.insert(name);
-  for (size_t i = 0; i < captures.names.size(); ++i) {
-    if (!own.contains(captures.names[i])) continue;
-    const auto inner = inputs.find(captures.values[i]);
-    scope.names.emplace(captures.names[i], inner == inputs.end() ? nullptr : inner->second);
+  // Only what this body reads itself: it may define a name that another body of the node captures.
+  std::unordered_map<std::string_view, Value*> outside;
+  for (size_t i = 0; i < captures.names.size(); ++i) outside.emplace(captures.names[i], captures.values[i]);
+  for (const std::string_view name : names_.Captured(view)) {
+    const Value* value = outside.at(name);
+    if (value == nullptr) {
+      scope.names.emplace(name, nullptr);
+    } else if (value->IsConstant()) {
+      scope.names.emplace(name, body->NewConstant(value->name(), value->constant()));
+    } else {
+      scope.names.emplace(name, inputs.at(value));
+    }
   }
   ORTOLAN_RETURN_IF_ERROR(AddInitializers(view, scope));
   ORTOLAN_RETURN_IF_ERROR(AddNodes(view.nodes, scope));

@@ -57,7 +57,8 @@ Status Builder::AddInitializers(const model::GraphView& view, Scope& scope) {
     // The last of several definitions counts, as in onnxruntime.
     if (name.empty()) return;
     if (const auto found = scope.names.find(name); found != scope.names.end()) {
-      if (found->second->IsConstant()) found->second->set_constant(std::move(tensor));
+      if (found->second != nullptr && found->second->IsConstant())
+        found->second->set_constant(std::move(tensor));
       return;
     }
     scope.names.emplace(name, scope.graph->NewConstant(scope.prefix + std::string(name), std::move(tensor)));

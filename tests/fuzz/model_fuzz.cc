@@ -1,7 +1,8 @@
-// Bytes -> view -> graph, as far as a model file goes before a plan is made. Whatever the bytes are, the answer is a
-// graph that passes its own verifier or a status.
+// Bytes -> view -> graph, as far as a model file goes before a plan is made. Whatever the bytes are, the
+// answer is a graph that passes its own verifier or a status.
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <span>
