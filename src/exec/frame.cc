@@ -1,6 +1,7 @@
 #include "exec/frame.h"
 
 #include <chrono>
+#include <utility>
 
 #include "exec/control_flow.h"
 
@@ -311,7 +312,7 @@ Status Frame::GiveOutputs(const RunRequest& request) {
     Value made;
     if (value.place == plan::Place::kOutput && value.index == static_cast<int>(k)) {
       if (objects_[index].kind() == Value::Kind::kNone) continue;  // written in the caller's memory
-      made = std::move(objects_[index]);
+      made = std::exchange(objects_[index], Value());
     } else {
       made = ValueOf(outputs[k]);
       if (made.kind() == Value::Kind::kTensor) {
