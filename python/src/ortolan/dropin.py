@@ -67,17 +67,14 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0].startswith("-"):
         print("usage: python -m ortolan.dropin program.py [arguments]", file=sys.stderr)
         return 2
-    install()
-    sys.argv = arguments
     program = arguments[0]
-    sys.path[0:1] = [str(Path(program).resolve().parent)]
-    try:
-        runpy.run_path(program, run_name="__main__")
-    except FileNotFoundError as error:
-        if error.filename != program:
-            raise
+    if not Path(program).is_file():
         print(f"ortolan.dropin: there is no program {program}", file=sys.stderr)
         return 2
+    install()
+    sys.argv = arguments
+    sys.path[0:1] = [str(Path(program).resolve().parent)]
+    runpy.run_path(program, run_name="__main__")
     return 0
 
 
