@@ -1,0 +1,12 @@
+// Softmax and normalisations for avx2: see norm_body.h and softmax_body.h.
+#include "kernels/norm/norm_body.h"
+#include "kernels/norm/softmax_body.h"
+
+namespace ortolan::kernels {
+
+extern const NormF32Variant kNormF32Avx2;
+constexpr NormF32Variant kMade{"norm_f32_avx2", Isa::kAvx2, SoftmaxRows, SoftmaxColumns,
+                               Affine,          AffineEach, LayerNorm,   Moments};
+const NormF32Variant kNormF32Avx2 = kMade;
+
+}  // namespace ortolan::kernels

@@ -1,0 +1,146 @@
+#include "kernels/norm/norm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace ortolan::kernels {
+namespace {
+
+std::vector<const NormF32Variant*> Usable() {
+  std::vector<const NormF32Variant*> usable;
+  for (const NormF32Variant* variant : AllNormF32()) {
+    if (variant->isa <= GetCpuInfo().isa) usable.push_back(variant);
+  }
+  return usable;
+}
+
+std::vector<float> Random(int64_t count, float low, float high) {
+  std::mt19937 random(11);
+  std::uniform_real_distribution<float> draw(low, high);
+  std::vector<float> items(static_cast<size_t>(count));
+  for (float& item : items) item = draw(random);
+  return items;
+}
+
+// Softmax of elements at, at + stride, ... in double.
+std::vector<double> Reference(const std::vector<float>& x, int64_t at, int64_t stride, int64_t count,
+                              bool log) {
+  double most = -INFINITY, sum = 0;
+  for (int64_t i = 0; i < count; ++i)
+    most = std::max(most, static_cast<double>(x[static_cast<size_t>(at + i * stride)]));
+  for (int64_t i = 0; i < count; ++i)
+    sum += std::exp(static_cast<double>(x[static_cast<size_t>(at + i * stride)]) - most);
+  std::vector<double> result;
+  for (int64_t i = 0; i < count; ++i) {
+    const double moved = static_cast<double>(x[static_cast<size_t>(at + i * stride)]) - most;
+    result.push_back(log ? moved - std::log(sum) : std::exp(moved) / sum);
+  }
+  return result;
+}
+
+TEST(SoftmaxF32, EveryVariantAndView) {
+  const AxisView views[] = {{1, 1, 1},    {5, 7, 1}, {3, 16, 1},   {2, 17, 1},  {2, 100, 1},
+                            {1, 5000, 1}, {2, 5, 3}, {1, 16, 200}, {3, 33, 40}, {400, 50, 2}};
+  for (const NormF32Variant* variant : Usable()) {
+    for (const AxisView& view : views) {
+      for (bool log : {false, true}) {
+        const std::vector<float> x = Random(view.outer * view.count * view.inner, -20, 20);
+        std::vector<float> y(x.size()), in_place = x;
+        ThreadPool pool(2);
+        Softmax(*variant, view, log, x.data(), y.data(), pool);
+        Softmax(*variant, view, log, in_place.data(), in_place.data(), pool);
+        EXPECT_EQ(y, in_place) << variant->name;
+        for (int64_t o = 0; o < view.outer; ++o) {
+          for (int64_t j = 0; j < view.inner; ++j) {
+            const int64_t at = o * view.count * view.inner + j;
+            const std::vector<double> expected = Reference(x, at, view.inner, view.count, log);
+            for (int64_t i = 0; i < view.count; ++i) {
+              const double got = static_cast<double>(y[static_cast<size_t>(at + i * view.inner)]);
+              const double want = expected[static_cast<size_t>(i)];
+              ASSERT_NEAR(got, want,
+                          log ? 2e-6 * std::max(2.0, std::fabs(want)) : 1e-6 * std::max(0.01, want))
+                  << variant->name << " count " << view.count;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(SoftmaxF32, InfinitiesAndNan) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (int64_t count : {3, 40}) {
+      std::vector<float> x(static_cast<size_t>(count), -INFINITY), y(x.size());
+      x[1] = 2;
+      variant->softmax_rows(x.data(), y.data(), 1, count, false);
+      for (int64_t i = 0; i < count; ++i)
+        EXPECT_EQ(y[static_cast<size_t>(i)], i == 1 ? 1.0f : 0.0f) << variant->name;
+      x[2] = NAN;
+      variant->softmax_rows(x.data(), y.data(), 1, count, false);
+      for (float item : y) EXPECT_TRUE(std::isnan(item)) << variant->name;
+    }
+  }
+}
+
+TEST(LayerNormF32, EveryVariantWithAndWithoutSkip) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (int64_t count : {1, 5, 16, 17, 33, 768, 3000}) {
+      for (bool center : {true, false}) {
+        for (bool skips : {false, true}) {
+          // A mean far from zero: the variance must not cancel.
+          const std::vector<float> x = Random(count, 999, 1001), skip = Random(count, -1, 1),
+                                   scale = Random(count, 0.5f, 2);
+          std::vector<float> y(x.size()), sum(x.size());
+          LayerNormRow row{x.data(),     skips ? skip.data() : nullptr,
+                           nullptr,      skips ? sum.data() : nullptr,
+                           scale.data(), skip.data(),
+                           y.data(),     count,
+                           1e-5f,        center};
+          float mean = 0, inverse = 0;
+          variant->layer_norm(row, &mean, &inverse);
+          double total = 0, squares = 0;
+          auto item = [&](size_t i) { return static_cast<double>(skips ? x[i] + skip[i] : x[i]); };
+          for (size_t i = 0; i < x.size(); ++i) total += item(i);
+          const double m = center ? total / static_cast<double>(count) : 0;
+          for (size_t i = 0; i < x.size(); ++i) squares += (item(i) - m) * (item(i) - m);
+          const double r = 1 / std::sqrt(squares / static_cast<double>(count) + 1e-5f);
+          for (size_t i = 0; i < x.size(); ++i) {
+            const double want =
+                (item(i) - m) * r * static_cast<double>(scale[i]) + static_cast<double>(skip[i]);
+            // x has an absolute error of half a unit of 1000, which the division by the deviation enlarges.
+            ASSERT_NEAR(static_cast<double>(y[i]), want, 5e-4 * std::max(1.0, std::fabs(want)))
+                << variant->name << " count " << count;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(NormF32, MomentsAndAffineOfEveryVariant) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (int64_t count : {1, 15, 16, 47, 2050}) {
+      const std::vector<float> x = Random(count, 4, 5), scale = Random(count, -1, 1);
+      double mean = 0, variance = 0, total = 0, squares = 0;
+      variant->moments(x.data(), count, &mean, &variance);
+      for (float item : x) total += static_cast<double>(item);
+      total /= static_cast<double>(count);
+      for (float item : x)
+        squares += (static_cast<double>(item) - total) * (static_cast<double>(item) - total);
+      EXPECT_NEAR(mean, total, 1e-5);
+      EXPECT_NEAR(variance, squares / static_cast<double>(count), 1e-5);
+      std::vector<float> y(x.size());
+      variant->affine(x.data(), y.data(), count, 2.0f, -1.0f);
+      for (size_t i = 0; i < x.size(); ++i) EXPECT_FLOAT_EQ(y[i], x[i] * 2 - 1) << variant->name;
+      variant->affine_each(x.data(), y.data(), count, scale.data(), x.data());
+      for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i], x[i] * scale[i] + x[i], 2e-6) << variant->name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ortolan::kernels
