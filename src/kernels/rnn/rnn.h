@@ -1,0 +1,93 @@
+// Recurrent layers: RNN, GRU and LSTM over whole sequences. The input's part of every gate is one matrix
+// product for all steps; each step then multiplies the state by the recurrent weights, which stay in cache,
+// and runs one fused cell a row. The directions of a bidirectional layer are independent and run side by
+// side.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "kernels/gemm/gemm.h"
+#include "kernels/rnn/activation.h"
+#include "kernels/rnn/rnn_kernel.h"
+#include "threads/pool.h"
+
+namespace ortolan::kernels {
+
+enum class RnnCell : uint8_t { kRnn, kGru, kLstm };
+
+constexpr int64_t GatesOf(RnnCell cell) {
+  return cell == RnnCell::kLstm ? 4 : cell == RnnCell::kGru ? 3 : 1;
+}
+
+struct RnnForm {
+  RnnCell cell = RnnCell::kLstm;
+  int64_t hidden = 0;
+  int directions = 1;
+  bool reverse[2] = {false, true};
+  bool batch_first = false;                             // ONNX's layout = 1
+  bool linear_before_reset = false;                     // GRU
+  bool input_forget = false;                            // LSTM: forget gate = 1 - input gate
+  float clip = std::numeric_limits<float>::infinity();  // of what goes into the activations of gates
+  RnnActivation activations[2][3];
+  bool fused =
+      false;  // usual activations, no clip, no coupled gates, no peepholes: the vector cells serve it
+
+  int64_t gates() const { return GatesOf(cell) * hidden; }
+  // GRU without linear_before_reset needs the reset gate before the product for the third: two products a
+  // step.
+  bool two_products() const { return cell == RnnCell::kGru && !linear_before_reset; }
+};
+
+// Weights as they lie: w [gates][input], r [gates][hidden], or packed for the GEMM (float only); r_last is
+// the third gate's part of a GRU with two products.
+template <typename T>
+struct RnnWeights {
+  const T* w = nullptr;
+  const T* r = nullptr;
+  const T* r_last = nullptr;
+  const T* bias = nullptr;      // [2 * gates], or null
+  const T* peephole = nullptr;  // [3 * hidden] i o f, or null
+  bool w_packed = false;
+  bool r_packed = false;
+};
+
+template <typename T>
+struct RnnCall {
+  const T* x = nullptr;
+  RnnWeights<T> weights[2];
+  const int32_t* lengths = nullptr;  // one a batch item, each in [0, steps]; null: all steps
+  const T* initial_h = nullptr;
+  const T* initial_c = nullptr;
+  T* y = nullptr;  // each output may be null
+  T* y_h = nullptr;
+  T* y_c = nullptr;
+};
+
+struct RnnPlan {
+  RnnForm form;
+  int64_t steps = 0, batch = 0, input = 0;
+  GemmPlan project, recur, recur_last;  // float only
+  size_t element_bytes = 4;
+  size_t direction_bytes = 0;  // scratch of one direction
+  size_t gemm_bytes = 0;       // of that, for the GEMM
+  size_t ScratchBytes() const { return direction_bytes * static_cast<size_t>(form.directions); }
+};
+
+const RnnF32Variant& SelectRnnF32(Isa isa);
+std::span<const RnnF32Variant* const> AllRnnF32();
+
+// T: float or double, which takes plain loops throughout.
+template <typename T>
+RnnPlan PlanRnn(const RnnForm& form, const GemmVariant& gemm, int64_t steps, int64_t batch, int64_t input,
+                bool w_packed, bool r_packed, int threads);
+
+// `serial` is a pool of one: the products of a step are too small to share when the directions are shared
+// already.
+template <typename T>
+void RunRnn(const RnnPlan& plan, const GemmVariant& gemm, const RnnF32Variant& cells, const RnnCall<T>& call,
+            std::byte* scratch, ThreadPool& threads, ThreadPool& serial);
+
+}  // namespace ortolan::kernels

@@ -1,0 +1,63 @@
+#include "kernels/rnn/rnn.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace ortolan::kernels {
+namespace {
+
+// The cells of every variant against the equations; whole layers are tested by the operators' cases.
+std::vector<float> Random(size_t count) {
+  static std::mt19937 random(5);
+  std::uniform_real_distribution<float> draw(-3, 3);
+  std::vector<float> items(count);
+  for (float& item : items) item = draw(random);
+  return items;
+}
+
+double Sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+
+TEST(RnnCells, EveryVariantFollowsTheEquations) {
+  for (const RnnF32Variant* variant : AllRnnF32()) {
+    if (variant->isa > GetCpuInfo().isa) continue;
+    for (size_t hidden : {1u, 3u, 8u, 16u, 17u, 40u}) {
+      const std::vector<float> gx = Random(4 * hidden), gh = Random(4 * hidden), h0 = Random(hidden),
+                               c0 = Random(hidden);
+      const int64_t n = static_cast<int64_t>(hidden);
+      auto gate = [&](size_t which, size_t i) {
+        return static_cast<double>(gx[which * hidden + i]) + static_cast<double>(gh[which * hidden + i]);
+      };
+      std::vector<float> lstm = h0, c = c0, gru = h0, linear = h0, rnn = h0, z(hidden), rh(hidden);
+      variant->lstm(gx.data(), gh.data(), n, lstm.data(), c.data());
+      variant->gru_gates(gx.data(), gh.data(), n, h0.data(), z.data(), rh.data());
+      variant->gru_update(gx.data() + 2 * hidden, gh.data() + 2 * hidden, n, z.data(), gru.data());
+      variant->gru(gx.data(), gh.data(), n, linear.data());
+      variant->rnn(gx.data(), gh.data(), n, rnn.data());
+      for (size_t i = 0; i < hidden; ++i) {
+        const double h = static_cast<double>(h0[i]);
+        const double cell =
+            Sigmoid(gate(2, i)) * static_cast<double>(c0[i]) + Sigmoid(gate(0, i)) * std::tanh(gate(3, i));
+        EXPECT_NEAR(static_cast<double>(c[i]), cell, 5e-6) << variant->name;
+        EXPECT_NEAR(static_cast<double>(lstm[i]), Sigmoid(gate(1, i)) * std::tanh(cell), 5e-6)
+            << variant->name;
+        const double update = Sigmoid(gate(0, i)), reset = Sigmoid(gate(1, i));
+        EXPECT_NEAR(static_cast<double>(rh[i]), reset * h, 5e-6) << variant->name;
+        EXPECT_NEAR(static_cast<double>(gru[i]), (1 - update) * std::tanh(gate(2, i)) + update * h, 1e-5)
+            << variant->name;
+        const double third =
+            static_cast<double>(gx[2 * hidden + i]) + reset * static_cast<double>(gh[2 * hidden + i]);
+        EXPECT_NEAR(static_cast<double>(linear[i]), (1 - update) * std::tanh(third) + update * h, 1e-5)
+            << variant->name;
+        EXPECT_NEAR(static_cast<double>(rnn[i]), std::tanh(gate(0, i)), 5e-6) << variant->name;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ortolan::kernels
