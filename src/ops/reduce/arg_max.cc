@@ -1,0 +1,33 @@
+// ArgMax: the position of the largest element along an axis, of equals the first (or the last, where asked).
+// Refuses an empty axis.
+#include "ops/reduce/arg_extreme.h"
+
+namespace ortolan {
+namespace {
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  return PrepareArgExtreme(context, true, prepared);
+}
+
+using graph::AttributeType;
+constexpr int kVersions[] = {1, 11, 12, 13};
+constexpr FormalParameter kInputs[] = {{"data", "T"}};
+constexpr FormalParameter kOutputs[] = {{"reduced", "tensor(int64)"}};
+constexpr TypeConstraint kTypes[] = {{"T", kNumericTypes}};
+constexpr AttributeSpec kAttributes[] = {{"select_last_index", AttributeType::kInt},
+                                         {"keepdims", AttributeType::kInt},
+                                         {"axis", AttributeType::kInt}};
+
+}  // namespace
+
+constexpr OpDef kArgMax{.domain = "",
+                        .name = "ArgMax",
+                        .versions = kVersions,
+                        .inputs = kInputs,
+                        .outputs = kOutputs,
+                        .types = kTypes,
+                        .attributes = kAttributes,
+                        .infer = InferArgExtreme,
+                        .prepare = Prepare};
+
+}  // namespace ortolan

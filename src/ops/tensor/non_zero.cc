@@ -1,0 +1,77 @@
+// NonZero: the positions of elements other than zero, one column each, as int64 [rank, count]. NaN counts.
+// Refuses nothing.
+#include "ops/op.h"
+#include "ops/tensor/element_types.h"
+
+namespace ortolan {
+namespace {
+
+Status Infer(InferContext& context) {
+  context.SetType(0, DType::kInt64);
+  const graph::Shape& shape = context.shape(0);
+  if (shape.has_rank()) context.SetShape(0, {graph::Dim(shape.rank()), context.Unknown()});
+  return OkStatus();
+}
+
+template <typename T>
+Status Find(RunContext& context) {
+  const TensorRef& in = context.input(0);
+  const T* x = in.As<T>();
+  const int64_t elements = in.count();
+  int64_t count = 0;
+  for (int64_t i = 0; i < elements; ++i) count += AsNumber(x[i]) != 0;
+  const int64_t rank = static_cast<int64_t>(in.rank());
+  ORTOLAN_RETURN_IF_ERROR(context.Output(0, {rank, count}));
+  int64_t* out = context.output(0).As<int64_t>();
+  int64_t found = 0;
+  Dims index(in.rank());
+  for (int64_t i = 0; i < elements; ++i) {
+    if (AsNumber(x[i]) != 0) {
+      for (int64_t axis = 0; axis < rank; ++axis)
+        out[axis * count + found] = index[static_cast<size_t>(axis)];
+      ++found;
+    }
+    for (size_t axis = in.rank(); axis-- > 0;) {
+      if (++index[axis] < in.dims[axis]) break;
+      index[axis] = 0;
+    }
+  }
+  return OkStatus();
+}
+
+Status Run(const void* state, RunContext& context) {
+  return WithNumberType(*static_cast<const DType*>(state),
+                        [&](auto tag) { return Find<typename decltype(tag)::Type>(context); });
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  const DType dtype = context.input_dtype(0);
+  if (!Contains(kNumericTypes | SetOf(DType::kBool), dtype))
+    return NotImplemented("NonZero of {}", DTypeName(dtype));
+  prepared->state = std::make_shared<const DType>(dtype);
+  prepared->run = Run;
+  prepared->kernel = "non_zero";
+  return OkStatus();
+}
+
+constexpr int kVersions[] = {9, 13};
+constexpr FormalParameter kInputs[] = {{"X", "T"}};
+constexpr FormalParameter kOutputs[] = {{"Y", "tensor(int64)"}};
+constexpr TypeConstraint kTypes[] = {
+    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
+                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
+                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+
+}  // namespace
+
+constexpr OpDef kNonZero{.domain = "",
+                         .name = "NonZero",
+                         .versions = kVersions,
+                         .inputs = kInputs,
+                         .outputs = kOutputs,
+                         .types = kTypes,
+                         .traits = {.data_dependent_shape = true},
+                         .infer = Infer,
+                         .prepare = Prepare};
+
+}  // namespace ortolan

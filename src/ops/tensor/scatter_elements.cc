@@ -1,0 +1,119 @@
+// ScatterElements: a copy of `data` in which data[index[i][j]][j] meets updates[i][j], the index standing for
+// one axis. Refuses indices out of range and updates of another shape than the indices.
+#include "kernels/move/gather.h"
+#include "ops/axes.h"
+#include "ops/op.h"
+#include "ops/tensor/scatter_reduction.h"
+
+namespace ortolan {
+namespace {
+
+Status Infer(InferContext& context) {
+  if (context.shape(0).has_rank()) {
+    ORTOLAN_RETURN_IF_ERROR(
+        NormalizeAxis(context.attributes().Int("axis", 0), context.shape(0).rank()).status());
+  }
+  return InferSameShape(context);
+}
+
+struct State {
+  int64_t axis;
+  ScatterReduction reduction;
+  DType dtype;
+};
+
+template <typename T, typename Index, typename MeetFunction>
+void Scatter(const TensorRef& indices, const TensorRef& updates, const TensorRef& out, size_t axis,
+             MeetFunction meet) {
+  const Dims strides = RowMajorStrides(out.dims);
+  const size_t last = out.rank() - 1;
+  const int64_t row = indices.dims[last];
+  for (int64_t i = 0; i < indices.count(); ++i) {
+    int64_t rest = i / row;
+    int64_t offset = axis == last ? 0 : i % row;
+    for (size_t k = last; k-- > 0;) {
+      if (k != axis) offset += rest % indices.dims[k] * strides[k];
+      rest /= indices.dims[k];
+    }
+    const int64_t at = static_cast<int64_t>(indices.As<Index>()[i]);
+    meet(out.As<T>() + offset + (at < 0 ? at + out.dims[axis] : at) * strides[axis], updates.As<T>()[i]);
+  }
+}
+
+template <typename Index>
+Status CheckAndScatter(const State& state, RunContext& context) {
+  const TensorRef& data = context.input(0);
+  const TensorRef& indices = context.input(1);
+  const TensorRef& updates = context.input(2);
+  ORTOLAN_ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(state.axis, static_cast<int64_t>(data.rank())));
+  const size_t at = static_cast<size_t>(axis);
+  if (!(indices.dims == updates.dims)) {
+    return InvalidArgument("Indices and updates dimensions differs: {} and {}", DimsText(indices.dims),
+                           DimsText(updates.dims));
+  }
+  if (indices.rank() != data.rank())
+    return InvalidArgument("Indices must have the same rank as Input. Indices rank={}. Input rank={}",
+                           indices.rank(), data.rank());
+  for (size_t i = 0; i < data.rank(); ++i) {
+    if (i != at && indices.dims[i] > data.dims[i]) {
+      return InvalidArgument("Indices dim={} at pos={} is greater than input dim={}", indices.dims[i], i,
+                             data.dims[i]);
+    }
+  }
+  if (const auto bad = kernels::FindBadIndex(indices.As<Index>(), indices.count(), data.dims[at])) {
+    return InvalidArgument(
+        "indices element out of data bounds, idx={} must be within the inclusive range [{},{}]", *bad,
+        -data.dims[at], data.dims[at] - 1);
+  }
+  if (context.output(0).data != data.data) CopyElements(data, context.output(0));
+  if (indices.count() == 0) return OkStatus();
+  return WithScatter(state.reduction, state.dtype, [&](auto meet, auto tag) {
+    Scatter<typename decltype(tag)::Type, Index>(indices, updates, context.output(0), at, meet);
+    return OkStatus();
+  });
+}
+
+Status Run(const void* opaque, RunContext& context) {
+  const State& state = *static_cast<const State*>(opaque);
+  return context.input(1).dtype == DType::kInt32 ? CheckAndScatter<int32_t>(state, context)
+                                                 : CheckAndScatter<int64_t>(state, context);
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  const graph::Attributes& attributes = context.node.attributes;
+  ORTOLAN_RETURN_IF_ERROR(ElementWidth(context.input_dtype(0)).status());
+  ORTOLAN_ASSIGN_OR_RETURN(const ScatterReduction reduction,
+                           ScatterReductionNamed(attributes.String("reduction", "none")));
+  prepared->state =
+      std::make_shared<const State>(State{attributes.Int("axis", 0), reduction, context.input_dtype(0)});
+  prepared->run = Run;
+  prepared->kernel = "scatter_elements";
+  return OkStatus();
+}
+
+using graph::AttributeType;
+constexpr int kVersions[] = {11, 13, 16, 18};
+constexpr FormalParameter kInputs[] = {{"data", "T"}, {"indices", "Tind"}, {"updates", "T"}};
+constexpr FormalParameter kOutputs[] = {{"output", "T"}};
+constexpr TypeConstraint kTypes[] = {
+    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
+                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
+                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)},
+    {"Tind", SetOf(DType::kInt32, DType::kInt64)}};
+constexpr AttributeSpec kAttributes[] = {{"reduction", AttributeType::kString},
+                                         {"axis", AttributeType::kInt}};
+
+}  // namespace
+
+constexpr OpDef kScatterElements{.domain = "",
+                                 .name = "ScatterElements",
+                                 .versions = kVersions,
+                                 .inputs = kInputs,
+                                 .outputs = kOutputs,
+                                 .types = kTypes,
+                                 .attributes = kAttributes,
+                                 .traits = {.in_place = 1},
+                                 .infer = Infer,
+                                 .prepare = Prepare};
+
+}  // namespace ortolan

@@ -1,0 +1,174 @@
+// Unique: the distinct elements (or slices along an axis) of its input, sorted or in order of appearance,
+// with where each first stands, which of them each element is, and how often each occurs. Refuses an axis out
+// of range.
+#include <algorithm>
+#include <numeric>
+
+#include "ops/axes.h"
+#include "ops/op.h"
+#include "ops/tensor/element_types.h"
+
+namespace ortolan {
+namespace {
+
+Status Infer(InferContext& context) {
+  for (size_t i = 1; i < 4; ++i) context.SetType(i, DType::kInt64);
+  const graph::Dim count = context.Unknown();
+  context.SetShape(1, {count});
+  context.SetShape(3, {count});
+  const graph::Shape& shape = context.shape(0);
+  if (!context.attributes().Has("axis")) {
+    context.SetShape(0, {count});
+    context.SetShape(2, shape.has_rank() ? graph::Shape{shape.Count()} : graph::Shape{context.Unknown()});
+    return OkStatus();
+  }
+  if (!shape.has_rank()) return OkStatus();
+  ORTOLAN_ASSIGN_OR_RETURN(const int64_t axis,
+                           NormalizeAxis(context.attributes().Int("axis", 0), shape.rank()));
+  graph::Shape out = shape;
+  context.SetShape(2, {shape[static_cast<size_t>(axis)]});
+  out[static_cast<size_t>(axis)] = count;
+  context.SetShape(0, std::move(out));
+  return OkStatus();
+}
+
+struct State {
+  bool has_axis;
+  bool sorted;
+  int64_t axis;
+  DType dtype;
+};
+
+struct View {
+  int64_t outer = 1, count = 1, inner = 1;
+};
+
+// Less, equal or greater; NaNs are equal to each other and behind all numbers, so that sorting is well
+// defined.
+template <typename T>
+int Order(const T& a, const T& b) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    return a.compare(b);
+  } else {
+    const auto x = AsNumber(a), y = AsNumber(b);
+    if (x != x || y != y) return (x != x) - (y != y);
+    return x < y ? -1 : x > y ? 1 : 0;
+  }
+}
+
+template <typename T>
+int OrderSlices(const T* x, const View& view, int64_t a, int64_t b) {
+  for (int64_t o = 0; o < view.outer; ++o) {
+    const T* base = x + o * view.count * view.inner;
+    for (int64_t i = 0; i < view.inner; ++i) {
+      const int order = Order(base[a * view.inner + i], base[b * view.inner + i]);
+      if (order != 0) return order;
+    }
+  }
+  return 0;
+}
+
+// The size of the answer depends on the data, so what is found is kept on the heap until it is known.
+template <typename T>
+Status Find(const State& state, const View& view, Dims dims, size_t axis, RunContext& context) {
+  const T* x = context.input(0).As<const T>();
+  std::vector<int64_t> order(static_cast<size_t>(view.count)), group(order.size()), first, counts;
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return OrderSlices(x, view, a, b) < 0; });
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (i == 0 || OrderSlices(x, view, order[i - 1], order[i]) != 0) {
+      first.push_back(order[i]);  // stable: the first to appear
+      counts.push_back(0);
+    }
+    group[static_cast<size_t>(order[i])] = static_cast<int64_t>(first.size()) - 1;
+    ++counts.back();
+  }
+  // Position of each group in the answer, and the group at each position.
+  std::vector<int64_t> groups(first.size()), position(first.size());
+  std::iota(groups.begin(), groups.end(), int64_t{0});
+  auto first_of = [&](int64_t which) { return first[static_cast<size_t>(which)]; };
+  if (!state.sorted)
+    std::sort(groups.begin(), groups.end(), [&](int64_t a, int64_t b) { return first_of(a) < first_of(b); });
+  for (size_t i = 0; i < groups.size(); ++i)
+    position[static_cast<size_t>(groups[i])] = static_cast<int64_t>(i);
+  const int64_t found = static_cast<int64_t>(first.size());
+  dims[axis] = found;
+  ORTOLAN_RETURN_IF_ERROR(context.Output(0, dims));
+  ORTOLAN_RETURN_IF_ERROR(context.Output(1, {found}));
+  ORTOLAN_RETURN_IF_ERROR(context.Output(2, {view.count}));
+  ORTOLAN_RETURN_IF_ERROR(context.Output(3, {found}));
+  for (int64_t i = 0; i < found; ++i) {
+    const int64_t which = groups[static_cast<size_t>(i)];
+    for (int64_t o = 0; context.HasOutput(0) && o < view.outer; ++o) {
+      const T* from = x + (o * view.count + first_of(which)) * view.inner;
+      std::copy(from, from + view.inner, context.output(0).As<T>() + (o * found + i) * view.inner);
+    }
+    if (context.HasOutput(1)) context.output(1).As<int64_t>()[i] = first_of(which);
+    if (context.HasOutput(3)) context.output(3).As<int64_t>()[i] = counts[static_cast<size_t>(which)];
+  }
+  for (size_t i = 0; context.HasOutput(2) && i < group.size(); ++i) {
+    context.output(2).As<int64_t>()[i] = position[static_cast<size_t>(group[i])];
+  }
+  return OkStatus();
+}
+
+Status Run(const void* opaque, RunContext& context) {
+  const State& state = *static_cast<const State*>(opaque);
+  const TensorRef& x = context.input(0);
+  View view{1, x.count(), 1};
+  Dims dims{0};
+  size_t at = 0;
+  if (state.has_axis) {
+    ORTOLAN_ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(state.axis, static_cast<int64_t>(x.rank())));
+    at = static_cast<size_t>(axis);
+    const std::span<const int64_t> all(x.dims.data(), x.rank());
+    view = {ElementCount(all.first(at)), all[at], ElementCount(all.subspan(at + 1))};
+    dims = x.dims;
+  }
+  if (state.dtype == DType::kString) return Find<std::string>(state, view, dims, at, context);
+  return WithNumberType(state.dtype, [&](auto tag) {
+    return Find<typename decltype(tag)::Type>(state, view, dims, at, context);
+  });
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  const graph::Attributes& attributes = context.node.attributes;
+  const DType dtype = context.input_dtype(0);
+  if (!Contains(kNumericTypes | SetOf(DType::kBool, DType::kString), dtype)) {
+    return NotImplemented("Unique of {}", DTypeName(dtype));
+  }
+  prepared->state = std::make_shared<const State>(
+      State{attributes.Has("axis"), attributes.Int("sorted", 1) != 0, attributes.Int("axis", 0), dtype});
+  prepared->run = Run;
+  prepared->kernel = "unique";
+  return OkStatus();
+}
+
+using graph::AttributeType;
+constexpr int kVersions[] = {11, 28};
+constexpr FormalParameter kInputs[] = {{"X", "T"}};
+constexpr FormalParameter kOutputs[] = {{"Y", "T"},
+                                        {"indices", "tensor(int64)", Arity::kOptional},
+                                        {"inverse_indices", "tensor(int64)", Arity::kOptional},
+                                        {"counts", "tensor(int64)", Arity::kOptional}};
+constexpr TypeConstraint kTypes[] = {
+    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
+                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
+                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}, {"sorted", AttributeType::kInt}};
+
+}  // namespace
+
+constexpr OpDef kUnique{.domain = "",
+                        .name = "Unique",
+                        .versions = kVersions,
+                        .inputs = kInputs,
+                        .outputs = kOutputs,
+                        .types = kTypes,
+                        .attributes = kAttributes,
+                        .traits = {.data_dependent_shape = true},
+                        .infer = Infer,
+                        .prepare = Prepare};
+
+}  // namespace ortolan
