@@ -28,6 +28,10 @@ inline void StoreBlock(float* p, Vec a) {
 inline Vec Spread(float x) {
   return Set(x);
 }
+// NaN where either is NaN. Max alone gives its second operand then.
+inline Vec MaxOrNan(Vec a, Vec b) {
+  return Select(IsNan(a), a, Max(a, b));
+}
 
 #else
 
@@ -62,6 +66,9 @@ inline Vec Min(const Vec& a, const Vec& b) {
 }
 inline Vec Max(const Vec& a, const Vec& b) {
   ORTOLAN_EACH_LANE(a.v[i] > b.v[i] ? a.v[i] : b.v[i]);
+}
+inline Vec MaxOrNan(const Vec& a, const Vec& b) {
+  ORTOLAN_EACH_LANE(a.v[i] != a.v[i] || a.v[i] > b.v[i] ? a.v[i] : b.v[i]);
 }
 #undef ORTOLAN_EACH_LANE
 

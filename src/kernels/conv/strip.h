@@ -40,8 +40,8 @@ struct StripTable {
   ConvStrip strips[kStripVectors][kMostStripPixels];
 };
 
-// One depthwise strip; see depthwise_body.h.
-struct DepthwiseArgs;
+struct DepthwiseRow;
+using DepthwiseKernel = void (*)(const DepthwiseRow& row);
 
 // Pixel strides for which there is a table of their own: addresses are then constants in the inner loop.
 struct ConvVariant {
@@ -52,6 +52,7 @@ struct ConvVariant {
   const StripTable* planar[2];   // planar input, stride 1 and 2
   const StripTable* blocked[2];  // blocked input, stride 1 and 2
   const StripTable* any;         // any pixel stride
+  const DepthwiseKernel* depthwise;
 };
 
 // Best first; those that this machine has, capped by `isa`, in the span.

@@ -8,7 +8,8 @@ namespace ortolan::kernels {
 #define ORTOLAN_CONV(level, block, pixels)                            \
   extern const StripTable kConvPlanar1##level, kConvPlanar2##level;   \
   extern const StripTable kConvBlocked1##level, kConvBlocked2##level; \
-  extern const StripTable kConvAny##level;
+  extern const StripTable kConvAny##level;                            \
+  extern const DepthwiseKernel kDepthwise##level;
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
 
@@ -27,6 +28,7 @@ constexpr const char* LowerName(Isa isa) {
       {&kConvPlanar1##level, &kConvPlanar2##level},   \
       {&kConvBlocked1##level, &kConvBlocked2##level}, \
       &kConvAny##level,                               \
+      &kDepthwise##level,                             \
   };
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV

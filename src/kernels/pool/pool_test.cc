@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "kernels/conv/conv_test_shapes.h"
+#include "kernels/conv/reorder.h"
+#include "kernels/pool/blocked.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -94,6 +96,49 @@ TEST(Pool, AgreesWithTheDefinition) {
           }
         }
       }
+    }
+  }
+}
+
+TEST(BlockedPool, AgreesWithThePlanarPoolOnEveryLevel) {
+  ThreadPool pool(2);
+  for (const PoolVariant* variant : PoolVariants(GetCpuInfo().isa)) {
+    for (uint32_t seed = 0; seed < 300; ++seed) {
+      SCOPED_TRACE(seed);
+      const Window w = PoolWindow(seed);
+      const int64_t channels = 1 + seed % 37, blocks = CeilDiv(channels, variant->block);
+      std::mt19937 random(seed);
+      std::vector<float> x(static_cast<size_t>(2 * channels * w.in_size()));
+      for (float& item : x) item = static_cast<float>(static_cast<int>(random() % 41) - 20);
+      if (seed % 5 == 0) x[x.size() / 2] = std::numeric_limits<float>::quiet_NaN();
+      const size_t outputs = static_cast<size_t>(2 * channels * w.out_size());
+      std::vector<float> expected(outputs), y(outputs);
+      std::vector<float> blocked_x(static_cast<size_t>(2 * blocks * variant->block * w.in_size()));
+      std::vector<float> blocked_y(
+          static_cast<size_t>(2 * blocks * variant->block * std::max<int64_t>(1, w.out_size())));
+      ToBlocked(2, channels, w.in_size(), variant->block, x.data(), blocked_x.data(), pool);
+      auto compare = [&] {
+        FromBlocked(2, channels, w.out_size(), variant->block, blocked_y.data(), y.data(), pool);
+        for (size_t i = 0; i < outputs; ++i) {
+          ASSERT_TRUE(std::isnan(expected[i]) ? std::isnan(y[i]) : std::fabs(expected[i] - y[i]) < 1e-4) << i;
+        }
+      };
+      MaxPoolPlanar<float>(w, 2 * channels, x.data(), expected.data(), nullptr, IndexOrder::kRowMajor, pool);
+      MaxPoolBlocked(*variant, PlanBlockedPool(w, false), 2 * blocks, blocked_x.data(), blocked_y.data(),
+                     pool);
+      compare();
+      for (bool padding : {false, true}) {
+        AveragePoolPlanar(w, 2 * channels, padding, x.data(), expected.data(), pool);
+        AveragePoolBlocked(*variant, PlanBlockedPool(w, padding), 2 * blocks, blocked_x.data(),
+                           blocked_y.data(), pool);
+        compare();
+      }
+      MeanBlocked(*variant, 2 * blocks, w.in_size(), blocked_x.data(), blocked_y.data(), pool);
+      double sum = 0;
+      for (int64_t i = 0; i < w.in_size(); ++i) sum += x[static_cast<size_t>(i)];
+      if (std::isnan(sum)) sum = 0, blocked_y[0] = 0;
+      ASSERT_NEAR(blocked_y[0], sum / static_cast<double>(w.in_size()), 1e-4);
+      if (HasFatalFailure()) return;
     }
   }
 }

@@ -7,15 +7,12 @@
 #include "kernels/conv/conv.h"
 #include "kernels/conv/direct.h"
 #include "kernels/conv/reorder.h"
+#include "ops/nn/conv_spec.h"
 #include "ops/nn/pooling.h"
-#include "ops/nn/window.h"
 #include "ops/op.h"
 
 namespace ortolan {
 namespace {
-
-using graph::Dim;
-using graph::Shape;
 
 constexpr AttributeSpec kAttributes[] = {
     {"auto_pad", graph::AttributeType::kString}, {"dilations", graph::AttributeType::kInts},
@@ -24,8 +21,7 @@ constexpr AttributeSpec kAttributes[] = {
 };
 
 struct State {
-  nn::WindowSpec spec;
-  int64_t groups = 1;
+  nn::ConvSpec spec;
   DType dtype = DType::kFloat;
   std::optional<kernels::PackedConv> direct;  // float with constant weights, where the direct kernel applies
 };
@@ -36,84 +32,12 @@ struct Bound {
   size_t direct_offset = 0;  // of the kernel's own scratch, behind the blocked output
 };
 
-Result<State> ReadState(const graph::Attributes& attributes) {
-  State state;
-  ORTOLAN_ASSIGN_OR_RETURN(state.spec, nn::ReadWindow(attributes, false));
-  state.groups = attributes.Int("group", 1);
-  if (state.groups < 1) return InvalidArgument("attribute group is {}, expected at least 1", state.groups);
-  return state;
-}
-
-Status CheckRanks(int64_t x, int64_t w) {
-  if (x < 3) return InvalidArgument("the input X has rank {}, expected at least 3: N x C x D1 ...", x);
-  if (w != x) return InvalidArgument("the weight W has rank {}, expected {}, the rank of X", w, x);
-  return OkStatus();
-}
-
-Status CheckChannels(int64_t groups, const Dim& in, const Dim& out, const Dim& group_in) {
-  if (in.IsConstant() && group_in.IsConstant() && in.constant() != groups * group_in.constant()) {
-    return InvalidArgument(
-        "Input channels C is not equal to kernel channels * group. C: {} kernel channels: {} group: {}",
-        in.constant(), group_in.constant(), groups);
-  }
-  if (out.IsConstant() && out.constant() % groups != 0) {
-    return InvalidArgument("Output channels M is not divisible by group. M: {} group: {}", out.constant(),
-                           groups);
-  }
-  return OkStatus();
-}
-
 Status Infer(InferContext& context) {
-  ORTOLAN_ASSIGN_OR_RETURN(const State state, ReadState(context.attributes()));
-  const Shape& x = context.shape(0);
-  const Shape& w = context.shape(1);
-  if (!x.has_rank()) return OkStatus();
-  if (!w.has_rank() && state.spec.kernel.empty()) return OkStatus();
-  Shape::DimList kernel(state.spec.kernel.begin(), state.spec.kernel.end());
-  Dim out_channels = context.Unknown();
-  if (w.has_rank()) {
-    ORTOLAN_RETURN_IF_ERROR(CheckRanks(x.rank(), w.rank()));
-    kernel.assign(w.dims().begin() + 2, w.dims().end());
-    for (size_t i = 0; i < kernel.size() && i < state.spec.kernel.size(); ++i) {
-      if (kernel[i].IsConstant() && !kernel[i].Is(state.spec.kernel[i])) {
-        return InvalidArgument("kernel_shape is not compatible with W shape. kernel_shape: {} W: {}",
-                               DimsText(state.spec.kernel), ShapeText(w));
-      }
-    }
-    out_channels = w[0];
-    ORTOLAN_RETURN_IF_ERROR(CheckChannels(state.groups, x[1], w[0], w[1]));
-  } else {
-    ORTOLAN_RETURN_IF_ERROR(CheckRanks(x.rank(), static_cast<int64_t>(kernel.size()) + 2));
-  }
-  Shape::DimList dims = {x[0], out_channels};
-  ORTOLAN_ASSIGN_OR_RETURN(const Shape::DimList spatial,
-                           WindowOutputs(state.spec, std::span(x.dims()).subspan(2), kernel));
-  dims.insert(dims.end(), spatial.begin(), spatial.end());
-  context.SetShape(0, std::move(dims));
+  ORTOLAN_ASSIGN_OR_RETURN(const nn::ConvSpec spec, nn::ReadConv(context.attributes()));
+  ORTOLAN_ASSIGN_OR_RETURN(graph::Shape shape,
+                           nn::ConvOutput(spec, context.shape(0), context.shape(1), context.Unknown()));
+  context.SetShape(0, std::move(shape));
   return OkStatus();
-}
-
-Result<kernels::ConvShape> BindShape(const State& state, const BindContext& context) {
-  const Dims& x = context.inputs[0];
-  const Dims& w = context.inputs[1];
-  ORTOLAN_RETURN_IF_ERROR(CheckRanks(static_cast<int64_t>(x.size()), static_cast<int64_t>(w.size())));
-  ORTOLAN_RETURN_IF_ERROR(CheckChannels(state.groups, x[1], w[0], w[1]));
-  kernels::ConvShape shape;
-  shape.batch = x[0];
-  shape.groups = state.groups;
-  shape.in_channels = x[1];
-  shape.out_channels = w[0];
-  const std::span<const int64_t> in(x.data() + 2, x.size() - 2), kernel(w.data() + 2, w.size() - 2);
-  ORTOLAN_ASSIGN_OR_RETURN(shape.window, nn::BindWindow(state.spec, in, kernel));
-  if (context.inputs.size() > 2 && !context.inputs[2].empty() && context.inputs[2] != Dims{w[0]}) {
-    return InvalidArgument("the bias B has shape {}, expected {{{}}}", DimsText(context.inputs[2]), w[0]);
-  }
-  const std::optional<int64_t> outputs = CheckedCount(context.outputs[0]);
-  if (!outputs || *outputs != shape.batch * shape.out_channels * shape.window.out_size()) {
-    return InvalidArgument("the output has shape {}, which X {} and W {} do not give",
-                           DimsText(context.outputs[0]), DimsText(x), DimsText(w));
-  }
-  return shape;
 }
 
 bool IsHalf(DType dtype) {
@@ -135,7 +59,15 @@ Status BindDirect(const State& state, const BindContext& context, Bound& bound, 
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const auto& state = *static_cast<const State*>(opaque);
   auto bound = std::make_shared<Bound>();
-  ORTOLAN_ASSIGN_OR_RETURN(bound->shape, BindShape(state, context));
+  const Dims bias = context.inputs.size() > 2 ? context.inputs[2] : Dims();
+  ORTOLAN_ASSIGN_OR_RETURN(bound->shape, BindConv(state.spec, context.inputs[0], context.inputs[1], bias));
+  const kernels::ConvShape& shape = bound->shape;
+  const std::optional<int64_t> outputs = CheckedCount(context.outputs[0]);
+  if (!outputs || *outputs != shape.batch * shape.out_channels * shape.window.out_size()) {
+    return InvalidArgument("the output has shape {}, which X {} and W {} do not give",
+                           DimsText(context.outputs[0]), DimsText(context.inputs[0]),
+                           DimsText(context.inputs[1]));
+  }
   if (state.direct) {
     ORTOLAN_RETURN_IF_ERROR(BindDirect(state, context, *bound, binding));
   } else if (IsHalf(state.dtype)) {
@@ -203,23 +135,24 @@ Status TryDirect(PrepareContext& context, State& state) {
   const Tensor* bias = context.Constant(2);
   if (state.dtype != DType::kFloat || !w || (context.node.HasInput(2) && !bias)) return OkStatus();
   const Dims& dims = w->dims();
-  if (dims.size() < 3 || dims.size() > 2 + kernels::kSpatialAxes || w->count() == 0) return OkStatus();
-  if (dims[0] % state.groups != 0 || (bias && bias->dims() != Dims{dims[0]})) return OkStatus();
-  if (state.groups > 1 && dims[1] == 1) return OkStatus();
+  const std::optional<nn::KernelSizes> kernel = nn::KernelOf(dims);
+  const int64_t groups = state.spec.groups;
+  if (!kernel || w->count() == 0 || dims[0] % groups != 0 || (bias && bias->dims() != Dims{dims[0]}))
+    return OkStatus();
+  if (groups > 1 && dims[1] == 1) return OkStatus();
   const kernels::ConvVariant& variant = *kernels::ConvVariants(context.isa)[0];
   constexpr auto kLayout = kernels::ConvLayout::kPlanar;
-  if (MergedGroups(variant, kLayout, state.groups, dims[1], dims[0] / state.groups) == 0) return OkStatus();
-  int64_t kernel[kernels::kSpatialAxes] = {1, 1, 1};
-  for (size_t i = 2; i < dims.size(); ++i) kernel[kernels::kSpatialAxes - dims.size() + i] = dims[i];
+  if (MergedGroups(variant, kLayout, groups, dims[1], dims[0] / groups) == 0) return OkStatus();
   ORTOLAN_ASSIGN_OR_RETURN(state.direct,
-                           PackConv(variant, kLayout, state.groups, dims[1] * state.groups, dims[0], kernel,
+                           PackConv(variant, kLayout, groups, dims[1] * groups, dims[0], kernel->sizes,
                                     w->Items<const float>().data(),
                                     bias ? bias->Items<const float>().data() : nullptr, context.threads));
   return OkStatus();
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
-  ORTOLAN_ASSIGN_OR_RETURN(State state, ReadState(context.node.attributes));
+  State state;
+  ORTOLAN_ASSIGN_OR_RETURN(state.spec, nn::ReadConv(context.node.attributes));
   state.dtype = context.input_dtype(0);
   ORTOLAN_RETURN_IF_ERROR(TryDirect(context, state));
   prepared->run = Run;

@@ -1,0 +1,10 @@
+// Depthwise rows for avx512.
+#include "kernels/conv/depthwise_body.h"
+#include "kernels/conv/strip.h"
+
+namespace ortolan::kernels {
+
+extern const DepthwiseKernel kDepthwiseAvx512;
+constexpr DepthwiseKernel kDepthwiseAvx512 = DepthwiseRowKernel;
+
+}  // namespace ortolan::kernels

@@ -1,0 +1,10 @@
+// Depthwise rows for scalar.
+#include "kernels/conv/depthwise_body.h"
+#include "kernels/conv/strip.h"
+
+namespace ortolan::kernels {
+
+extern const DepthwiseKernel kDepthwiseScalar;
+constexpr DepthwiseKernel kDepthwiseScalar = DepthwiseRowKernel;
+
+}  // namespace ortolan::kernels

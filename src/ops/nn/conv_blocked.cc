@@ -1,0 +1,159 @@
+// ortolan::ConvBlocked: Conv with its output in the blocked layout and its input blocked or planar. Made by
+// the layout pass, for float and constant weights only.
+#include <optional>
+
+#include "kernels/conv/depthwise.h"
+#include "kernels/conv/direct.h"
+#include "ops/nn/blocked.h"
+#include "ops/nn/conv_spec.h"
+#include "ops/op.h"
+
+namespace ortolan {
+namespace {
+
+constexpr AttributeSpec kAttributes[] = {
+    {"auto_pad", graph::AttributeType::kString},   {"block", graph::AttributeType::kInt, true},
+    {"dilations", graph::AttributeType::kInts},    {"group", graph::AttributeType::kInt},
+    {"kernel_shape", graph::AttributeType::kInts}, {"pads", graph::AttributeType::kInts},
+    {"planar_input", graph::AttributeType::kInt},  {"strides", graph::AttributeType::kInts},
+};
+
+struct State {
+  nn::ConvSpec spec;
+  int64_t block = 0;
+  bool planar_input = false;
+  std::optional<kernels::PackedConv> direct;  // one of the two
+  std::optional<kernels::PackedDepthwise> depthwise;
+};
+
+struct Bound {
+  kernels::ConvShape shape;
+  kernels::DirectPlan direct;
+};
+
+Status Infer(InferContext& context) {
+  ORTOLAN_ASSIGN_OR_RETURN(const nn::ConvSpec spec, nn::ReadConv(context.attributes()));
+  const graph::Shape& w = context.shape(1);
+  graph::Shape x = context.shape(0);
+  if (!x.has_rank() || !w.has_rank() || w.rank() < 3 || x.rank() < 3) return OkStatus();
+  if (!context.attributes().Int("planar_input", 0)) x = nn::PlanarShape(x, w[1] * graph::Dim(spec.groups));
+  ORTOLAN_ASSIGN_OR_RETURN(const graph::Shape y, nn::ConvOutput(spec, x, w, context.Unknown()));
+  if (y.has_rank()) context.SetShape(0, nn::BlockedShape(y, context.attributes().Int("block", 8)));
+  return OkStatus();
+}
+
+Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
+  const auto& state = *static_cast<const State*>(opaque);
+  auto bound = std::make_shared<Bound>();
+  const Dims& w = context.inputs[1];
+  Dims x = context.inputs[0];
+  if (x.size() < 3 || w.size() < 3)
+    return InvalidArgument("X {} and W {} have too few axes", DimsText(x), DimsText(w));
+  if (!state.planar_input) {
+    const int64_t channels = w[1] * state.spec.groups;
+    if (x.back() != state.block || x[1] != kernels::CeilDiv(channels, state.block)) {
+      return InvalidArgument("X has shape {}, expected {} channels in blocks of {}", DimsText(x), channels,
+                             state.block);
+    }
+    x = nn::PlanarDims(x, channels);
+  }
+  const Dims bias = context.inputs.size() > 2 ? context.inputs[2] : Dims();
+  ORTOLAN_ASSIGN_OR_RETURN(bound->shape, BindConv(state.spec, x, w, bias));
+  const int64_t out_blocks = kernels::CeilDiv(w[0], state.block);
+  const std::optional<int64_t> outputs = CheckedCount(context.outputs[0]);
+  if (!outputs ||
+      *outputs != bound->shape.batch * out_blocks * bound->shape.window.out_size() * state.block) {
+    return InvalidArgument("the output has shape {}, which X {} and W {} do not give",
+                           DimsText(context.outputs[0]), DimsText(x), DimsText(w));
+  }
+  if (state.direct) {
+    ORTOLAN_ASSIGN_OR_RETURN(bound->direct, PlanDirect(*state.direct, bound->shape, context.threads));
+    binding->scratch_bytes = bound->direct.scratch_bytes;
+  }
+  binding->data = std::move(bound);
+  return OkStatus();
+}
+
+Status Run(const void* opaque, RunContext& context) {
+  const auto& state = *static_cast<const State*>(opaque);
+  const auto& bound = *static_cast<const Bound*>(context.binding());
+  const float* x = context.input(0).As<const float>();
+  float* y = context.output(0).As<float>();
+  const kernels::ConvEpilogue epilogue;
+  if (state.depthwise) {
+    RunDepthwise(*state.depthwise, bound.shape, x, y, epilogue, context.threads());
+  } else {
+    RunDirect(*state.direct, bound.direct, x, y, epilogue, context.scratch(), context.threads());
+  }
+  return OkStatus();
+}
+
+Status Pack(PrepareContext& context, const kernels::ConvVariant& variant, State& state) {
+  const Tensor* w = context.Constant(1);
+  const Tensor* bias = context.Constant(2);
+  if (!w || (context.node.HasInput(2) && !bias)) return NotImplemented("ConvBlocked needs constant weights");
+  const std::optional<nn::KernelSizes> kernel = nn::KernelOf(w->dims());
+  const int64_t groups = state.spec.groups, out = w->dims()[0];
+  if (!kernel || w->count() == 0 || out % groups != 0 || (bias && bias->dims() != Dims{out})) {
+    return InvalidArgument("the weights have shape {} for {} groups", DimsText(w->dims()), groups);
+  }
+  const float* weights = w->Items<const float>().data();
+  const float* bias_data = bias ? bias->Items<const float>().data() : nullptr;
+  const int64_t group_in = w->dims()[1];
+  if (!state.planar_input && kernels::IsDepthwise(groups, group_in, out / groups, kernel->sizes)) {
+    ORTOLAN_ASSIGN_OR_RETURN(state.depthwise,
+                             kernels::PackDepthwise(variant, out, kernel->sizes, weights, bias_data));
+    return OkStatus();
+  }
+  const auto layout = state.planar_input ? kernels::ConvLayout::kPlanar : kernels::ConvLayout::kBlocked;
+  ORTOLAN_ASSIGN_OR_RETURN(
+      state.direct, kernels::PackConv(variant, layout, groups, group_in * groups, out, kernel->sizes, weights,
+                                      bias_data, context.threads));
+  return OkStatus();
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  auto state = std::make_shared<State>();
+  const graph::Attributes& attributes = context.node.attributes;
+  ORTOLAN_ASSIGN_OR_RETURN(state->spec, nn::ReadConv(attributes));
+  state->block = attributes.Int("block", 0);
+  state->planar_input = attributes.Int("planar_input", 0) != 0;
+  const kernels::ConvVariant* variant = nullptr;
+  for (const kernels::ConvVariant* each : kernels::ConvVariants(context.isa)) {
+    if (!variant && each->block == state->block) variant = each;
+  }
+  if (!variant) return NotImplemented("no kernel for blocks of {} on {}", state->block, IsaName(context.isa));
+  ORTOLAN_RETURN_IF_ERROR(Pack(context, *variant, *state));
+  if (state->depthwise) {
+    prepared->kernel = fmt::format("conv_depthwise_{}", variant->name);
+  } else {
+    prepared->kernel = fmt::format("conv_direct_{}x{}_{}{}", variant->pixels, 2 * variant->block,
+                                   variant->name, state->planar_input ? "_from_planar" : "");
+  }
+  prepared->consumed = 0b110;
+  prepared->run = Run;
+  prepared->bind = Bind;
+  prepared->state = std::move(state);
+  return OkStatus();
+}
+
+constexpr int kVersions[] = {1};
+constexpr FormalParameter kInputs[] = {{"X", "T"}, {"W", "T"}, {"B", "T", Arity::kOptional}};
+constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
+constexpr TypeConstraint kTypes[] = {{"T", SetOf(DType::kFloat)}};
+
+}  // namespace
+
+constexpr OpDef kConvBlocked{
+    .domain = "ortolan",
+    .name = "ConvBlocked",
+    .versions = kVersions,
+    .inputs = kInputs,
+    .outputs = kOutputs,
+    .types = kTypes,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .prepare = Prepare,
+};
+
+}  // namespace ortolan
