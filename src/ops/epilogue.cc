@@ -44,6 +44,8 @@ Result<BoundEpilogue> BindEpilogue(const FusedEpilogue& fused, EpilogueForm form
   const Dims& dims = context.outputs[0];
   const size_t rank = dims.size();
   if (rank < 2) return Fail("An epilogue needs an output of rank 2 or more, got {}", DimsText(dims));
+  const bool blocked = form == EpilogueForm::kBlocked;
+  if (blocked && rank < 3) return Fail("A blocked output has rank 3 or more, got {}", DimsText(dims));
   const size_t m_axis = form == EpilogueForm::kMatrix ? rank - 2 : 1;
   const size_t n_axis = form == EpilogueForm::kMatrix ? rank - 1 : 2;
   for (size_t i = 0; i < fused.operand_count; ++i) {
@@ -57,11 +59,20 @@ Result<BoundEpilogue> BindEpilogue(const FusedEpilogue& fused, EpilogueForm form
     const Dims strides = BroadcastStrides(operand, rank);
     const std::optional<int64_t> batch = CollapsedStride(dims, strides, 0, m_axis);
     const std::optional<int64_t> m = CollapsedStride(dims, strides, m_axis, n_axis);
-    const std::optional<int64_t> n = CollapsedStride(dims, strides, n_axis, rank);
+    const std::optional<int64_t> n = CollapsedStride(dims, strides, n_axis, rank - (blocked ? 1 : 0));
     if (!batch || !m || !n) {
       return Fail("An epilogue cannot broadcast {} to {}", DimsText(operand), DimsText(dims));
     }
     bound.operands.push_back({.data = nullptr, .batch_stride = *batch, .m_stride = *m, .n_stride = *n});
+    if (!blocked) continue;
+    // Pixels and lanes are one dense axis, or the operand repeats over one of them.
+    kernels::EpilogueOperand& last = bound.operands.back();
+    const int64_t lane = strides[rank - 1], lanes = dims[rank - 1];
+    const bool one_pixel = ElementCount(std::span<const int64_t>(dims.data() + 2, rank - 3)) == 1;
+    last.n_stride = lane;
+    if (one_pixel || *n == lane * lanes) continue;
+    last.n_block = lanes;
+    last.n_block_stride = *n;
   }
   return bound;
 }

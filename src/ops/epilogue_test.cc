@@ -43,5 +43,24 @@ TEST(Epilogue, OperandsBecomeStridesOverChannels) {
   EXPECT_FALSE(Bind(EpilogueForm::kChannels, {3, 1}, {2, 8, 3, 3}).ok());
 }
 
+TEST(Epilogue, OperandsBecomeStridesOverBlocks) {
+  const Dims output = {2, 4, 3, 5, 16};
+  ExpectStrides(EpilogueForm::kBlocked, output, output, 960, 240, 1);
+  ExpectStrides(EpilogueForm::kBlocked, {1, 1, 1, 1}, output, 0, 0, 0);
+  auto expect_blocks = [&](const Dims& operand, int64_t batch, int64_t m, int64_t n, int64_t block_stride) {
+    const auto bound = Bind(EpilogueForm::kBlocked, operand, output);
+    ASSERT_TRUE(bound.ok()) << bound.status().message();
+    const kernels::EpilogueOperand& one = bound->operands[0];
+    EXPECT_EQ(one.batch_stride, batch);
+    EXPECT_EQ(one.m_stride, m);
+    EXPECT_EQ(one.n_stride, n);
+    EXPECT_EQ(one.n_block, 16);
+    EXPECT_EQ(one.n_block_stride, block_stride);
+  };
+  expect_blocks({4, 1, 1, 16}, 0, 16, 1, 0);
+  expect_blocks({2, 4, 1, 1, 16}, 64, 16, 1, 0);
+  expect_blocks({2, 1, 3, 5, 1}, 15, 0, 0, 1);
+}
+
 }  // namespace
 }  // namespace ortolan

@@ -59,6 +59,7 @@ enum class EpilogueForm : uint8_t {
   kNone,
   kMatrix,    // the last two axes are m and n, those before them the batch
   kChannels,  // axis 0 is the batch, axis 1 (channels) m, the spatial axes are n
+  kBlocked,   // axis 0 is the batch, axis 1 (blocks of channels) m, the spatial axes and the lanes (the last) are n; no bias
 };
 
 struct Traits {

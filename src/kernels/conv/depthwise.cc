@@ -75,6 +75,7 @@ void RunDepthwise(const PackedDepthwise& conv, const ConvShape& shape, const flo
       row.lower = epilogue.lower;
       row.upper = epilogue.upper;
       (*conv.variant->depthwise)(row);
+      epilogue.Finish(row.out, plane / blocks, b, i % rows * w.out[2], w.out[2], block);
     }
   });
 }

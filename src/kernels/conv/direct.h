@@ -84,7 +84,15 @@ struct ConvEpilogue {
   const float* residual = nullptr;
   float lower = -std::numeric_limits<float>::infinity();
   float upper = std::numeric_limits<float>::infinity();
-  const Epilogue* program = nullptr;  // its program runs last, over rows of pixels of one block of channels
+  const Epilogue* program =
+      nullptr;  // its program runs last; m is the block of channels, n pixel * block + lane
+
+  // Runs the program on `pixels` neighbours of one block of channels, if there is one.
+  void Finish(float* row, int64_t batch, int64_t channel_block, int64_t pixel0, int64_t pixels,
+              int64_t block) const {
+    if (program)
+      RunEpilogue(*program, row, pixels * block, batch, channel_block, 1, pixel0 * block, pixels * block);
+  }
 };
 
 void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,

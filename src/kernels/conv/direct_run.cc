@@ -152,6 +152,9 @@ void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, co
       args.out = y + out_base + pixel0 * block;
       args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
       RunRow(table, conv.variant->pixels, vectors, pixels, block, args);
+      for (int v = 0; v < vectors; ++v) {
+        epilogue.Finish(args.out + v * plan.out_plane, c.n, first + v, pixel0, pixels, block);
+      }
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include "kernels/conv/depthwise.h"
 #include "kernels/conv/direct.h"
+#include "ops/epilogue.h"
 #include "ops/nn/blocked.h"
 #include "ops/nn/conv_spec.h"
 #include "ops/op.h"
@@ -24,11 +25,13 @@ struct State {
   bool planar_input = false;
   std::optional<kernels::PackedConv> direct;  // one of the two
   std::optional<kernels::PackedDepthwise> depthwise;
+  std::optional<FusedEpilogue> fused;
 };
 
 struct Bound {
   kernels::ConvShape shape;
   kernels::DirectPlan direct;
+  BoundEpilogue epilogue;
 };
 
 Status Infer(InferContext& context) {
@@ -70,6 +73,9 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
     ORTOLAN_ASSIGN_OR_RETURN(bound->direct, PlanDirect(*state.direct, bound->shape, context.threads));
     binding->scratch_bytes = bound->direct.scratch_bytes;
   }
+  if (state.fused) {
+    ORTOLAN_ASSIGN_OR_RETURN(bound->epilogue, BindEpilogue(*state.fused, EpilogueForm::kBlocked, context));
+  }
   binding->data = std::move(bound);
   return OkStatus();
 }
@@ -79,7 +85,16 @@ Status Run(const void* opaque, RunContext& context) {
   const auto& bound = *static_cast<const Bound*>(context.binding());
   const float* x = context.input(0).As<const float>();
   float* y = context.output(0).As<float>();
-  const kernels::ConvEpilogue epilogue;
+  kernels::ConvEpilogue epilogue;
+  kernels::Epilogue program;
+  EpilogueOperands operands;
+  if (state.fused) {
+    program = MakeEpilogue(*state.fused, EpilogueForm::kBlocked, bound.epilogue, context, true, &operands);
+    epilogue.residual = ResidualOf(*state.fused, context);
+    epilogue.lower = program.lower;
+    epilogue.upper = program.upper;
+    if (program.program) epilogue.program = &program;
+  }
   if (state.depthwise) {
     RunDepthwise(*state.depthwise, bound.shape, x, y, epilogue, context.threads());
   } else {
@@ -124,6 +139,10 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   }
   if (!variant) return NotImplemented("no kernel for blocks of {} on {}", state->block, IsaName(context.isa));
   ORTOLAN_RETURN_IF_ERROR(Pack(context, *variant, *state));
+  if (const FusedEpilogue* fused = EpilogueOf(context.node)) {
+    if (fused->bias >= 0) return NotImplemented("ConvBlocked takes its bias from its own input");
+    state->fused = *fused;
+  }
   if (state->depthwise) {
     prepared->kernel = fmt::format("conv_depthwise_{}", variant->name);
   } else {
@@ -152,6 +171,7 @@ constexpr OpDef kConvBlocked{
     .outputs = kOutputs,
     .types = kTypes,
     .attributes = kAttributes,
+    .traits = {.epilogue = EpilogueForm::kBlocked},
     .infer = Infer,
     .prepare = Prepare,
 };

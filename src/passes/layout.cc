@@ -1,0 +1,273 @@
+// Convolutions and what stands between them move to the blocked layout (kernels/conv/direct.h,
+// ops/nn/blocked.h).
+//
+// One walk in order. A convolution with constant weights always gets a blocked output, whatever its input;
+// other operators follow where all that they read is blocked already, so no conversion is ever made for them.
+// What still needs the planar value afterwards gets one ReorderFromBlocked behind the producer; conversions
+// that cancel are never made. Graph inputs and outputs, and what bodies capture, stay planar.
+#include "passes/layout.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "kernels/conv/depthwise.h"
+#include "kernels/conv/direct.h"
+#include "ops/nn/blocked.h"
+#include "ops/nn/conv_spec.h"
+#include "ops/op.h"
+
+namespace ortolan::passes {
+namespace {
+
+using graph::Graph;
+using graph::Node;
+using graph::Value;
+
+class Layout {
+ public:
+  Layout(Graph& graph, Isa isa)
+      : graph_(graph), variant_(*kernels::ConvVariants(isa)[0]), block_(variant_.block) {}
+
+  Status Run() {
+    for (Node* node = graph_.first(); node != nullptr;) {
+      Node* next = node->next();
+      ORTOLAN_RETURN_IF_ERROR(Visit(*node));
+      node = next;
+    }
+    return Finish();
+  }
+
+ private:
+  struct Blocked {
+    Value* value;
+    int64_t channels;
+  };
+
+  const Blocked* Find(const Value* value) const {
+    const auto found = blocked_.find(value);
+    return found == blocked_.end() ? nullptr : &found->second;
+  }
+  // Lanes beyond the channels cost as much as the channels; followers bear at most as many.
+  bool WorthFollowing(const Blocked& blocked) const {
+    return kernels::CeilDiv(blocked.channels, block_) * block_ <= 2 * blocked.channels;
+  }
+
+  Status Visit(Node& node) {
+    if (node.payload != nullptr || node.outputs().empty() || node.output(0) == nullptr) return OkStatus();
+    if (node.op == &kConv) return VisitConv(node);
+    const std::string_view name = node.op->domain.empty() ? node.op->name : "";
+    if (name == "MaxPool" && node.output(1) == nullptr) return Follow(node, kMaxPoolBlocked);
+    if (name == "AveragePool") return Follow(node, kAveragePoolBlocked);
+    if (name == "GlobalAveragePool" || IsSpatialMean(node)) return Follow(node, kGlobalAveragePoolBlocked);
+    if (name == "Concat") return VisitConcat(node);
+    if (node.op->emit != nullptr) return VisitElementwise(node);
+    return OkStatus();
+  }
+
+  // A node of operator `op` in place of `node`, with its attributes; its output is the blocked form of the
+  // node's.
+  Status Replace(Node& node, const OpDef& op, graph::Attributes attributes, std::vector<Value*> inputs,
+                 int64_t channels) {
+    Node* made = graph_.InsertBefore(&node);
+    made->op = &op;
+    made->op_type = node.op_type;
+    made->name = node.name;
+    made->sources = node.sources;
+    made->device = node.device;
+    made->attributes = std::move(attributes);
+    made->SetInputs(std::move(inputs));
+    Value* planar = node.output(0);
+    Value* value = graph_.NewValue(planar->name() + "_blocked");
+    value->device = planar->device;
+    made->SetOutput(0, value);
+    ORTOLAN_RETURN_IF_ERROR(InferNode(*made, *graph_.dims()));
+    blocked_[planar] = {value, channels};
+    freed_.push_back(planar);
+    graph_.EraseNode(&node);
+    return OkStatus();
+  }
+
+  Status VisitConv(Node& node) {
+    const Value* x = node.input(0);
+    const Value* w = node.input(1);
+    const Value* bias = node.input(2);
+    if (!x || !w || x->type.dtype != DType::kFloat || !x->shape.has_rank() || !w->IsConstant())
+      return OkStatus();
+    const Dims& dims = w->constant().dims();
+    if (w->constant().count() == 0 || x->shape.rank() != static_cast<int>(dims.size())) return OkStatus();
+    if (bias && (!bias->IsConstant() || bias->constant().dims() != Dims{dims[0]})) return OkStatus();
+    const std::optional<nn::KernelSizes> kernel = nn::KernelOf(dims);
+    auto spec = nn::ReadConv(node.attributes);
+    if (!kernel || !spec.ok() || dims[0] % spec->groups != 0) return OkStatus();
+    const int64_t groups = spec->groups, group_in = dims[1], group_out = dims[0] / groups;
+    const bool depthwise = kernels::IsDepthwise(groups, group_in, group_out, kernel->sizes);
+    const Blocked* blocked = Find(x);
+    auto fits = [&](kernels::ConvLayout layout) {
+      return kernels::MergedGroups(variant_, layout, groups, group_in, group_out) != 0;
+    };
+    if (depthwise && !blocked) {
+      ORTOLAN_RETURN_IF_ERROR(Block(node, node.input(0), groups));
+      blocked = Find(x);
+    }
+    const bool from_blocked = blocked && (depthwise || fits(kernels::ConvLayout::kBlocked));
+    if (!from_blocked && !fits(kernels::ConvLayout::kPlanar)) return OkStatus();
+    graph::Attributes attributes = node.attributes;
+    attributes.Set("block", block_);
+    if (!from_blocked) attributes.Set("planar_input", int64_t{1});
+    std::vector<Value*> inputs = node.inputs();
+    if (from_blocked) inputs[0] = blocked->value;
+    return Replace(node, kConvBlocked, std::move(attributes), std::move(inputs), dims[0]);
+  }
+
+  // Makes the blocked form of a planar value, before `node`.
+  Status Block(Node& node, Value* planar, int64_t channels) {
+    Node* made = graph_.InsertBefore(&node);
+    made->op = &kReorderToBlocked;
+    made->op_type = "ReorderToBlocked";
+    made->name = node.name;
+    made->sources = node.sources;
+    made->attributes.Set("block", block_);
+    made->SetInput(0, planar);
+    Value* value = graph_.NewValue(planar->name() + "_blocked");
+    made->SetOutput(0, value);
+    ORTOLAN_RETURN_IF_ERROR(InferNode(*made, *graph_.dims()));
+    blocked_[planar] = {value, channels};
+    return OkStatus();
+  }
+
+  // Pools: one input, same channels.
+  Status Follow(Node& node, const OpDef& op) {
+    const Blocked* x = Find(node.input(0));
+    if (!x || !WorthFollowing(*x)) return OkStatus();
+    graph::Attributes attributes;
+    if (&op != &kGlobalAveragePoolBlocked) attributes = node.attributes;
+    attributes.Remove("storage_order");
+    return Replace(node, op, std::move(attributes), {x->value}, x->channels);
+  }
+
+  // ReduceMean over exactly the spatial axes that keeps them.
+  bool IsSpatialMean(const Node& node) const {
+    if (!node.op->domain.empty() || node.op->name != "ReduceMean" || node.attributes.Int("keepdims", 1) != 1)
+      return false;
+    const Value* axes = node.input(1);
+    if (!axes || !axes->IsConstant() || axes->constant().dtype() != DType::kInt64) return false;
+    if (!node.input(0)->shape.has_rank()) return false;
+    const int64_t rank = node.input(0)->shape.rank();
+    uint64_t seen = 0;
+    for (int64_t axis : axes->constant().Items<const int64_t>()) {
+      if (axis < -rank || axis >= rank) return false;
+      seen |= uint64_t{1} << (axis < 0 ? axis + rank : axis);
+    }
+    return rank <= 5 && seen == (uint64_t{1} << rank) - 4;
+  }
+
+  // Concatenation of channels, where the borders are borders of blocks.
+  Status VisitConcat(Node& node) {
+    const Value* y = node.output(0);
+    if (!y->shape.has_rank()) return OkStatus();
+    const int64_t axis = node.attributes.Int("axis", 0);
+    if (axis != 1 && axis != 1 - y->shape.rank()) return OkStatus();
+    std::vector<Value*> inputs;
+    int64_t channels = 0;
+    for (const Value* input : node.inputs()) {
+      const Blocked* blocked = input ? Find(input) : nullptr;
+      if (!blocked || channels % block_ != 0) return OkStatus();
+      channels += blocked->channels;
+      inputs.push_back(blocked->value);
+    }
+    graph::Attributes attributes = node.attributes;
+    attributes.Set("axis", int64_t{1});
+    return Replace(node, *node.op, std::move(attributes), std::move(inputs), channels);
+  }
+
+  // Elementwise operators read blocked values of one channel count, single elements, and constants of one
+  // element a channel.
+  Status VisitElementwise(Node& node) {
+    if (node.outputs().size() != 1 || node.output(0)->type.dtype != DType::kFloat) return OkStatus();
+    const graph::Shape& y = node.output(0)->shape;
+    if (!y.has_rank()) return OkStatus();
+    int64_t channels = 0;
+    std::vector<Value*> inputs = node.inputs();
+    for (Value*& input : inputs) {
+      const Blocked* blocked = input ? Find(input) : nullptr;
+      if (!blocked) continue;
+      if (input->shape.rank() != y.rank() || (channels != 0 && blocked->channels != channels))
+        return OkStatus();
+      if (!WorthFollowing(*blocked) || input->type.dtype != DType::kFloat) return OkStatus();
+      channels = blocked->channels;
+      input = blocked->value;
+    }
+    if (channels == 0 || !y[1].Is(channels)) return OkStatus();
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i] || inputs[i] != node.input(i)) continue;  // absent, or blocked by now
+      if (IsSingle(*inputs[i], y.rank())) continue;
+      inputs[i] = PerChannel(*inputs[i], channels, y.rank());
+      if (!inputs[i]) return OkStatus();
+    }
+    return Replace(node, *node.op, node.attributes, std::move(inputs), channels);
+  }
+
+  static bool IsSingle(const Value& value, int rank) {
+    if (!value.shape.has_rank() || value.shape.rank() > rank) return false;
+    return std::all_of(value.shape.dims().begin(), value.shape.dims().end(),
+                       [](graph::Dim dim) { return dim.Is(1); });
+  }
+
+  // A constant [C, 1, ...] or [1, C, 1, ...] as [C / block, 1, ..., block], or null where it has another
+  // form.
+  Value* PerChannel(const Value& value, int64_t channels, int rank) {
+    if (!value.IsConstant() || value.type.dtype != DType::kFloat) return nullptr;
+    const Dims& dims = value.constant().dims();
+    const size_t spatial = static_cast<size_t>(rank) - 2;
+    if (dims.size() < spatial + 1 || dims.size() > spatial + 2 || value.constant().count() != channels)
+      return nullptr;
+    if (dims[dims.size() - spatial - 1] != channels) return nullptr;
+    Dims blocked = {kernels::CeilDiv(channels, block_)};
+    for (size_t i = 0; i < spatial; ++i) blocked.push_back(1);
+    blocked.push_back(block_);
+    auto made = Tensor::Allocate(DType::kFloat, blocked);
+    if (!made.ok()) return nullptr;
+    const auto from = value.constant().Items<const float>();
+    const auto to = made->Items<float>();
+    std::fill(to.begin(), to.end(), 0.0f);
+    std::copy(from.begin(), from.end(), to.begin());
+    return graph_.NewConstant(value.name() + "_blocked", std::move(*made));
+  }
+
+  // Planar values that are still read come back; the others go.
+  Status Finish() {
+    for (Value* planar : freed_) {
+      if (planar->consumers().empty() && !planar->IsOutput()) {
+        blocked_.erase(planar);
+        graph_.EraseValue(planar);
+        continue;
+      }
+      const Blocked& blocked = blocked_.at(planar);
+      Node* producer = blocked.value->producer();
+      Node* made = producer->next() ? graph_.InsertBefore(producer->next()) : graph_.AppendNode();
+      made->op = &kReorderFromBlocked;
+      made->op_type = "ReorderFromBlocked";
+      made->name = producer->name;
+      made->sources = producer->sources;
+      made->device = producer->device;
+      made->attributes.Set("channels", blocked.channels);
+      made->SetInput(0, blocked.value);
+      made->SetOutput(0, planar);
+    }
+    return OkStatus();
+  }
+
+  Graph& graph_;
+  const kernels::ConvVariant& variant_;
+  const int64_t block_;
+  std::unordered_map<const Value*, Blocked> blocked_;  // by the planar value
+  std::vector<Value*> freed_;                          // planar values whose producer is gone
+};
+
+}  // namespace
+
+Status RunLayout(Graph& graph, PassContext& context) {
+  return Layout(graph, context.isa).Run();
+}
+
+}  // namespace ortolan::passes

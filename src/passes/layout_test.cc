@@ -1,0 +1,183 @@
+#include "passes/layout.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "ops/op.h"
+
+namespace ortolan::passes {
+namespace {
+
+using graph::Graph;
+using graph::Node;
+
+// Builds small networks and runs them node by node.
+class Net {
+ public:
+  Net() : graph(std::make_shared<graph::DimPool>()), threads(2) {}
+
+  graph::Value* Input(const Dims& dims) {
+    graph::Value* value = graph.NewValue("x");
+    value->type = ValueType::TensorOf(DType::kFloat);
+    value->shape = graph::Shape::OfConstants(dims);
+    graph.AddInput(value);
+    return value;
+  }
+  graph::Value* Constant(const Dims& dims) {
+    std::vector<float> items(static_cast<size_t>(ElementCount(dims)));
+    for (float& item : items) item = static_cast<float>(random_() % 2001) / 1000.0f - 1.0f;
+    return graph.NewConstant("c", Tensor::Of<float>(dims, items));
+  }
+  graph::Value* Add(std::string_view op, std::vector<graph::Value*> inputs,
+                    graph::Attributes attributes = {}) {
+    Node* node = graph.AppendNode();
+    node->op = FindOp("", op);
+    node->op_type = std::string(op);
+    node->attributes = std::move(attributes);
+    node->SetInputs(std::move(inputs));
+    graph::Value* y = graph.NewValue("y");
+    node->SetOutput(0, y);
+    EXPECT_TRUE(InferNode(*node, *graph.dims()).ok());
+    return y;
+  }
+  graph::Value* Conv(graph::Value* x, int64_t in, int64_t out, int64_t kernel, int64_t groups = 1) {
+    graph::Attributes attributes;
+    attributes.Set("group", groups);
+    attributes.Set("pads", std::vector<int64_t>(4, kernel / 2));
+    return Add("Conv", {x, Constant({out, in / groups, kernel, kernel}), Constant({out})}, attributes);
+  }
+  graph::Value* Pool(std::string_view op, graph::Value* x) {
+    graph::Attributes attributes;
+    attributes.Set("kernel_shape", std::vector<int64_t>{2, 2});
+    attributes.Set("strides", std::vector<int64_t>{2, 2});
+    return Add(op, {x}, attributes);
+  }
+
+  std::vector<Tensor> Run() {
+    std::map<const graph::Value*, Value> values;
+    std::mt19937 random(5);
+    for (const graph::Value* input : graph.inputs()) {
+      Dims dims;
+      for (graph::Dim dim : input->shape.dims()) dims.push_back(dim.IsConstant() ? dim.constant() : 2);
+      std::vector<float> items(static_cast<size_t>(ElementCount(dims)));
+      for (float& item : items) item = static_cast<float>(random() % 2001) / 1000.0f - 1.0f;
+      values[input] = Tensor::Of<float>(dims, items);
+    }
+    for (Node* node = graph.first(); node; node = node->next()) {
+      std::vector<Value> inputs;
+      for (const graph::Value* input : node->inputs()) {
+        inputs.push_back(!input                ? Value()
+                         : input->IsConstant() ? Value(input->constant())
+                                               : values.at(input));
+      }
+      auto outputs = Evaluate(*node, inputs, threads);
+      EXPECT_TRUE(outputs.ok()) << node->op->name << ": " << outputs.status().message();
+      if (!outputs.ok()) return {};
+      for (size_t i = 0; i < node->outputs().size(); ++i) {
+        if (node->output(i)) values[node->output(i)] = (*outputs)[i];
+      }
+    }
+    std::vector<Tensor> results;
+    for (const graph::Value* output : graph.outputs()) results.push_back(values.at(output).tensor());
+    return results;
+  }
+
+  std::string Ops() const {
+    std::string text;
+    for (Node* node = graph.first(); node; node = node->next()) {
+      text += text.empty() ? "" : " ";
+      text += node->op->name;
+    }
+    return text;
+  }
+
+  // The same results before and after; returns the operators afterwards.
+  std::string Check() {
+    const std::vector<Tensor> before = Run();
+    PassContext context{threads};
+    context.isa = GetCpuInfo().isa;
+    Status status = RunLayout(graph, context);
+    EXPECT_TRUE(status.ok()) << status.message();
+    status = graph::Verify(graph);
+    EXPECT_TRUE(status.ok()) << status.message();
+    const std::vector<Tensor> after = Run();
+    EXPECT_EQ(before.size(), after.size());
+    for (size_t i = 0; i < before.size() && i < after.size(); ++i) {
+      EXPECT_EQ(before[i].dims(), after[i].dims());
+      const auto a = before[i].Items<const float>(), b = after[i].Items<const float>();
+      for (size_t j = 0; j < a.size() && j < b.size(); ++j) EXPECT_NEAR(a[j], b[j], 1e-3) << i << " at " << j;
+    }
+    return Ops();
+  }
+
+  Graph graph;
+  ThreadPool threads;
+
+ private:
+  std::mt19937 random_{3};
+};
+
+TEST(Layout, AChainStaysBlockedToItsEnd) {
+  Net net;
+  graph::Value* x = net.Input({2, 3, 20, 20});
+  graph::Value* y = net.Conv(x, 3, 32, 3);
+  y = net.Pool("MaxPool", y);
+  y = net.Conv(y, 32, 32, 3, 32);
+  y = net.Conv(y, 32, 24, 1);
+  y = net.Pool("AveragePool", y);
+  y = net.Add("GlobalAveragePool", {y});
+  net.graph.AddOutput(y);
+  EXPECT_EQ(net.Check(),
+            "ConvBlocked MaxPoolBlocked ConvBlocked ConvBlocked AveragePoolBlocked GlobalAveragePoolBlocked "
+            "ReorderFromBlocked");
+}
+
+TEST(Layout, ValuesReadBothWaysComeBackOnce) {
+  Net net;
+  graph::Value* x = net.Input({1, 16, 9, 9});
+  graph::Value* y = net.Conv(x, 16, 16, 3);
+  net.graph.AddOutput(y);
+  net.graph.AddOutput(net.Conv(y, 16, 16, 1));
+  net.graph.AddOutput(net.Add("GlobalMaxPool", {y}));
+  EXPECT_EQ(net.Check(), "ConvBlocked ReorderFromBlocked ConvBlocked ReorderFromBlocked GlobalMaxPool");
+}
+
+TEST(Layout, ConcatFollowsOnBlockBorders) {
+  graph::Attributes axis;
+  axis.Set("axis", int64_t{1});
+  for (int64_t first : {32, 20}) {
+    Net net;
+    graph::Value* x = net.Input({1, 8, 7, 7});
+    graph::Value* a = net.Conv(x, 8, first, 3);
+    graph::Value* b = net.Conv(x, 8, 24, 1);
+    graph::Value* y = net.Add("Concat", {a, b}, axis);
+    net.graph.AddOutput(net.Conv(y, first + 24, 16, 1));
+    EXPECT_EQ(net.Check(), first == 32
+                               ? "ConvBlocked ConvBlocked Concat ConvBlocked ReorderFromBlocked"
+                               : "ConvBlocked ReorderFromBlocked ConvBlocked ReorderFromBlocked Concat "
+                                 "ConvBlocked ReorderFromBlocked");
+  }
+}
+
+TEST(Layout, DepthwiseInputsAreReordered) {
+  Net net;
+  graph::Value* x = net.Input({1, 20, 7, 7});
+  net.graph.AddOutput(net.Conv(x, 20, 20, 5, 20));
+  EXPECT_EQ(net.Check(), "ReorderToBlocked ConvBlocked ReorderFromBlocked");
+}
+
+TEST(Layout, SymbolicBatch) {
+  Net net;
+  graph::Value* x = net.Input({1, 3, 8, 8});
+  x->shape[0] = net.graph.dims()->Symbol("N");
+  graph::Value* y = net.Conv(net.Conv(x, 3, 8, 3), 8, 8, 3);
+  net.graph.AddOutput(y);
+  EXPECT_EQ(net.Check(), "ConvBlocked ConvBlocked ReorderFromBlocked");
+  EXPECT_EQ(y->shape[0], net.graph.dims()->Symbol("N"));
+}
+
+}  // namespace
+}  // namespace ortolan::passes
