@@ -58,6 +58,9 @@ inline Vec Fma(const Vec& a, const Vec& b, const Vec& c) {
 inline Vec operator+(const Vec& a, const Vec& b) {
   ORTOLAN_EACH_LANE(a.v[i] + b.v[i]);
 }
+inline Vec operator-(const Vec& a, const Vec& b) {
+  ORTOLAN_EACH_LANE(a.v[i] - b.v[i]);
+}
 inline Vec operator*(const Vec& a, const Vec& b) {
   ORTOLAN_EACH_LANE(a.v[i] * b.v[i]);
 }

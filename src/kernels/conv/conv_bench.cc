@@ -8,7 +8,9 @@
 #include <string>
 
 #include "kernels/conv/conv_test_shapes.h"
+#include "kernels/conv/depthwise.h"
 #include "kernels/conv/direct.h"
+#include "kernels/conv/winograd.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -94,6 +96,38 @@ void RunDirectLayer(benchmark::State& state, const ConvVariant& variant, const C
   });
 }
 
+void RunDepthwiseLayer(benchmark::State& state, const ConvVariant& variant, const ConvShape& shape) {
+  const Window& w = shape.window;
+  ThreadPool threads(1);
+  const int64_t lanes = CeilDiv(shape.in_channels, variant.block) * variant.block;
+  const AlignedBuffer weights = Filled(shape.in_channels * w.kernel_size());
+  const AlignedBuffer x = Filled(lanes * w.in_size()), y = Filled(lanes * w.out_size());
+  auto packed = PackDepthwise(variant, shape.in_channels, w.kernel,
+                              reinterpret_cast<const float*>(weights.data()), nullptr);
+  Measure(state, variant.isa, shape.flops(), [&] {
+    RunDepthwise(*packed, shape, reinterpret_cast<const float*>(x.data()), reinterpret_cast<float*>(y.data()),
+                 {}, threads);
+  });
+}
+
+void RunWinogradLayer(benchmark::State& state, const ConvVariant& variant, const ConvShape& shape) {
+  const Window& w = shape.window;
+  ThreadPool threads(1);
+  const int64_t block = variant.block;
+  const AlignedBuffer weights = Filled(shape.out_channels * shape.in_channels * 9);
+  const AlignedBuffer x = Filled(CeilDiv(shape.in_channels, block) * block * w.in_size());
+  const AlignedBuffer y = Filled(CeilDiv(shape.out_channels, block) * block * w.out_size());
+  auto packed = PackWinograd(variant, shape.in_channels, shape.out_channels,
+                             reinterpret_cast<const float*>(weights.data()), nullptr, threads);
+  const WinogradPlan plan = PlanWinograd(*packed, shape, 1);
+  const AlignedBuffer scratch = Filled(static_cast<int64_t>(plan.scratch_bytes / 4 + 16));
+  Measure(state, variant.isa, shape.flops(), [&] {
+    RunWinograd(*packed, plan, reinterpret_cast<const float*>(x.data()), reinterpret_cast<float*>(y.data()),
+                {}, scratch.data(), threads);
+  });
+  state.counters["pays"] = WinogradPays(variant, shape);
+}
+
 const bool kRegistered = [] {
   const ConvShape layers[] = {
       // ResNet: stem, 3x3 of each stage, strides, 1x1 of the bottlenecks.
@@ -120,18 +154,29 @@ const bool kRegistered = [] {
       ConvOf(1, 1, 960, 160, 7, 7, 1, 1, 0),
       ConvOf(1, 1, 320, 1280, 7, 7, 1, 1, 0),
   };
+  const ConvShape depthwise[] = {
+      ConvOf(1, 32, 32, 32, 112, 112, 3, 1, 1),  ConvOf(1, 96, 96, 96, 112, 112, 3, 2, 1),
+      ConvOf(1, 144, 144, 144, 56, 56, 3, 1, 1), ConvOf(1, 192, 192, 192, 28, 28, 3, 1, 1),
+      ConvOf(1, 576, 576, 576, 14, 14, 3, 1, 1), ConvOf(1, 960, 960, 960, 7, 7, 3, 1, 1),
+      ConvOf(1, 240, 240, 240, 28, 28, 5, 1, 2),
+  };
+  auto add = [](const ConvVariant* variant, const char* family, const ConvShape& shape, auto layer) {
+    const Window& w = shape.window;
+    const std::string name =
+        fmt::format("conv/{}/{}/{}x{}->{}/{}x{}/k{}s{}", family, variant->name, w.in[1], shape.in_channels,
+                    shape.out_channels, w.out[1], w.out[2], w.kernel[2], w.stride[2]);
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [=](benchmark::State& state) { layer(state, *variant, shape); })
+        ->UseManualTime()
+        ->MinTime(0.1);
+  };
   for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
     if (variant->isa == Isa::kScalar) continue;
     for (const ConvShape& shape : layers) {
-      const Window& w = shape.window;
-      const std::string name =
-          fmt::format("conv/{}/{}x{}->{}/{}x{}/k{}s{}", variant->name, w.in[1], shape.in_channels,
-                      shape.out_channels, w.out[1], w.out[2], w.kernel[2], w.stride[2]);
-      benchmark::RegisterBenchmark(
-          name.c_str(), [variant, shape](benchmark::State& state) { RunDirectLayer(state, *variant, shape); })
-          ->UseManualTime()
-          ->MinTime(0.1);
+      add(variant, "direct", shape, RunDirectLayer);
+      if (WinogradApplies(shape)) add(variant, "winograd", shape, RunWinogradLayer);
     }
+    for (const ConvShape& shape : depthwise) add(variant, "depthwise", shape, RunDepthwiseLayer);
   }
   return true;
 }();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernels/conv/direct.h"
+#include "kernels/conv/slots.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -148,9 +149,7 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.plane_stride = plan.slab_depth * plan.slice_stride;
     plan.slab_floats = CeilDiv(planes * plan.plane_stride, 16) * 16;
     plan.slots = std::max(1, threads);
-    // One flag a slot, a cache line each, then the slabs.
-    plan.scratch_bytes =
-        static_cast<size_t>(plan.slots) * (64 + sizeof(float) * static_cast<size_t>(plan.slab_floats));
+    plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, static_cast<size_t>(plan.slab_floats));
   }
   MakeSteps(conv, plan);
   return plan;

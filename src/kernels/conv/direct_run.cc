@@ -1,37 +1,12 @@
 // Runs a planned direct convolution.
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <new>
-#include <thread>
 
 #include "kernels/conv/direct.h"
+#include "kernels/conv/slots.h"
 
 namespace ortolan::kernels {
 namespace {
-
-// Hands each running chunk a slab of its own. There are as many as threads, so a free one is always near.
-class SlabSlots {
- public:
-  SlabSlots(const DirectPlan& plan, std::byte* scratch) : plan_(plan), scratch_(scratch) {
-    for (int i = 0; i < plan.slots && plan.copies; ++i) new (Flag(i)) std::atomic<int>(0);
-  }
-  int Take() {
-    for (int i = 0;; i = (i + 1) % plan_.slots) {
-      if (Flag(i)->exchange(1, std::memory_order_acquire) == 0) return i;
-      if (i + 1 == plan_.slots) std::this_thread::yield();
-    }
-  }
-  void Give(int slot) { Flag(slot)->store(0, std::memory_order_release); }
-  float* Slab(int slot) {
-    return reinterpret_cast<float*>(scratch_ + 64 * plan_.slots) + slot * plan_.slab_floats;
-  }
-
- private:
-  std::atomic<int>* Flag(int slot) { return reinterpret_cast<std::atomic<int>*>(scratch_ + 64 * slot); }
-  const DirectPlan& plan_;
-  std::byte* scratch_;
-};
 
 // One row of the slab: the input row from column -pad on, zeros outside.
 void CopyRow(const DirectPlan& plan, const float* row, float* to) {
@@ -76,20 +51,6 @@ const StripTable& TableFor(const PackedConv& conv, const DirectPlan& plan) {
   const int64_t stride = plan.window.stride[2];
   if (stride > 2) return *variant.any;
   return conv.input == ConvLayout::kPlanar ? *variant.planar[stride - 1] : *variant.blocked[stride - 1];
-}
-
-// One output row of one panel, in strips of nearly equal length.
-void RunRow(const StripTable& table, int most_pixels, int vectors, int64_t pixels, int64_t block,
-            StripArgs args) {
-  const int64_t strips = CeilDiv(pixels, most_pixels);
-  for (int64_t i = 0, done = 0; i < strips; ++i) {
-    const int64_t count = pixels * (i + 1) / strips - done;
-    table.strips[vectors - 1][count - 1](args);
-    args.in += count * args.pixel_stride;
-    args.out += count * block;
-    if (args.residual) args.residual += count * block;
-    done += count;
-  }
 }
 
 struct Chunk {
@@ -151,7 +112,7 @@ void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, co
       args.step_count = static_cast<int64_t>(steps.size());
       args.out = y + out_base + pixel0 * block;
       args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
-      RunRow(table, conv.variant->pixels, vectors, pixels, block, args);
+      RunStrips(*conv.variant, table, vectors, pixels, args);
       for (int v = 0; v < vectors; ++v) {
         epilogue.Finish(args.out + v * plan.out_plane, c.n, first + v, pixel0, pixels, block);
       }
@@ -161,13 +122,27 @@ void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, co
 
 }  // namespace
 
+// One output row of one panel, in strips of nearly equal length.
+void RunStrips(const ConvVariant& variant, const StripTable& table, int vectors, int64_t pixels,
+               StripArgs args) {
+  const int64_t strips = CeilDiv(pixels, variant.pixels);
+  for (int64_t i = 0, done = 0; i < strips; ++i) {
+    const int64_t count = pixels * (i + 1) / strips - done;
+    table.strips[vectors - 1][count - 1](args);
+    args.in += count * args.pixel_stride;
+    args.out += count * variant.block;
+    if (args.residual) args.residual += count * variant.block;
+    done += count;
+  }
+}
+
 void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,
                const ConvEpilogue& epilogue, std::byte* scratch, ThreadPool& threads) {
   if (plan.batch == 0) return;
   const Window& w = plan.window;
   const int64_t planes =
       conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
-  SlabSlots slots(plan, scratch);
+  ScratchSlots slots(scratch, plan.copies ? plan.slots : 0, static_cast<size_t>(plan.slab_floats));
   const int64_t chunks = plan.batch * conv.groups * w.out[0] * plan.row_chunks * plan.panel_chunks;
   threads.ParallelFor(chunks, [&](int64_t index) {
     const Chunk c = ChunkAt(conv, plan, index);
@@ -179,7 +154,7 @@ void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, f
       return;
     }
     const int slot = slots.Take();
-    float* slab = slots.Slab(slot);
+    float* slab = slots.At(slot);
     FillSlab(conv, plan, in, c.od, c.oh0, c.rows, slab);
     RunChunk(conv, plan, c, slab, y, epilogue);
     slots.Give(slot);

@@ -41,6 +41,7 @@ struct StripTable {
 };
 
 struct DepthwiseRow;
+struct WinogradKernel;
 using DepthwiseKernel = void (*)(const DepthwiseRow& row);
 
 // Pixel strides for which there is a table of their own: addresses are then constants in the inner loop.
@@ -53,6 +54,7 @@ struct ConvVariant {
   const StripTable* blocked[2];  // blocked input, stride 1 and 2
   const StripTable* any;         // any pixel stride
   const DepthwiseKernel* depthwise;
+  const WinogradKernel* winograd;
 };
 
 // Best first; those that this machine has, capped by `isa`, in the span.

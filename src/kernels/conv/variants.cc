@@ -2,6 +2,7 @@
 #include <iterator>
 
 #include "kernels/conv/strip.h"
+#include "kernels/conv/winograd_tile.h"
 
 namespace ortolan::kernels {
 
@@ -9,7 +10,8 @@ namespace ortolan::kernels {
   extern const StripTable kConvPlanar1##level, kConvPlanar2##level;   \
   extern const StripTable kConvBlocked1##level, kConvBlocked2##level; \
   extern const StripTable kConvAny##level;                            \
-  extern const DepthwiseKernel kDepthwise##level;
+  extern const DepthwiseKernel kDepthwise##level;                     \
+  extern const WinogradKernel kWinograd##level;
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
 
@@ -29,6 +31,7 @@ constexpr const char* LowerName(Isa isa) {
       {&kConvBlocked1##level, &kConvBlocked2##level}, \
       &kConvAny##level,                               \
       &kDepthwise##level,                             \
+      &kWinograd##level,                              \
   };
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV

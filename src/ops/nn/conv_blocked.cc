@@ -4,6 +4,7 @@
 
 #include "kernels/conv/depthwise.h"
 #include "kernels/conv/direct.h"
+#include "kernels/conv/winograd.h"
 #include "ops/epilogue.h"
 #include "ops/nn/blocked.h"
 #include "ops/nn/conv_spec.h"
@@ -23,7 +24,8 @@ struct State {
   nn::ConvSpec spec;
   int64_t block = 0;
   bool planar_input = false;
-  std::optional<kernels::PackedConv> direct;  // one of the two
+  std::optional<kernels::PackedConv> direct;  // one of the three
+  std::optional<kernels::PackedWinograd> winograd;
   std::optional<kernels::PackedDepthwise> depthwise;
   std::optional<FusedEpilogue> fused;
 };
@@ -31,6 +33,7 @@ struct State {
 struct Bound {
   kernels::ConvShape shape;
   kernels::DirectPlan direct;
+  kernels::WinogradPlan winograd;
   BoundEpilogue epilogue;
 };
 
@@ -73,6 +76,10 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
     ORTOLAN_ASSIGN_OR_RETURN(bound->direct, PlanDirect(*state.direct, bound->shape, context.threads));
     binding->scratch_bytes = bound->direct.scratch_bytes;
   }
+  if (state.winograd) {
+    bound->winograd = PlanWinograd(*state.winograd, bound->shape, context.threads);
+    binding->scratch_bytes = bound->winograd.scratch_bytes;
+  }
   if (state.fused) {
     ORTOLAN_ASSIGN_OR_RETURN(bound->epilogue, BindEpilogue(*state.fused, EpilogueForm::kBlocked, context));
   }
@@ -97,10 +104,28 @@ Status Run(const void* opaque, RunContext& context) {
   }
   if (state.depthwise) {
     RunDepthwise(*state.depthwise, bound.shape, x, y, epilogue, context.threads());
+  } else if (state.winograd) {
+    RunWinograd(*state.winograd, bound.winograd, x, y, epilogue, context.scratch(), context.threads());
   } else {
     RunDirect(*state.direct, bound.direct, x, y, epilogue, context.scratch(), context.threads());
   }
   return OkStatus();
+}
+
+// Whether Winograd's form is packed in place of the plain one: where it pays for the map that inference
+// knows, or for a map of ordinary size where it knows none.
+bool TakesWinograd(const graph::Node& node, const kernels::ConvVariant& variant, const nn::ConvSpec& spec,
+                   const Dims& w) {
+  constexpr int64_t kOrdinary = 28;
+  const graph::Shape& x = node.input(0)->shape;
+  if (!x.has_rank() || x.rank() < 4) return false;
+  Dims planar = {1, w[1] * spec.groups};
+  for (int axis = 2; axis + 1 < x.rank(); ++axis) {
+    const graph::Dim& dim = x[static_cast<size_t>(axis)];
+    planar.push_back(dim.IsConstant() ? dim.constant() : kOrdinary);
+  }
+  const auto shape = BindConv(spec, planar, w, {});
+  return shape.ok() && kernels::WinogradPays(variant, *shape);
 }
 
 Status Pack(PrepareContext& context, const kernels::ConvVariant& variant, State& state) {
@@ -118,6 +143,11 @@ Status Pack(PrepareContext& context, const kernels::ConvVariant& variant, State&
   if (!state.planar_input && kernels::IsDepthwise(groups, group_in, out / groups, kernel->sizes)) {
     ORTOLAN_ASSIGN_OR_RETURN(state.depthwise,
                              kernels::PackDepthwise(variant, out, kernel->sizes, weights, bias_data));
+    return OkStatus();
+  }
+  if (!state.planar_input && TakesWinograd(context.node, variant, state.spec, w->dims())) {
+    ORTOLAN_ASSIGN_OR_RETURN(
+        state.winograd, kernels::PackWinograd(variant, group_in, out, weights, bias_data, context.threads));
     return OkStatus();
   }
   const auto layout = state.planar_input ? kernels::ConvLayout::kPlanar : kernels::ConvLayout::kBlocked;
@@ -143,7 +173,9 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
     if (fused->bias >= 0) return NotImplemented("ConvBlocked takes its bias from its own input");
     state->fused = *fused;
   }
-  if (state->depthwise) {
+  if (state->winograd) {
+    prepared->kernel = fmt::format("conv_winograd_4x4_{}", variant->name);
+  } else if (state->depthwise) {
     prepared->kernel = fmt::format("conv_depthwise_{}", variant->name);
   } else {
     prepared->kernel = fmt::format("conv_direct_{}x{}_{}{}", variant->pixels, 2 * variant->block,

@@ -1,0 +1,9 @@
+// Winograd tile transforms for avx512.
+#include "kernels/conv/winograd_body.h"
+
+namespace ortolan::kernels {
+
+extern const WinogradKernel kWinogradAvx512;
+constexpr WinogradKernel kWinogradAvx512{InputTile, OutputTile};
+
+}  // namespace ortolan::kernels
