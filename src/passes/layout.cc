@@ -55,6 +55,7 @@ class Layout {
   Status Visit(Node& node) {
     if (node.payload != nullptr || node.outputs().empty() || node.output(0) == nullptr) return OkStatus();
     if (node.op == &kConv) return VisitConv(node);
+    if (node.op == &kConvTranspose) return VisitConvTranspose(node);
     const std::string_view name = node.op->domain.empty() ? node.op->name : "";
     if (name == "MaxPool" && node.output(1) == nullptr) return Follow(node, kMaxPoolBlocked);
     if (name == "AveragePool") return Follow(node, kAveragePoolBlocked);
@@ -117,6 +118,36 @@ class Layout {
     std::vector<Value*> inputs = node.inputs();
     if (from_blocked) inputs[0] = blocked->value;
     return Replace(node, kConvBlocked, std::move(attributes), std::move(inputs), dims[0]);
+  }
+
+  // Only where every output pixel has one tap: the kernel equals the stride, nothing is padded.
+  Status VisitConvTranspose(Node& node) {
+    const Blocked* x = Find(node.input(0));
+    const Value* w = node.input(1);
+    const Value* bias = node.input(2);
+    if (!x || !w || !w->IsConstant() || (bias && !bias->IsConstant())) return OkStatus();
+    const Dims& dims = w->constant().dims();
+    if (dims.size() != 4 || w->constant().count() == 0 || dims[0] != x->channels) return OkStatus();
+    if (bias && bias->constant().dims() != Dims{dims[1]}) return OkStatus();
+    const graph::Attributes& attributes = node.attributes;
+    const auto none = [&](const char* name, int64_t neutral) {
+      const auto list = attributes.Ints(name);
+      return std::all_of(list.begin(), list.end(), [&](int64_t item) { return item == neutral; });
+    };
+    const std::string_view pad = attributes.String("auto_pad", "NOTSET");
+    const auto strides = attributes.Ints("strides");
+    const bool meets = strides.size() == 2 ? strides[0] == dims[2] && strides[1] == dims[3]
+                                           : strides.empty() && dims[2] == 1 && dims[3] == 1;
+    if (!meets || attributes.Int("group", 1) != 1 || attributes.Has("output_shape") || !none("pads", 0) ||
+        !none("output_padding", 0) || !none("dilations", 1) ||
+        (pad != "NOTSET" && pad != "VALID" && !pad.empty())) {
+      return OkStatus();
+    }
+    std::vector<Value*> inputs = node.inputs();
+    inputs[0] = x->value;
+    graph::Attributes made;
+    made.Set("block", block_);
+    return Replace(node, kConvTransposeBlocked, std::move(made), std::move(inputs), dims[1]);
   }
 
   // Makes the blocked form of a planar value, before `node`.

@@ -169,6 +169,16 @@ TEST(Layout, DepthwiseInputsAreReordered) {
   EXPECT_EQ(net.Check(), "ReorderToBlocked ConvBlocked ReorderFromBlocked");
 }
 
+TEST(Layout, UpsamplingStaysBlocked) {
+  Net net;
+  graph::Value* y = net.Conv(net.Input({1, 3, 6, 6}), 3, 32, 3);
+  graph::Attributes attributes;
+  attributes.Set("strides", std::vector<int64_t>{2, 2});
+  y = net.Add("ConvTranspose", {y, net.Constant({32, 20, 2, 2}), net.Constant({20})}, attributes);
+  net.graph.AddOutput(net.Conv(y, 20, 8, 3));
+  EXPECT_EQ(net.Check(), "ConvBlocked ConvTransposeBlocked ConvBlocked ReorderFromBlocked");
+}
+
 TEST(Layout, SymbolicBatch) {
   Net net;
   graph::Value* x = net.Input({1, 3, 8, 8});

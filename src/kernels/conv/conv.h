@@ -38,4 +38,11 @@ template <typename T>
 void ConvReference(const ConvShape& shape, const T* x, const T* w, const T* bias, double* y,
                    double* magnitude = nullptr);
 
+// The transposed convolution: what the gradient of a convolution of `shape` does to its output. x has the
+// window's `out` size and shape.out_channels channels, y the window's `in` size and shape.in_channels; w is
+// as for ConvPlanar, [out_channels, group_in, kernel...]. bias, one per channel of y, may be null.
+template <typename T>
+void ConvTransposePlanar(const ConvShape& shape, const T* x, const T* w, const T* bias, T* y,
+                         ThreadPool& threads);
+
 }  // namespace ortolan::kernels

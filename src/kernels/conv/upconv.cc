@@ -1,0 +1,112 @@
+#include "kernels/conv/upconv.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/conv/slots.h"
+
+namespace ortolan::kernels {
+namespace {
+
+constexpr double kChunkFlops = 3e6;  // about 30 us of one core
+
+}  // namespace
+
+Result<PackedUpconv> PackUpconv(const ConvVariant& variant, int64_t in_channels, int64_t out_channels,
+                                const int64_t kernel[2], const float* w, const float* bias,
+                                ThreadPool& threads) {
+  PackedUpconv conv;
+  conv.variant = &variant;
+  conv.in_channels = in_channels;
+  conv.out_channels = out_channels;
+  conv.kernel[0] = kernel[0];
+  conv.kernel[1] = kernel[1];
+  const int64_t taps = kernel[0] * kernel[1], lanes = conv.out_blocks() * conv.block();
+  ORTOLAN_ASSIGN_OR_RETURN(
+      conv.weights, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(taps * lanes * in_channels)));
+  ORTOLAN_ASSIGN_OR_RETURN(conv.bias, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(lanes)));
+  auto* packed_bias = reinterpret_cast<float*>(conv.bias.data());
+  std::fill_n(packed_bias, lanes, 0.0f);
+  if (bias) std::copy_n(bias, out_channels, packed_bias);
+  auto* const weights = reinterpret_cast<float*>(conv.weights.data());
+  threads.ParallelFor(CeilDiv(conv.out_blocks(), kStripVectors), [&](int64_t panel) {
+    const int64_t first = panel * kStripVectors * conv.block();
+    const int64_t width = std::min<int64_t>(kStripVectors * conv.block(), lanes - first);
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      float* const to = weights + (tap * lanes + first) * in_channels;
+      for (int64_t c = 0; c < in_channels; ++c) {
+        for (int64_t i = 0; i < width; ++i) {
+          const int64_t m = first + i;
+          to[c * width + i] = m < out_channels ? w[(c * out_channels + m) * taps + tap] : 0.0f;
+        }
+      }
+    }
+  });
+  return conv;
+}
+
+UpconvPlan PlanUpconv(const PackedUpconv& conv, int64_t batch, int64_t height, int64_t width, int threads) {
+  UpconvPlan plan{batch, height, width, {}, 0, std::max(1, threads), 0};
+  for (int64_t c = 0; c < conv.in_channels; c += conv.block()) {
+    plan.steps.push_back({c * height * width,
+                          static_cast<int32_t>(std::min(conv.block(), conv.in_channels - c)),
+                          static_cast<int32_t>(c)});
+  }
+  plan.slot_floats = static_cast<size_t>(CeilDiv(kStripVectors * width * conv.block(), 16) * 16);
+  plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, plan.slot_floats);
+  return plan;
+}
+
+void RunUpconv(const PackedUpconv& conv, const UpconvPlan& plan, const float* x, float* y,
+               const ConvEpilogue& epilogue, std::byte* scratch, ThreadPool& threads) {
+  const int64_t block = conv.block(), width = plan.width, out_width = width * conv.kernel[1];
+  const int64_t out_plane = plan.height * conv.kernel[0] * out_width * block;
+  const int64_t panels = CeilDiv(conv.out_blocks(), kStripVectors), lanes = conv.out_blocks() * block;
+  const auto* weights = reinterpret_cast<const float*>(conv.weights.data());
+  const auto* bias = reinterpret_cast<const float*>(conv.bias.data());
+  ScratchSlots slots(scratch, plan.slots, plan.slot_floats);
+
+  auto run_row = [&](int64_t n, int64_t panel, int64_t h, float* row) {
+    const int64_t first = panel * kStripVectors;
+    const int vectors = static_cast<int>(std::min<int64_t>(kStripVectors, conv.out_blocks() - first));
+    StripArgs args;
+    args.in = x + (n * conv.in_blocks() * plan.height + h) * width * block;
+    args.pixel_stride = block;
+    args.steps = plan.steps.data();
+    args.step_count = static_cast<int64_t>(plan.steps.size());
+    args.bias = bias + first * block;
+    args.out = row;
+    args.out_block_stride = width * block;
+    args.lower = epilogue.lower;
+    args.upper = epilogue.upper;
+    for (int64_t kh = 0; kh < conv.kernel[0]; ++kh) {
+      const int64_t oh = h * conv.kernel[0] + kh;
+      float* out = y + (n * conv.out_blocks() + first) * out_plane + oh * out_width * block;
+      for (int64_t kw = 0; kw < conv.kernel[1]; ++kw) {
+        args.weights = weights + ((kh * conv.kernel[1] + kw) * lanes + first * block) * conv.in_channels;
+        RunStrips(*conv.variant, *conv.variant->blocked[0], vectors, width, args);
+        for (int64_t i = 0; i < vectors * width; ++i) {
+          std::memcpy(out + i / width * out_plane + (i % width * conv.kernel[1] + kw) * block,
+                      row + i * block, sizeof(float) * static_cast<size_t>(block));
+        }
+      }
+      for (int v = 0; v < vectors; ++v) {
+        epilogue.Finish(out + v * out_plane, n, first + v, oh * out_width, out_width, block);
+      }
+    }
+  };
+
+  const double row_flops = 2.0 *
+                           static_cast<double>(width * conv.in_channels * conv.kernel[0] * conv.kernel[1]) *
+                           static_cast<double>(kStripVectors * block);
+  const int64_t grain = std::max<int64_t>(1, static_cast<int64_t>(kChunkFlops / std::max(1.0, row_flops)));
+  threads.ParallelRanges(plan.batch * panels * plan.height, grain, [&](int64_t begin, int64_t end) {
+    const int slot = slots.Take();
+    for (int64_t i = begin; i < end; ++i) {
+      run_row(i / plan.height / panels, i / plan.height % panels, i % plan.height, slots.At(slot));
+    }
+    slots.Give(slot);
+  });
+}
+
+}  // namespace ortolan::kernels
