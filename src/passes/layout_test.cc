@@ -179,6 +179,30 @@ TEST(Layout, UpsamplingStaysBlocked) {
   EXPECT_EQ(net.Check(), "ConvBlocked ConvTransposeBlocked ConvBlocked ReorderFromBlocked");
 }
 
+TEST(Layout, ElementwiseFollows) {
+  Net net;
+  graph::Value* x = net.Conv(net.Input({1, 3, 8, 8}), 3, 24, 3);
+  graph::Value* y = net.Add("Relu", {net.Add("Mul", {x, net.Constant({1, 24, 1, 1})})});
+  y = net.Add("Add", {net.Conv(y, 24, 24, 3), x});
+  // Squeeze and excitation.
+  graph::Value* s = net.Add("Sigmoid", {net.Conv(net.Add("GlobalAveragePool", {y}), 24, 24, 1)});
+  y = net.Add("Mul", {s, net.Add("Add", {y, net.Constant({1})})});
+  net.graph.AddOutput(net.Conv(y, 24, 8, 1));
+  EXPECT_EQ(
+      net.Check(),
+      "ConvBlocked Mul Relu ConvBlocked Add GlobalAveragePoolBlocked ConvBlocked Sigmoid Add Mul ConvBlocked "
+      "ReorderFromBlocked");
+}
+
+TEST(Layout, FewChannelsAndOddOperandsComeBack) {
+  Net net;
+  graph::Value* x = net.Conv(net.Input({1, 8, 6, 6}), 8, 3, 3);  // three channels of a block
+  net.graph.AddOutput(net.Add("Relu", {x}));
+  graph::Value* y = net.Conv(x, 3, 16, 3);
+  net.graph.AddOutput(net.Add("Mul", {y, net.Constant({6, 6})}));
+  EXPECT_EQ(net.Check(), "ConvBlocked ReorderFromBlocked Relu ConvBlocked ReorderFromBlocked Mul");
+}
+
 TEST(Layout, SymbolicBatch) {
   Net net;
   graph::Value* x = net.Input({1, 3, 8, 8});

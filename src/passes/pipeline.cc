@@ -1,4 +1,5 @@
 // The ordered list of passes, and the loop that runs it.
+#include "passes/layout.h"
 #include "passes/pass.h"
 #include "passes/passes.h"
 
@@ -7,13 +8,15 @@ namespace {
 
 // Inference first, so that every pass sees shapes; folding infers as it goes. What folding, identities and
 // common subexpressions leave unread is dropped before fusions count uses. Epilogues take their elementwise
-// tail before chains of elementwise nodes are joined among themselves.
+// tail before chains of elementwise nodes are joined among themselves. Layout comes before both, so that they
+// see blocked values as tensors of one more axis, and behind what changes weights.
 constexpr Pass kPipeline[] = {
     {"infer", Level::kAlways, RunInfer},
     {"fold", Level::kBasic, RunFold},
     {"identity", Level::kBasic, RunIdentity},
     {"cse", Level::kBasic, RunCse},
     {"dead", Level::kBasic, RunDead},
+    {"layout", Level::kLayout, RunLayout},
     {"dead", Level::kBasic, RunDead},
     {"partition", Level::kAlways, RunPartition},
 };
