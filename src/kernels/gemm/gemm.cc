@@ -30,10 +30,12 @@ constexpr int64_t kMostChunks = 64;
 constexpr int64_t kMostCopyingChunks = 16;
 // The same for work that is bound by memory: 256 KB take 6 us at 40 GB/s.
 constexpr int64_t kChunkBytes = 256 << 10;
+// Where B is read in place by rows, 4 KB of each: shorter pieces waste the page that was opened and the prefetcher's start.
+constexpr int64_t kFewestColumnsInPlace = 1024;
 // Rows of a block that share a panel, at least: a panel comes from L3 or memory once for all of them.
 constexpr int64_t kFewestStripsPerBlock = 4;
-// Strips of a program's epilogue are 2 to 4 KB (epilogue.h says why).
-constexpr int64_t kEpilogueFloats = 512;
+// A program runs over up to 4 KB of C at once, which is what its interpreter takes in one strip.
+constexpr int64_t kEpilogueFloats = 1024;
 
 int64_t CeilDiv(int64_t a, int64_t b) {
   return (a + b - 1) / b;
@@ -42,31 +44,6 @@ int64_t CeilDiv(int64_t a, int64_t b) {
 // The start of part i where `total` is cut into `parts` as evenly as can be.
 int64_t EvenCut(int64_t total, int64_t parts, int64_t i) {
   return i * (total / parts) + std::min(i, total % parts);
-}
-
-// Bias and clamp of one finished block outside the tile kernel, then the program.
-void FinishBlock(const Epilogue* epilogue, float* c, int64_t c_stride, int64_t item, int64_t m0, int64_t rows,
-                 int64_t n0, int64_t columns) {
-  if (epilogue == nullptr) return;
-  const float lower = epilogue->lower;
-  const float upper = epilogue->upper;
-  for (int64_t i = 0; i < rows; ++i) {
-    float* row = c + i * c_stride;
-    if (epilogue->bias != nullptr && epilogue->bias_per_m) {
-      const float bias = epilogue->bias[m0 + i];
-      for (int64_t j = 0; j < columns; ++j) row[j] += bias;
-    } else if (epilogue->bias != nullptr) {
-      const float* bias = epilogue->bias + n0;
-      for (int64_t j = 0; j < columns; ++j) row[j] += bias[j];
-    }
-    if (epilogue->clamps()) {
-      for (int64_t j = 0; j < columns; ++j) {
-        const float x = row[j] < lower ? lower : row[j];
-        row[j] = x > upper ? upper : x;
-      }
-    }
-  }
-  if (epilogue->program != nullptr) RunEpilogue(*epilogue, c, c_stride, item, m0, rows, n0, columns);
 }
 
 // Slots of scratch, one for each chunk at work.
@@ -234,7 +211,7 @@ class Run {
       tile.bias_m = bias != nullptr ? bias + m : nullptr;
       functions[next - m - 1](tile);
       m = next;
-      if (program && ((m - waiting) * tile.n >= kEpilogueFloats || strip + 1 == area.s1)) {
+      if (program && ((m - waiting + variant_.rows) * tile.n > kEpilogueFloats || strip + 1 == area.s1)) {
         RunEpilogue(*epilogue, C(item, waiting, n0), operands_.c_stride, item, waiting, m - waiting, n0,
                     tile.n);
         waiting = m;
@@ -255,7 +232,8 @@ class Run {
     work.n = area.n1 - area.n0;
     for (int64_t i = 0; i < shape_.m; ++i) std::fill_n(work.c + i * work.c_stride, work.n, 0.0f);
     variant_.few_rows[shape_.m - 1](work);
-    FinishBlock(operands_.epilogue, work.c, work.c_stride, item, 0, shape_.m, area.n0, work.n);
+    if (operands_.epilogue != nullptr)
+      ApplyEpilogue(*operands_.epilogue, work.c, work.c_stride, item, 0, shape_.m, area.n0, work.n);
   }
 
   void Dots(int64_t item, const Area& area, float* slot) const {
@@ -277,7 +255,8 @@ class Run {
     work.n = area.n1 - area.n0;
     work.k = shape_.k;
     variant_.dots(work);
-    FinishBlock(operands_.epilogue, work.c, work.c_stride, item, m0, work.m, area.n0, work.n);
+    if (operands_.epilogue != nullptr)
+      ApplyEpilogue(*operands_.epilogue, work.c, work.c_stride, item, m0, work.m, area.n0, work.n);
   }
 
   const GemmVariant& variant_;
@@ -371,7 +350,8 @@ void PlanStream(const GemmVariant& variant, GemmPlan& plan) {
   plan.strips = cut_rows ? CeilDiv(shape.m, 4) : 1;  // of four dot products
   plan.strips_per_block = CeilDiv(plan.strips, wanted);
   plan.row_blocks = CeilDiv(plan.strips, plan.strips_per_block);
-  CutColumns(variant, cut_rows ? 1 : wanted, plan);
+  const int64_t most = plan.path == GemmPlan::Path::kFewRows ? CeilDiv(shape.n, kFewestColumnsInPlace) : wanted;
+  CutColumns(variant, cut_rows ? 1 : std::min(wanted, most), plan);
   if (plan.row_blocks == 1 && plan.column_blocks == 1) {
     const double per_chunk = kChunkBytes / std::max(item_bytes, 1.0);
     plan.items_per_chunk =
@@ -386,6 +366,29 @@ void PlanStream(const GemmVariant& variant, GemmPlan& plan) {
 }
 
 }  // namespace
+
+void ApplyEpilogue(const Epilogue& epilogue, float* c, int64_t c_stride, int64_t item, int64_t m0,
+                   int64_t rows, int64_t n0, int64_t columns) {
+  const float lower = epilogue.lower;
+  const float upper = epilogue.upper;
+  for (int64_t i = 0; i < rows; ++i) {
+    float* row = c + i * c_stride;
+    if (epilogue.bias != nullptr && epilogue.bias_per_m) {
+      const float bias = epilogue.bias[m0 + i];
+      for (int64_t j = 0; j < columns; ++j) row[j] += bias;
+    } else if (epilogue.bias != nullptr) {
+      const float* bias = epilogue.bias + n0;
+      for (int64_t j = 0; j < columns; ++j) row[j] += bias[j];
+    }
+    if (epilogue.clamps()) {
+      for (int64_t j = 0; j < columns; ++j) {
+        const float x = row[j] < lower ? lower : row[j];
+        row[j] = x > upper ? upper : x;
+      }
+    }
+  }
+  if (epilogue.program != nullptr) RunEpilogue(epilogue, c, c_stride, item, m0, rows, n0, columns);
+}
 
 const GemmVariant& SelectGemmF32(Isa isa) {
   for (size_t i = 0; i < std::size(kVariants); ++i) {

@@ -43,7 +43,6 @@ struct GemmShape {
   GemmMatrix a;  // data unused
   GemmMatrix b;  // data unused; of a packed B nothing is used
   bool b_packed = false;
-  bool has_program = false;  // the epilogue has a tile program
 };
 
 // Matrix number i of an operand of batch item number i, or of number index[i] where there is an index
@@ -114,8 +113,13 @@ GemmPlan PlanGemm(const GemmVariant& variant, const GemmShape& shape);
 void RunGemm(const GemmVariant& variant, const GemmPlan& plan, const GemmOperands& operands,
              std::span<std::byte> scratch, ThreadPool& threads);
 
-// The same in double precision sums, row by row, epilogue's bias and clamp included; for tests. B as it lies,
-// unpacked.
+// The whole epilogue over a block of C outside a product: rows m0.. and columns n0.. of one item, the first
+// of which is *c.
+void ApplyEpilogue(const Epilogue& epilogue, float* c, int64_t c_stride, int64_t item, int64_t m0,
+                   int64_t rows, int64_t n0, int64_t columns);
+
+// RunGemm with sums in double precision, row by row, epilogue's bias and clamp included; for tests. B as it
+// lies, unpacked.
 void ReferenceGemm(const GemmShape& shape, const GemmOperands& operands);
 
 }  // namespace ortolan::kernels

@@ -166,6 +166,8 @@ inline __attribute__((always_inline)) void FewRowsBlock(const GemmRows& work, in
     for (int d = 0; d < kDepth; ++d) {
       const float* row = b + d * work.b_stride + j;
       const F32 bv = whole ? Load(row) : LoadN(row, count);
+      // The rows of the next turn: each piece of a row is too short for the hardware to find its stream.
+      __builtin_prefetch(row + kDepth * work.b_stride);
       ORTOLAN_UNROLL
       for (int i = 0; i < kRows; ++i) sums[i] = Fma(Set(a[i * work.a_stride + d]), bv, sums[i]);
     }

@@ -118,19 +118,23 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
                 sizes.n);
   }
   auto bound = std::make_shared<Bound>();
-  math::BindProduct(state.product, sizes, context.threads, &bound->product);
+  ORTOLAN_RETURN_IF_ERROR(math::BindProduct(state.product, sizes, context, &bound->product));
   if (state.has_c) ORTOLAN_RETURN_IF_ERROR(BindC(state, context.inputs[2], bound.get()));
   binding->scratch_bytes = bound->product.scratch_bytes;
   binding->data = std::move(bound);
   return OkStatus();
 }
 
+// Rows of a pass over Y that are worth a fork: 16384 elements take 5 us or more.
+int64_t PassGrain(int64_t n) {
+  return std::max<int64_t>(1, 16384 / std::max<int64_t>(n, 1));
+}
+
 // y = alpha * y + c's part, in the precision of the intermediate result.
 template <typename T, typename C>
 void AddC(const Bound& bound, T* y, T alpha, T beta, const C* c, ThreadPool& threads) {
   const int64_t n = bound.product.sizes.n;
-  const int64_t grain = std::max<int64_t>(1, 16384 / std::max<int64_t>(n, 1));
-  threads.ParallelRanges(bound.product.sizes.m, grain, [&](int64_t begin, int64_t end) {
+  threads.ParallelRanges(bound.product.sizes.m, PassGrain(n), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       T* row = y + i * n;
       const C* from = c == nullptr ? nullptr : c + i * bound.c_row;
@@ -195,16 +199,27 @@ const T* DataOfC(const Bound& bound, RunContext& context) {
   return bound.reads_c ? context.input(2).As<const T>() : nullptr;
 }
 
+// A fused epilogue after a C that took a pass of its own.
+void ApplyFused(const Bound& bound, const kernels::Epilogue& epilogue, RunContext& context) {
+  const math::ProductSizes& sizes = bound.product.sizes;
+  float* y = context.output(0).As<float>();
+  context.threads().ParallelRanges(sizes.m, PassGrain(sizes.n), [&](int64_t begin, int64_t end) {
+    kernels::ApplyEpilogue(epilogue, y + begin * sizes.n, sizes.n, 0, begin, end - begin, 0, sizes.n);
+  });
+}
+
 Status Run(const void* opaque, RunContext& context) {
   const auto& state = *static_cast<const State*>(opaque);
   const auto& bound = *static_cast<const Bound*>(context.binding());
-  kernels::Epilogue epilogue;
+  EpilogueOperands storage;
+  kernels::Epilogue epilogue = math::ProductEpilogue(state.product, bound.product, context, &storage);
   if (bound.bias) {
     epilogue.bias = state.constant_c.empty() ? context.input(2).As<const float>() : state.constant_c.data();
     epilogue.bias_per_m = bound.bias_per_m;
   }
-  math::RunProduct(state.product, bound.product, context, bound.bias ? &epilogue : nullptr);
-  if (bound.bias || (!bound.reads_c && state.alpha == 1)) {
+  const bool whole = bound.bias || (!bound.reads_c && state.alpha == 1);  // all of it in the kernel
+  math::RunProduct(state.product, bound.product, context, whole ? &epilogue : nullptr);
+  if (whole) {
     math::StoreProduct(state.product, bound.product, context);
     return OkStatus();
   }
@@ -228,6 +243,7 @@ Status Run(const void* opaque, RunContext& context) {
       break;
     default:
       AddFloatC(state, bound, context);
+      if (state.product.fused) ApplyFused(bound, epilogue, context);
       math::StoreProduct(state.product, bound.product, context);
   }
   return OkStatus();
@@ -242,8 +258,11 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
                                                attributes.Int("transB", 0) != 0, state->alpha,
                                                &state->product, prepared));
   if (state->product.scaled) state->alpha = 1;
-  state->has_c = context.node.HasInput(2) && state->beta != 0;
-  const Tensor* c = context.Constant(2);
+  // Behind an absent C stand the inputs of a fused epilogue at most.
+  const std::optional<FusedEpilogue>& fused = state->product.fused;
+  const bool own = !fused || (fused->bias != 2 && (fused->operand_count == 0 || fused->first_operand > 2));
+  state->has_c = own && context.node.HasInput(2) && state->beta != 0;
+  const Tensor* c = own ? context.Constant(2) : nullptr;
   if (state->has_c && c != nullptr && c->dtype() == DType::kFloat && c->count() > 0) {
     const auto items = c->Items<const float>();
     state->constant_c.assign(items.begin(), items.end());
@@ -271,6 +290,7 @@ constexpr OpDef kGemm{
     .outputs = kOutputs,
     .types = kTypes,
     .attributes = kAttributes,
+    .traits = {.epilogue = EpilogueForm::kMatrix},
     .raise = Raise,
     .infer = Infer,
     .cost = CostOf,

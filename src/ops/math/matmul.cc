@@ -49,7 +49,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
                 DimsText(context.inputs[0]), DimsText(context.inputs[1]));
   }
   auto bound = std::make_shared<math::ProductBinding>();
-  math::BindProduct(state, sizes, context.threads, bound.get());
+  ORTOLAN_RETURN_IF_ERROR(math::BindProduct(state, sizes, context, bound.get()));
   binding->scratch_bytes = bound->scratch_bytes;
   binding->data = std::move(bound);
   return OkStatus();
@@ -58,7 +58,9 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
 Status Run(const void* opaque, RunContext& context) {
   const auto& state = *static_cast<const math::ProductState*>(opaque);
   const auto& binding = *static_cast<const math::ProductBinding*>(context.binding());
-  math::RunProduct(state, binding, context, nullptr);
+  EpilogueOperands storage;
+  const kernels::Epilogue epilogue = math::ProductEpilogue(state, binding, context, &storage);
+  math::RunProduct(state, binding, context, &epilogue);
   math::StoreProduct(state, binding, context);
   return OkStatus();
 }
@@ -86,6 +88,7 @@ constexpr OpDef kMatMul{
     .inputs = kInputs,
     .outputs = kOutputs,
     .types = kTypes,
+    .traits = {.epilogue = EpilogueForm::kMatrix},
     .infer = Infer,
     .cost = CostOf,
     .prepare = Prepare,

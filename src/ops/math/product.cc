@@ -89,6 +89,10 @@ Status PrepareProduct(PrepareContext& context, bool transpose_a, bool transpose_
   state->dtype = context.input_dtype(0);
   state->transpose_a = transpose_a;
   state->transpose_b = transpose_b;
+  if (const FusedEpilogue* fused = EpilogueOf(context.node); fused != nullptr) {
+    if (state->dtype != DType::kFloat) return Fail("Only a float product has an epilogue");
+    state->fused = *fused;
+  }
   if (state->dtype != DType::kFloat && !state->half()) {
     state->plain = &kernels::SelectPlainGemm(context.isa);
     prepared->kernel = fmt::format("gemm_{}_{}", DTypeName(state->dtype), state->plain->name);
@@ -141,13 +145,27 @@ Result<ProductSizes> MatMulSizes(const Dims& a, const Dims& b) {
   return sizes;
 }
 
-void BindProduct(const ProductState& state, const ProductSizes& given, int threads, ProductBinding* binding) {
+Status BindProduct(const ProductState& state, const ProductSizes& given, const BindContext& context,
+                   ProductBinding* binding) {
   binding->sizes = given;
   ProductSizes& sizes = binding->sizes;
+  bool epilogue_folds = true;
+  if (state.fused) {
+    const int64_t bias = state.fused->bias;
+    if (bias >= 0 && CheckedCount(context.inputs[static_cast<size_t>(bias)]) != sizes.n) {
+      return Fail("The fused bias has shape {}, expected {} elements",
+                  DimsText(context.inputs[static_cast<size_t>(bias)]), sizes.n);
+    }
+    ORTOLAN_ASSIGN_OR_RETURN(binding->epilogue, BindEpilogue(*state.fused, EpilogueForm::kMatrix, context));
+    for (const kernels::EpilogueOperand& operand : binding->epilogue.operands) {
+      epilogue_folds = epilogue_folds && operand.batch_stride == operand.m_stride * sizes.m;
+    }
+  }
   // One B for all: the batch is more rows of A.
-  if (ElementCount(sizes.b_batch) == 1 && !state.transpose_a &&
-      ElementCount(sizes.a_batch) == ElementCount(sizes.batch)) {
-    sizes.m *= ElementCount(sizes.batch);
+  const int64_t all = ElementCount(sizes.batch);
+  if (ElementCount(sizes.b_batch) == 1 && !state.transpose_a && ElementCount(sizes.a_batch) == all &&
+      (all == 1 || epilogue_folds)) {
+    sizes.m *= all;
     sizes.a_batch = sizes.b_batch = sizes.batch = {};
   }
   binding->items = ElementCount(sizes.batch);
@@ -167,7 +185,7 @@ void BindProduct(const ProductState& state, const ProductSizes& given, int threa
       for (int64_t& entry : binding->a_index) entry *= sizes.m * sizes.k;
       for (int64_t& entry : binding->b_index) entry *= sizes.k * sizes.n;
     }
-    return;
+    return OkStatus();
   }
   kernels::GemmShape shape;
   shape.batch = binding->items;
@@ -176,10 +194,17 @@ void BindProduct(const ProductState& state, const ProductSizes& given, int threa
   shape.b = Dense(sizes.k, sizes.n, state.transpose_b, state.dtype);
   shape.b_packed = state.packed_floats > 0;
   binding->plan = kernels::PlanGemm(*state.gemm, shape);
-  binding->gemm_scratch_bytes = binding->plan.ScratchBytes(threads);
+  binding->gemm_scratch_bytes = binding->plan.ScratchBytes(context.threads);
   binding->scratch_bytes = binding->gemm_scratch_bytes;
   if (state.half())
     binding->scratch_bytes += static_cast<size_t>(binding->items * sizes.m * sizes.n) * sizeof(float);
+  return OkStatus();
+}
+
+kernels::Epilogue ProductEpilogue(const ProductState& state, const ProductBinding& binding,
+                                  const RunContext& context, EpilogueOperands* storage) {
+  if (!state.fused) return {};
+  return MakeEpilogue(*state.fused, EpilogueForm::kMatrix, binding.epilogue, context, false, storage);
 }
 
 float* ProductFloats(const ProductState& state, const ProductBinding& binding, RunContext& context) {

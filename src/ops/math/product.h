@@ -2,11 +2,13 @@
 // right-hand side packed when the plan is made.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/aligned_buffer.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/plain_gemm.h"
+#include "ops/epilogue.h"
 #include "ops/op.h"
 
 namespace ortolan::math {
@@ -19,6 +21,7 @@ struct ProductState {
   DType dtype = DType::kFloat;
   bool transpose_a = false;
   bool transpose_b = false;
+  std::optional<FusedEpilogue> fused;                // what a pass hung on the node
   bool scaled = false;                               // a scale was multiplied into the packed B
   const kernels::GemmVariant* gemm = nullptr;        // float and the half types
   const kernels::PlainGemmVariant* plain = nullptr;  // double and integers
@@ -51,10 +54,17 @@ struct ProductBinding {
       b_index;  // matrix of each item; empty where item i reads matrix i, or all read the first
   int64_t a_stride = 0, b_stride = 0;  // elements between matrices
   kernels::GemmPlan plan;
+  BoundEpilogue epilogue;
   size_t gemm_scratch_bytes = 0;
   size_t scratch_bytes = 0;  // with the float result of a half product behind
 };
-void BindProduct(const ProductState& state, const ProductSizes& sizes, int threads, ProductBinding* binding);
+// `context` is looked at for the fused epilogue only; kFail where that does not fit.
+Status BindProduct(const ProductState& state, const ProductSizes& sizes, const BindContext& context,
+                   ProductBinding* binding);
+
+// The fused epilogue of this run, or an empty one. `storage` lives as long as it.
+kernels::Epilogue ProductEpilogue(const ProductState& state, const ProductBinding& binding,
+                                  const RunContext& context, EpilogueOperands* storage);
 
 // Computes into output 0, or into scratch where that is of a half type.
 void RunProduct(const ProductState& state, const ProductBinding& binding, RunContext& context,
