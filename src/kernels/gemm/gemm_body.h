@@ -65,7 +65,8 @@ inline __attribute__((always_inline)) F32 FinishVector(const GemmTile& tile, F32
 template <int kRows, int kVectors>
 void Tile(const GemmTile& tile) {
   constexpr int kSets = SumSets(kRows, kVectors);
-  constexpr int kSteps = 4;  // of k in one turn of the loop: the pointers move once for all of them
+  constexpr int kSteps =
+      kSets > 2 ? kSets : 2;  // of k in one turn: with 4 the addresses no longer fit in registers
   constexpr int kWidth = kVectors * kLanes;
   TileSums<kRows, kVectors> sums[kSets];
   ORTOLAN_UNROLL
