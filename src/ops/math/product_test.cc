@@ -2,9 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
+#include "kernels/elementwise/program.h"
+#include "ops/epilogue.h"
 #include "support/run_op.h"
 
 namespace ortolan {
@@ -278,6 +281,90 @@ TEST(GemmOp, RefusesWhatDoesNotFit) {
   const auto rank = RunOp("Gemm", {Floats({1}, {1}), Floats({1, 1}, {1})});
   ASSERT_FALSE(rank.ok());
   EXPECT_THAT(rank.status().message(), HasSubstr("First input does not have rank 2"));
+}
+
+// y = clamp(a * b + bias) * factor, where the factor broadcasts in every way that an epilogue knows.
+void CheckFused(std::string_view op, const Dims& a_dims, const Dims& b_dims, const Dims& factor_dims,
+                bool own_c, bool constant_b) {
+  SCOPED_TRACE(fmt::format("{} {} by {} times {} own C {} constant {}", op, DimsText(a_dims),
+                           DimsText(b_dims), DimsText(factor_dims), own_c, constant_b));
+  Dims y_dims;
+  const std::vector<double> a = Numbers(a_dims), b = Numbers(b_dims), factor = Numbers(factor_dims);
+  std::vector<double> expected = Expected(a_dims, a, b_dims, b, &y_dims);
+  const Dims bias_dims = {y_dims.back()};
+  const std::vector<double> bias = Numbers(bias_dims);
+  const Dims strides = RowMajorStrides(factor_dims);
+  for (size_t at = 0; at < expected.size(); ++at) {
+    auto rest = static_cast<int64_t>(at);
+    int64_t where = 0;
+    for (size_t axis = y_dims.size(); axis-- > 0;) {
+      const int64_t position = rest % y_dims[axis];
+      rest /= y_dims[axis];
+      const size_t lead = y_dims.size() - factor_dims.size();
+      if (axis >= lead && factor_dims[axis - lead] != 1) where += position * strides[axis - lead];
+    }
+    const double sum = expected[at] + bias[at % static_cast<size_t>(y_dims.back())];
+    expected[at] = std::clamp(sum, -5.0, 9.0) * factor[static_cast<size_t>(where)];
+  }
+
+  kernels::ProgramBuilder builder;
+  const kernels::Reg x = builder.Input(kernels::Element::kF32);
+  const kernels::Reg y = builder.Input(kernels::Element::kF32);
+  builder.Output(builder.Emit(kernels::TileOp::kMul, x, y), kernels::Element::kF32);
+  auto program = builder.Build(GetCpuInfo().isa);
+  ASSERT_TRUE(program.ok());
+  auto fused = std::make_shared<FusedEpilogue>();
+  fused->lower = -5;
+  fused->upper = 9;
+  fused->program = *program;
+  if (!own_c) fused->bias = op == "Gemm" ? 3 : 2;
+  fused->first_operand = op == "Gemm" ? 4 : 3;
+  fused->operand_count = 1;
+
+  graph::Graph graph(std::make_shared<graph::DimPool>());
+  graph::Node* node = graph.AppendNode();
+  node->op = FindOp("", op);
+  node->op_type = std::string(op);
+  node->payload = fused;
+  std::vector<Value> inputs = {As<float>(a_dims, a), As<float>(b_dims, b)};
+  if (op == "Gemm" && !own_c) inputs.push_back({});
+  inputs.push_back(As<float>(bias_dims, bias));
+  if (op == "Gemm" && own_c) inputs.push_back({});
+  inputs.push_back(As<float>(factor_dims, factor));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    node->SetInput(i, nullptr);
+    if (inputs[i].kind() == Value::Kind::kNone) continue;
+    graph::Value* value = graph.NewValue("x");
+    if (i == 1 && constant_b) value->set_constant(inputs[i].tensor());
+    node->SetInput(i, value);
+  }
+  node->SetOutput(0, graph.NewValue("y"));
+  ThreadPool threads(2);
+  const auto out = Evaluate(*node, inputs, threads);
+  ASSERT_TRUE(out.ok()) << out.status().message();
+  EXPECT_EQ(Doubles<float>((*out)[0]), expected);
+}
+
+TEST(MatMul, RunsAFusedEpilogue) {
+  for (bool constant : {false, true}) {
+    for (const Dims& factor :
+         {Dims{}, Dims{37}, Dims{40, 1}, Dims{40, 37}, Dims{3, 1, 1}, Dims{3, 40, 1}, Dims{3, 40, 37}}) {
+      CheckFused("MatMul", {3, 40, 9}, {9, 37}, factor, false, constant);
+      CheckFused("MatMul", {3, 40, 9}, {3, 9, 37}, factor, false, constant);
+    }
+    for (const Dims& factor : {Dims{}, Dims{50}, Dims{2, 1}, Dims{2, 50}}) {
+      CheckFused("MatMul", {2, 9}, {9, 50}, factor, false, constant);
+    }
+  }
+}
+
+TEST(GemmOp, RunsAFusedEpilogue) {
+  for (bool constant : {false, true}) {
+    for (const Dims& factor : {Dims{}, Dims{37}, Dims{40, 1}, Dims{40, 37}}) {
+      CheckFused("Gemm", {40, 9}, {9, 37}, factor, false, constant);
+      CheckFused("Gemm", {40, 9}, {9, 37}, factor, true, constant);
+    }
+  }
 }
 
 }  // namespace
