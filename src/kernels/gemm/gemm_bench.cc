@@ -23,13 +23,19 @@ double Seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
+#if defined(__clang__)
+#define ORTOLAN_BENCH_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define ORTOLAN_BENCH_UNROLL _Pragma("GCC unroll 12")
+#endif
+
 // Twelve independent chains of FMA, `turns` times; returns the operations done.
 __attribute__((target("avx512f"))) double FmaAvx512(int64_t turns) {
   __m512 sums[12];
   for (__m512& sum : sums) sum = _mm512_set1_ps(1e-30f);
   __m512 x = _mm512_set1_ps(0.5f);
   for (int64_t t = 0; t < turns; ++t) {
-#pragma GCC unroll 12
+    ORTOLAN_BENCH_UNROLL
     for (int i = 0; i < 12; ++i) sums[i] = _mm512_fmadd_ps(sums[i], x, x);
     asm volatile("" : "+v"(x));
   }
@@ -41,7 +47,7 @@ __attribute__((target("avx2,fma"))) double FmaAvx2(int64_t turns) {
   for (__m256& sum : sums) sum = _mm256_set1_ps(1e-30f);
   __m256 x = _mm256_set1_ps(0.5f);
   for (int64_t t = 0; t < turns; ++t) {
-#pragma GCC unroll 12
+    ORTOLAN_BENCH_UNROLL
     for (int i = 0; i < 12; ++i) sums[i] = _mm256_fmadd_ps(sums[i], x, x);
     asm volatile("" : "+x"(x));
   }
