@@ -44,6 +44,13 @@ AttributeKind KindOf(AttributeType type) {
   return AttributeKind::kUndefined;
 }
 
+std::optional<AttributeType> TypeOf(AttributeKind kind) {
+  for (int i = 0; i <= static_cast<int>(AttributeType::kType); ++i) {
+    if (KindOf(static_cast<AttributeType>(i)) == kind) return static_cast<AttributeType>(i);
+  }
+  return std::nullopt;
+}
+
 Result<AttributeValue> ToAttributeValue(const AttributeView& attribute, AttributeKind kind,
                                         model::TensorReader& tensors) {
   static const AttributeObjects kNoObjects;

@@ -270,13 +270,14 @@ Result<graph::AttributeValue> Builder::ReadAttribute(const AttributeView& attrib
 Status Builder::AddAttributes(const NodeView& view, const OpDef& op, int opset, Scope& scope, Node& node) {
   const bool newest = IsNewestForm(op, opset);
   for (const AttributeView& own : view.attributes) {
-    const AttributeSpec* spec = FindAttribute(op, own.name, newest);
+    ORTOLAN_ASSIGN_OR_RETURN(const AttributeView* attribute, Resolve(own, *scope.frame));
+    const auto type = attribute ? TypeOf(attribute->kind) : std::nullopt;
+    const AttributeSpec* spec = FindAttribute(op, own.name, newest, type);
     if (spec == nullptr && own.name == "consumed_inputs" && opset < 6) continue;
     if (spec == nullptr) {
       return InvalidNode(node, view.domain,
                          fmt::format("Unrecognized attribute: {} for operator {}", own.name, view.op_type));
     }
-    ORTOLAN_ASSIGN_OR_RETURN(const AttributeView* attribute, Resolve(own, *scope.frame));
     if (attribute == nullptr) continue;
     const AttributeKind expected = KindOf(spec->type);
     // An attribute without type and value is an empty list of the declared type.

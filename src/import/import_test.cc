@@ -198,6 +198,18 @@ TEST(Import, OlderFormsAreRaised) {
               HasSubstr("schema(::Scale:9) has input size 1 not in range [min=2, max=3]"));
 }
 
+TEST(Import, AttributesThatChangedTheirTypeMayHaveEither) {
+  for (const bool text : {false, true}) {
+    AttributeSpecs attributes;
+    attributes.Ints("axes", {0});
+    text ? attributes.String("alpha", "a") : attributes.Float("alpha", 2);
+    ModelBuilder old = OneNode("Scale", {"x"}, attributes, {}, 9);
+    const Result<ImportedModel> loaded = Load(old);
+    ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+    EXPECT_EQ(loaded->graph->first()->attributes.Float("alpha", 0), text ? 0 : 2);
+  }
+}
+
 TEST(Import, AttributesOfEveryKind) {
   ModelBuilder model = OneNode("Scale", {"x", "a"},
                                AttributeSpecs()

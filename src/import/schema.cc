@@ -109,13 +109,19 @@ std::string SchemaText(const graph::Node& node, const OpDef& op, int opset) {
   return fmt::format("Node{} with schema({}::{}:{})", name, op.domain, op.name, FormVersion(op, opset));
 }
 
-const AttributeSpec* FindAttribute(const OpDef& op, std::string_view name, bool newest_form) {
+const AttributeSpec* FindAttribute(const OpDef& op, std::string_view name, bool newest_form,
+                                   std::optional<graph::AttributeType> type) {
+  const auto matches = [&](const AttributeSpec& spec) {
+    return spec.name == name && (!type || *type == spec.type);
+  };
+  const auto found = std::ranges::find_if(op.attributes, matches);
+  if (found != op.attributes.end()) return &*found;
   if (!newest_form) {
-    const auto old = std::ranges::find(op.old_attributes, name, &AttributeSpec::name);
+    const auto old = std::ranges::find_if(op.old_attributes, matches);
     if (old != op.old_attributes.end()) return &*old;
   }
-  const auto found = std::ranges::find(op.attributes, name, &AttributeSpec::name);
-  return found == op.attributes.end() ? nullptr : &*found;
+  // One of another type, for the error.
+  return type ? FindAttribute(op, name, newest_form, std::nullopt) : nullptr;
 }
 
 std::string CheckCounts(const graph::Node& node, const OpDef& op, int opset) {

@@ -2,6 +2,7 @@
 // words.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,8 +26,10 @@ inline bool IsNewestForm(const OpDef& op, int opset) {
 // `Node(name) with schema(::Relu:14)`, as ONNX's checker calls a node.
 std::string SchemaText(const graph::Node& node, const OpDef& op, int opset);
 
-// The declaration of an attribute at this opset, or null. `required` is false for all of an older form.
-const AttributeSpec* FindAttribute(const OpDef& op, std::string_view name, bool newest_form);
+// The declaration of an attribute, or null; of those with its name one of the type that the file gives, where
+// there is one: Cast's `to` was a text once and is a number since.
+const AttributeSpec* FindAttribute(const OpDef& op, std::string_view name, bool newest_form,
+                                   std::optional<graph::AttributeType> type);
 
 // Numbers of inputs and outputs and absent ones. Messages, not statuses: the caller wraps them by
 // InvalidNode; empty is fine.

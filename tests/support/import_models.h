@@ -38,7 +38,8 @@ inline constexpr OpDef kTestAdd{.domain = "",
 inline constexpr int kScaleVersions[] = {9, 13};
 inline constexpr FormalParameter kScaleInputs[] = {
     {"x", "T"}, {"axes", "tensor(int64)"}, {"y", "T", Arity::kOptional}};
-inline constexpr AttributeSpec kScaleOld[] = {{"axes", graph::AttributeType::kInts}};
+inline constexpr AttributeSpec kScaleOld[] = {{"axes", graph::AttributeType::kInts},
+                                              {"alpha", graph::AttributeType::kString}};
 inline constexpr AttributeSpec kScaleNew[] = {{"alpha", graph::AttributeType::kFloat},
                                               {"mode", graph::AttributeType::kString},
                                               {"sizes", graph::AttributeType::kInts},
