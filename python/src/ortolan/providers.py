@@ -48,7 +48,7 @@ def get_available_providers() -> list[str]:
 def check_and_normalize(
     providers: Sequence[Provider] | None, provider_options: Sequence[dict[Any, Any]] | None
 ) -> dict[str, dict[str, str]]:
-    """Read a caller's providers as names with options, in order; unavailable ones cost a warning.
+    """Read providers as names with options, in order; unavailable ones cost a warning.
 
     Raises ValueError for lists of another form, in onnxruntime's words.
     """
