@@ -10,8 +10,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "kernels/conv/depthwise.h"
-#include "kernels/conv/direct.h"
 #include "ops/nn/blocked.h"
 #include "ops/nn/conv_spec.h"
 #include "ops/op.h"
@@ -25,8 +23,7 @@ using graph::Value;
 
 class Layout {
  public:
-  Layout(Graph& graph, Isa isa)
-      : graph_(graph), variant_(*kernels::ConvVariants(isa)[0]), block_(variant_.block) {}
+  Layout(Graph& graph, Isa isa) : graph_(graph), isa_(isa), block_(nn::BlockOf(isa)) {}
 
   Status Run() {
     for (Node* node = graph_.first(); node != nullptr;) {
@@ -47,9 +44,10 @@ class Layout {
     const auto found = blocked_.find(value);
     return found == blocked_.end() ? nullptr : &found->second;
   }
+  int64_t BlocksOf(int64_t channels) const { return (channels + block_ - 1) / block_; }
   // Lanes beyond the channels cost as much as the channels; followers bear at most as many.
   bool WorthFollowing(const Blocked& blocked) const {
-    return kernels::CeilDiv(blocked.channels, block_) * block_ <= 2 * blocked.channels;
+    return BlocksOf(blocked.channels) * block_ <= 2 * blocked.channels;
   }
 
   Status Visit(Node& node) {
@@ -97,21 +95,16 @@ class Layout {
     const Dims& dims = w->constant().dims();
     if (w->constant().count() == 0 || x->shape.rank() != static_cast<int>(dims.size())) return OkStatus();
     if (bias && (!bias->IsConstant() || bias->constant().dims() != Dims{dims[0]})) return OkStatus();
-    const std::optional<nn::KernelSizes> kernel = nn::KernelOf(dims);
     auto spec = nn::ReadConv(node.attributes);
-    if (!kernel || !spec.ok() || dims[0] % spec->groups != 0) return OkStatus();
-    const int64_t groups = spec->groups, group_in = dims[1], group_out = dims[0] / groups;
-    const bool depthwise = kernels::IsDepthwise(groups, group_in, group_out, kernel->sizes);
+    if (!spec.ok()) return OkStatus();
+    const nn::BlockedSources sources = nn::SourcesOf(isa_, *spec, dims);
     const Blocked* blocked = Find(x);
-    auto fits = [&](kernels::ConvLayout layout) {
-      return kernels::MergedGroups(variant_, layout, groups, group_in, group_out) != 0;
-    };
-    if (depthwise && !blocked) {
-      ORTOLAN_RETURN_IF_ERROR(Block(node, node.input(0), groups));
+    if (!blocked && sources.blocked && !sources.planar) {  // depthwise
+      ORTOLAN_RETURN_IF_ERROR(Block(node, node.input(0), dims[1] * spec->groups));
       blocked = Find(x);
     }
-    const bool from_blocked = blocked && (depthwise || fits(kernels::ConvLayout::kBlocked));
-    if (!from_blocked && !fits(kernels::ConvLayout::kPlanar)) return OkStatus();
+    const bool from_blocked = blocked && sources.blocked;
+    if (!from_blocked && !sources.planar) return OkStatus();
     graph::Attributes attributes = node.attributes;
     attributes.Set("block", block_);
     if (!from_blocked) attributes.Set("planar_input", int64_t{1});
@@ -253,7 +246,7 @@ class Layout {
     if (dims.size() < spatial + 1 || dims.size() > spatial + 2 || value.constant().count() != channels)
       return nullptr;
     if (dims[dims.size() - spatial - 1] != channels) return nullptr;
-    Dims blocked = {kernels::CeilDiv(channels, block_)};
+    Dims blocked = {BlocksOf(channels)};
     for (size_t i = 0; i < spatial; ++i) blocked.push_back(1);
     blocked.push_back(block_);
     auto made = Tensor::Allocate(DType::kFloat, blocked);
@@ -289,7 +282,7 @@ class Layout {
   }
 
   Graph& graph_;
-  const kernels::ConvVariant& variant_;
+  const Isa isa_;
   const int64_t block_;
   std::unordered_map<const Value*, Blocked> blocked_;  // by the planar value
   std::vector<Value*> freed_;                          // planar values whose producer is gone

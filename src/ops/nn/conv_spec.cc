@@ -1,5 +1,8 @@
 #include "ops/nn/conv_spec.h"
 
+#include "kernels/conv/depthwise.h"
+#include "kernels/conv/direct.h"
+
 namespace ortolan::nn {
 
 using graph::Dim;
@@ -85,6 +88,22 @@ std::optional<KernelSizes> KernelOf(const Dims& w) {
   KernelSizes kernel;
   for (size_t i = 2; i < w.size(); ++i) kernel.sizes[kernels::kSpatialAxes - w.size() + i] = w[i];
   return kernel;
+}
+
+int64_t BlockOf(Isa isa) {
+  return kernels::ConvVariants(isa)[0]->block;
+}
+
+BlockedSources SourcesOf(Isa isa, const ConvSpec& spec, const Dims& w) {
+  const std::optional<KernelSizes> kernel = KernelOf(w);
+  if (!kernel || w[0] % spec.groups != 0 || w[0] == 0) return {};
+  const kernels::ConvVariant& variant = *kernels::ConvVariants(isa)[0];
+  const int64_t group_out = w[0] / spec.groups;
+  if (kernels::IsDepthwise(spec.groups, w[1], group_out, kernel->sizes)) return {.blocked = true};
+  const auto fits = [&](kernels::ConvLayout layout) {
+    return kernels::MergedGroups(variant, layout, spec.groups, w[1], group_out) != 0;
+  };
+  return {fits(kernels::ConvLayout::kBlocked), fits(kernels::ConvLayout::kPlanar)};
 }
 
 }  // namespace ortolan::nn

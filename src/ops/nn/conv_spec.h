@@ -27,4 +27,13 @@ struct KernelSizes {
 };
 std::optional<KernelSizes> KernelOf(const Dims& w);
 
+// What the layout pass asks of the kernels: the block of channels that a level computes with, and from which
+// layouts a convolution can write a blocked output there.
+int64_t BlockOf(Isa isa);
+struct BlockedSources {
+  bool blocked = false;
+  bool planar = false;
+};
+BlockedSources SourcesOf(Isa isa, const ConvSpec& spec, const Dims& w);
+
 }  // namespace ortolan::nn
