@@ -7,16 +7,18 @@ namespace ortolan::passes {
 namespace {
 
 // Inference first, so that every pass sees shapes; folding infers as it goes. What folding, identities and
-// common subexpressions leave unread is dropped before fusions count uses. Epilogues take their elementwise
-// tail before chains of elementwise nodes are joined among themselves. Layout comes before both, so that they
-// see blocked values as tensors of one more axis, and behind what changes weights.
+// common subexpressions leave unread is dropped before fusions count uses. Layouts are chosen while elementwise
+// nodes still stand alone; then epilogues take their elementwise tail, and only what is left is joined.
 constexpr Pass kPipeline[] = {
     {"infer", Level::kAlways, RunInfer},
     {"fold", Level::kBasic, RunFold},
     {"identity", Level::kBasic, RunIdentity},
     {"cse", Level::kBasic, RunCse},
+    {"batch_norm", Level::kBasic, RunBatchNorm},
     {"dead", Level::kBasic, RunDead},
     {"layout", Level::kLayout, RunLayout},
+    {"epilogue", Level::kExtended, RunEpilogueFusion},
+    {"elementwise", Level::kExtended, RunElementwiseFusion},
     {"dead", Level::kBasic, RunDead},
     {"partition", Level::kAlways, RunPartition},
 };
