@@ -23,19 +23,24 @@ constexpr double kG[kWinogradIn][3] = {{1.0 / 4, 0, 0},
                                        {1.0 / 24, -1.0 / 12, 1.0 / 6},
                                        {0, 0, 1}};
 
-// u = G w G^T.
-void TransformWeights(const float* w, double u[kWinogradPoints]) {
-  double rows[kWinogradIn][3];
+constexpr int kMostLanes = 32;  // a panel of AVX-512
+
+// u = G w G^T for the lanes of a panel at once: w[tap][lane] to u[point][lane].
+void TransformWeights(const double w[9][kMostLanes], float u[kWinogradPoints][kMostLanes]) {
+  double rows[kWinogradIn][3][kMostLanes];
   for (int i = 0; i < kWinogradIn; ++i) {
     for (int c = 0; c < 3; ++c) {
-      rows[i][c] = 0;
-      for (int r = 0; r < 3; ++r) rows[i][c] += kG[i][r] * static_cast<double>(w[r * 3 + c]);
+      for (int l = 0; l < kMostLanes; ++l) {
+        rows[i][c][l] = kG[i][0] * w[c][l] + kG[i][1] * w[3 + c][l] + kG[i][2] * w[6 + c][l];
+      }
     }
   }
   for (int i = 0; i < kWinogradIn; ++i) {
     for (int j = 0; j < kWinogradIn; ++j) {
-      u[i * kWinogradIn + j] = 0;
-      for (int c = 0; c < 3; ++c) u[i * kWinogradIn + j] += rows[i][c] * kG[j][c];
+      for (int l = 0; l < kMostLanes; ++l) {
+        u[i * kWinogradIn + j][l] = static_cast<float>(rows[i][0][l] * kG[j][0] + rows[i][1][l] * kG[j][1] +
+                                                       rows[i][2][l] * kG[j][2]);
+      }
     }
   }
 }
@@ -220,14 +225,17 @@ Result<PackedWinograd> PackWinograd(const ConvVariant& variant, int64_t in_chann
     const int64_t first = panel * kStripVectors;
     const int64_t width = std::min<int64_t>(kStripVectors, out_blocks - first) * block;
     float* const base = weights + first * block * in_channels;
+    const int64_t live = std::min(width, out_channels - first * block);
+    double taps[9][kMostLanes] = {};  // lanes beyond the channels stay zero
+    float u[kWinogradPoints][kMostLanes];
     for (int64_t c = 0; c < in_channels; ++c) {
-      for (int64_t i = 0; i < width; ++i) {
-        const int64_t m = first * block + i;
-        double u[kWinogradPoints] = {};
-        if (m < out_channels) TransformWeights(w + (m * in_channels + c) * 9, u);
-        for (int64_t p = 0; p < kWinogradPoints; ++p)
-          base[p * point_floats + c * width + i] = static_cast<float>(u[p]);
+      for (int64_t i = 0; i < live; ++i) {
+        const float* from = w + ((first * block + i) * in_channels + c) * 9;
+        for (int t = 0; t < 9; ++t) taps[t][i] = static_cast<double>(from[t]);
       }
+      TransformWeights(taps, u);
+      for (int64_t p = 0; p < kWinogradPoints; ++p)
+        std::copy_n(u[p], width, base + p * point_floats + c * width);
     }
   });
   return conv;
