@@ -29,7 +29,8 @@ double MillisecondsSince(Clock::time_point start) {
 }
 
 void Check(int code, const std::string& context, const Status& status) {
-  if (!status.ok()) throw CommandError(code, fmt::format("{}: {}", context, status.message()));
+  if (!status.ok())
+    Guard(code, context, [&] { throw Exception(static_cast<ErrorCode>(status.code()), status.message()); });
 }
 
 struct Measured {
@@ -117,16 +118,25 @@ std::vector<StepCost> Profile(const BenchOptions& options, size_t runs) {
   settings.enable_profiling = true;
   settings.profile_file_prefix = (std::filesystem::temp_directory_path() / "ortolan_bench").string();
   Runner runner = MakeRunner(options, settings);
-  for (size_t i = 0; i < runs; ++i) Check(kFailed, options.model, runner.Run());
+  for (size_t i = 0; i < runs + 1; ++i) Check(kFailed, options.model, runner.Run());
   const auto path = runner.session->EndProfiling();
   Check(kFailed, "profile", path.status());
   std::ifstream file(*path);
   const auto events = nlohmann::json::parse(file, nullptr, false);
   file.close();
   std::filesystem::remove(*path);
+  const auto is_step = [](const nlohmann::json& event) {
+    return event.is_object() && event.value("cat", "") == "Node";
+  };
+  // The first run is cold: its steps are left out.
+  auto cold = static_cast<size_t>(std::count_if(events.begin(), events.end(), is_step)) / (runs + 1);
   std::map<std::pair<std::string, std::string>, StepCost> costs;
   for (const auto& event : events) {
-    if (!event.is_object() || event.value("cat", "") != "Node") continue;
+    if (!is_step(event)) continue;
+    if (cold > 0) {
+      --cold;
+      continue;
+    }
     const auto& args = event["args"];
     const std::string op = args.value("op_name", ""), kernel = args.value("kernel", "");
     StepCost& cost = costs[{op, kernel}];

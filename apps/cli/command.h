@@ -23,13 +23,15 @@ struct CommandError : std::runtime_error {
   int code;
 };
 
-// Runs `body`; an Exception in it becomes a CommandError with `code` and `context` before its message.
+// Runs `body`; an Exception in it becomes a CommandError with `code` and, where its message does not name it,
+// `context` before the message.
 template <typename Body>
 auto Guard(int code, const std::string& context, Body body) {
   try {
     return body();
   } catch (const Exception& error) {
-    throw CommandError(code, context.empty() ? error.what() : context + ": " + error.what());
+    const std::string message = error.what();
+    throw CommandError(code, message.find(context) != std::string::npos ? message : context + ": " + message);
   }
 }
 

@@ -20,7 +20,9 @@ void PrintDeclarations(const std::string& path) {
 
 void PrintStage(const std::string& path, const std::string& stage) {
   const auto text = session::DescribeStage(path, stage, {});
-  if (!text.ok()) throw CommandError(kBadInput, fmt::format("{}: {}", path, text.status().message()));
+  if (!text.ok())
+    Guard(kBadInput, path,
+          [&] { throw Exception(static_cast<ErrorCode>(text.status().code()), text.status().message()); });
   fmt::print("{}{}", *text, text->ends_with('\n') ? "" : "\n");
 }
 
