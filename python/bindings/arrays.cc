@@ -29,63 +29,103 @@ std::shared_ptr<const void> KeepAlive(PyObject* object) {
 
 int NumpyTypeOf(DType dtype) {
   switch (dtype) {
-    case DType::kFloat: return NPY_FLOAT32;
-    case DType::kUInt8: return NPY_UINT8;
-    case DType::kInt8: return NPY_INT8;
-    case DType::kUInt16: return NPY_UINT16;
-    case DType::kInt16: return NPY_INT16;
-    case DType::kInt32: return NPY_INT32;
-    case DType::kInt64: return NPY_INT64;
-    case DType::kString: return NPY_OBJECT;
-    case DType::kBool: return NPY_BOOL;
-    case DType::kFloat16: return NPY_FLOAT16;
-    case DType::kDouble: return NPY_FLOAT64;
-    case DType::kUInt32: return NPY_UINT32;
-    case DType::kUInt64: return NPY_UINT64;
-    case DType::kComplex64: return NPY_COMPLEX64;
-    case DType::kComplex128: return NPY_COMPLEX128;
-    default: return -1;
+    case DType::kFloat:
+      return NPY_FLOAT32;
+    case DType::kUInt8:
+      return NPY_UINT8;
+    case DType::kInt8:
+      return NPY_INT8;
+    case DType::kUInt16:
+      return NPY_UINT16;
+    case DType::kInt16:
+      return NPY_INT16;
+    case DType::kInt32:
+      return NPY_INT32;
+    case DType::kInt64:
+      return NPY_INT64;
+    case DType::kString:
+      return NPY_OBJECT;
+    case DType::kBool:
+      return NPY_BOOL;
+    case DType::kFloat16:
+      return NPY_FLOAT16;
+    case DType::kDouble:
+      return NPY_FLOAT64;
+    case DType::kUInt32:
+      return NPY_UINT32;
+    case DType::kUInt64:
+      return NPY_UINT64;
+    case DType::kComplex64:
+      return NPY_COMPLEX64;
+    case DType::kComplex128:
+      return NPY_COMPLEX128;
+    default:
+      return -1;
   }
 }
 
 // The names that ml_dtypes gives the types that numpy lacks; null for the others.
 const char* MlDtypesName(DType dtype) {
   switch (dtype) {
-    case DType::kBFloat16: return "bfloat16";
-    case DType::kFloat8E4M3FN: return "float8_e4m3fn";
-    case DType::kFloat8E4M3FNUZ: return "float8_e4m3fnuz";
-    case DType::kFloat8E5M2: return "float8_e5m2";
-    case DType::kFloat8E5M2FNUZ: return "float8_e5m2fnuz";
-    case DType::kFloat8E8M0: return "float8_e8m0fnu";
-    case DType::kFloat4E2M1: return "float4_e2m1fn";
-    case DType::kInt4: return "int4";
-    case DType::kUInt4: return "uint4";
-    case DType::kInt2: return "int2";
-    case DType::kUInt2: return "uint2";
-    default: return nullptr;
+    case DType::kBFloat16:
+      return "bfloat16";
+    case DType::kFloat8E4M3FN:
+      return "float8_e4m3fn";
+    case DType::kFloat8E4M3FNUZ:
+      return "float8_e4m3fnuz";
+    case DType::kFloat8E5M2:
+      return "float8_e5m2";
+    case DType::kFloat8E5M2FNUZ:
+      return "float8_e5m2fnuz";
+    case DType::kFloat8E8M0:
+      return "float8_e8m0fnu";
+    case DType::kFloat4E2M1:
+      return "float4_e2m1fn";
+    case DType::kInt4:
+      return "int4";
+    case DType::kUInt4:
+      return "uint4";
+    case DType::kInt2:
+      return "int2";
+    case DType::kUInt2:
+      return "uint2";
+    default:
+      return nullptr;
   }
 }
 
 DType DTypeOfArray(PyArrayObject* array) {
   switch (PyArray_TYPE(array)) {
-    case NPY_FLOAT32: return DType::kFloat;
-    case NPY_FLOAT64: return DType::kDouble;
-    case NPY_FLOAT16: return DType::kFloat16;
-    case NPY_BOOL: return DType::kBool;
-    case NPY_COMPLEX64: return DType::kComplex64;
-    case NPY_COMPLEX128: return DType::kComplex128;
+    case NPY_FLOAT32:
+      return DType::kFloat;
+    case NPY_FLOAT64:
+      return DType::kDouble;
+    case NPY_FLOAT16:
+      return DType::kFloat16;
+    case NPY_BOOL:
+      return DType::kBool;
+    case NPY_COMPLEX64:
+      return DType::kComplex64;
+    case NPY_COMPLEX128:
+      return DType::kComplex128;
     case NPY_OBJECT:
     case NPY_UNICODE:
-    case NPY_STRING: return DType::kString;
-    default: break;
+    case NPY_STRING:
+      return DType::kString;
+    default:
+      break;
   }
   if (PyTypeNum_ISINTEGER(PyArray_TYPE(array))) {  // by width: long and long long are one type to us
     const bool is_signed = PyTypeNum_ISSIGNED(PyArray_TYPE(array));
     switch (PyArray_ITEMSIZE(array)) {
-      case 1: return is_signed ? DType::kInt8 : DType::kUInt8;
-      case 2: return is_signed ? DType::kInt16 : DType::kUInt16;
-      case 4: return is_signed ? DType::kInt32 : DType::kUInt32;
-      default: return is_signed ? DType::kInt64 : DType::kUInt64;
+      case 1:
+        return is_signed ? DType::kInt8 : DType::kUInt8;
+      case 2:
+        return is_signed ? DType::kInt16 : DType::kUInt16;
+      case 4:
+        return is_signed ? DType::kInt32 : DType::kUInt32;
+      default:
+        return is_signed ? DType::kInt64 : DType::kUInt64;
     }
   }
   const nb::object type_name = nb::borrow(reinterpret_cast<PyObject*>(PyArray_DESCR(array))).attr("name");
@@ -97,16 +137,20 @@ DType DTypeOfArray(PyArrayObject* array) {
   return DType::kUndefined;
 }
 
-[[noreturn]] void RaiseRuntimeError(const std::string& message) { throw nb::builtin_exception(nb::exception_type::runtime_error, message.c_str()); }
+[[noreturn]] void RaiseRuntimeError(const std::string& message) {
+  throw nb::builtin_exception(nb::exception_type::runtime_error, message.c_str());
+}
 
 Dims DimsOf(PyArrayObject* array) {
   return {PyArray_DIMS(array), PyArray_DIMS(array) + PyArray_NDIM(array)};
 }
 
-// Texts of a numpy array: object arrays hold str (anything else by its str()), fixed-width arrays are converted.
+// Texts of a numpy array: object arrays hold str (anything else by its str()), fixed-width arrays are
+// converted.
 Tensor StringsFromArray(PyArrayObject* array) {
   nb::object objects = nb::borrow(reinterpret_cast<PyObject*>(array));
-  if (PyArray_TYPE(array) == NPY_STRING) objects = nb::module_::import_("numpy").attr("char").attr("decode")(objects, "utf-8");
+  if (PyArray_TYPE(array) == NPY_STRING)
+    objects = nb::module_::import_("numpy").attr("char").attr("decode")(objects, "utf-8");
   if (PyArray_TYPE(array) != NPY_OBJECT) objects = objects.attr("astype")("O");
   const nb::object flat = nb::module_::import_("numpy").attr("ravel")(objects);
   Tensor tensor = ValueOrRaise(Tensor::Allocate(DType::kString, DimsOf(array)));
@@ -114,7 +158,8 @@ Tensor StringsFromArray(PyArrayObject* array) {
   size_t i = 0;
   for (nb::handle item : flat.attr("tolist")()) {
     if (PyBytes_Check(item.ptr())) {
-      strings[i++] = std::string(PyBytes_AS_STRING(item.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(item.ptr())));
+      strings[i++] =
+          std::string(PyBytes_AS_STRING(item.ptr()), static_cast<size_t>(PyBytes_GET_SIZE(item.ptr())));
       continue;
     }
     const nb::object text = nb::str(item);
@@ -135,7 +180,8 @@ Tensor PackBits(PyArrayObject* array, DType dtype) {
   if (tensor.bytes() > 0) std::memset(to, 0, tensor.bytes());
   const int64_t per_byte = 8 / bits;
   for (int64_t i = 0; i < tensor.count(); ++i) {
-    to[i / per_byte] = static_cast<uint8_t>(to[i / per_byte] | ((from[i] & ((1 << bits) - 1)) << (i % per_byte * bits)));
+    to[i / per_byte] =
+        static_cast<uint8_t>(to[i / per_byte] | ((from[i] & ((1 << bits) - 1)) << (i % per_byte * bits)));
   }
   return tensor;
 }
@@ -165,7 +211,8 @@ PyArray_Descr* DescrOf(DType dtype) {
   try {
     type = nb::module_::import_("ml_dtypes").attr(MlDtypesName(dtype));
   } catch (nb::python_error&) {
-    RaiseRuntimeError(fmt::format("numpy has no {}: install ml_dtypes to receive outputs of this type", DTypeName(dtype)));
+    RaiseRuntimeError(
+        fmt::format("numpy has no {}: install ml_dtypes to receive outputs of this type", DTypeName(dtype)));
   }
   PyArray_Descr* descr = nullptr;
   if (PyArray_DescrConverter(type.ptr(), &descr) != NPY_SUCCEED) nb::raise_python_error();
@@ -174,10 +221,11 @@ PyArray_Descr* DescrOf(DType dtype) {
 
 nb::object NewArray(DType dtype, const Dims& dims, void* data) {
   npy_intp sizes[32];  // what every numpy takes
-  if (dims.size() > std::size(sizes)) RaiseRuntimeError(fmt::format("numpy has no arrays of rank {}", dims.size()));
+  if (dims.size() > std::size(sizes))
+    RaiseRuntimeError(fmt::format("numpy has no arrays of rank {}", dims.size()));
   std::copy(dims.begin(), dims.end(), sizes);
-  PyObject* made = PyArray_NewFromDescr(&PyArray_Type, DescrOf(dtype), static_cast<int>(dims.size()), sizes, nullptr, data,
-                                        data == nullptr ? 0 : NPY_ARRAY_CARRAY, nullptr);
+  PyObject* made = PyArray_NewFromDescr(&PyArray_Type, DescrOf(dtype), static_cast<int>(dims.size()), sizes,
+                                        nullptr, data, data == nullptr ? 0 : NPY_ARRAY_CARRAY, nullptr);
   if (made == nullptr) nb::raise_python_error();
   return nb::steal(made);
 }
@@ -187,7 +235,8 @@ nb::object StringArray(const Tensor& tensor) {
   auto** items = static_cast<PyObject**>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.ptr())));
   const std::span<const std::string> strings = tensor.Items<const std::string>();
   for (size_t i = 0; i < strings.size(); ++i) {
-    PyObject* text = PyUnicode_DecodeUTF8(strings[i].data(), static_cast<Py_ssize_t>(strings[i].size()), "replace");
+    PyObject* text =
+        PyUnicode_DecodeUTF8(strings[i].data(), static_cast<Py_ssize_t>(strings[i].size()), "replace");
     if (text == nullptr) nb::raise_python_error();
     Py_XSETREF(items[i], text);
   }
@@ -213,12 +262,14 @@ nb::object ArrayFromTensor(const Tensor& tensor) {
   if (tensor.dtype() == DType::kString) return StringArray(tensor);
   if (DTypeBits(tensor.dtype()) < 8) return UnpackedArray(tensor);
   static char nothing = 0;  // numpy allocates where it gets no pointer; an empty tensor may have none
-  nb::object array = NewArray(tensor.dtype(), tensor.dims(), tensor.data() != nullptr ? tensor.data() : &nothing);
+  nb::object array =
+      NewArray(tensor.dtype(), tensor.dims(), tensor.data() != nullptr ? tensor.data() : &nothing);
   auto* owner = new std::shared_ptr<const void>(tensor.owner());
   PyObject* capsule = PyCapsule_New(owner, nullptr, [](PyObject* self) {
     delete static_cast<std::shared_ptr<const void>*>(PyCapsule_GetPointer(self, nullptr));
   });
-  if (capsule == nullptr || PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array.ptr()), capsule) < 0) {
+  if (capsule == nullptr ||
+      PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(array.ptr()), capsule) < 0) {
     nb::raise_python_error();
   }
   return array;
@@ -248,10 +299,12 @@ Value MapFromDict(nb::handle dict, const ValueType& type, const std::string& nam
     map->keys = std::move(keys);
   } else {
     std::vector<int64_t> keys;
-    for (auto [key, value] : nb::borrow<nb::dict>(dict)) keys.push_back(nb::cast<int64_t>(nb::int_(nb::borrow(key))));
+    for (auto [key, value] : nb::borrow<nb::dict>(dict))
+      keys.push_back(nb::cast<int64_t>(nb::int_(nb::borrow(key))));
     map->keys = std::move(keys);
   }
-  const nb::object array = numpy.attr("asarray")(values, nb::steal(reinterpret_cast<PyObject*>(DescrOf(dtype))));
+  const nb::object array =
+      numpy.attr("asarray")(values, nb::steal(reinterpret_cast<PyObject*>(DescrOf(dtype))));
   map->values = ValueFromPython(array, ValueType::TensorOf(dtype), name).tensor();
   return Value(std::shared_ptr<const Map>(std::move(map)));
 }
@@ -266,11 +319,13 @@ Value ValueFromPython(nb::handle object, const ValueType& declared, const std::s
   if (declared.kind == ValueType::Kind::kSequence && PyList_Check(object.ptr())) {
     return SequenceFromList(object, *declared.inner, name);
   }
-  if (declared.kind == ValueType::Kind::kMap && PyDict_Check(object.ptr())) return MapFromDict(object, declared, name);
+  if (declared.kind == ValueType::Kind::kMap && PyDict_Check(object.ptr()))
+    return MapFromDict(object, declared, name);
   if (declared.IsTensor() && (PyList_Check(object.ptr()) || PyArray_IsAnyScalar(object.ptr()))) {
     // Plain Python numbers and lists take the declared element type.
     PyArray_Descr* descr = PyArray_IsScalar(object.ptr(), Generic) ? nullptr : DescrOf(declared.dtype);
-    nb::object array = nb::steal(PyArray_FromAny(object.ptr(), descr, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST, nullptr));
+    nb::object array = nb::steal(
+        PyArray_FromAny(object.ptr(), descr, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST, nullptr));
     if (!array.is_valid()) nb::raise_python_error();
     return TensorFromArray(reinterpret_cast<PyArrayObject*>(array.ptr()));
   }
@@ -284,8 +339,10 @@ Value ValueFromPython(nb::handle object, const ValueType& declared, const std::s
 nb::object PythonFromValue(const Value& value) {
   if (!ImportNumpy()) nb::raise_python_error();
   switch (value.kind()) {
-    case Value::Kind::kNone: return nb::none();
-    case Value::Kind::kTensor: return ArrayFromTensor(value.tensor());
+    case Value::Kind::kNone:
+      return nb::none();
+    case Value::Kind::kTensor:
+      return ArrayFromTensor(value.tensor());
     case Value::Kind::kSequence: {
       nb::list list;
       for (const Value& item : value.sequence().items) list.append(PythonFromValue(item));

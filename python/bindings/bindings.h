@@ -26,9 +26,11 @@ T ValueOrRaise(Result<T> result) {
 }
 
 // arrays.cc: numpy on one side, Value on the other.
-// Tensors share the array's memory where it is dense, aligned and in native byte order; anything else is copied once.
+// Tensors share the array's memory where it is dense, aligned and in native byte order; anything else is
+// copied once.
 Value ValueFromPython(nb::handle object, const ValueType& declared, const std::string& name);
-// The array owns nothing: a capsule keeps the tensor's memory alive. Sequences become lists, maps dicts, nothing None.
+// The array owns nothing: a capsule keeps the tensor's memory alive. Sequences become lists, maps dicts,
+// nothing None.
 nb::object PythonFromValue(const Value& value);
 
 void BindSession(nb::module_& module);  // session.cc

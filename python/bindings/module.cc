@@ -1,5 +1,5 @@
-// The extension module ortolan._native: what Python cannot do itself. The package's own code in python/src/ortolan makes
-// onnxruntime's API of it.
+// The extension module ortolan._native: what Python cannot do itself. The package's own code in
+// python/src/ortolan makes onnxruntime's API of it.
 #include "bindings.h"
 
 NB_MODULE(_native, module) {

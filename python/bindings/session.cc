@@ -123,11 +123,13 @@ void CheckAllFed(const Session& session, std::span<const char> fed, const nb::di
   if (missing.empty()) return;
   std::vector<std::string> given;
   for (auto [name, value] : feeds) given.push_back(nb::cast<std::string>(nb::str(name)));
-  throw nb::value_error(
-      fmt::format("Required inputs ({}) are missing from input feed ({}).", NameList(missing), NameList(given)).c_str());
+  throw nb::value_error(fmt::format("Required inputs ({}) are missing from input feed ({}).",
+                                    NameList(missing), NameList(given))
+                            .c_str());
 }
 
-nb::list Run(Session& session, nb::handle output_names, const nb::dict& feeds, const TerminateFlag* terminate) {
+nb::list Run(Session& session, nb::handle output_names, const nb::dict& feeds,
+             const TerminateFlag* terminate) {
   const size_t inputs = session.inputs().size();
   std::vector<Value> values(inputs + session.overridable_initializers().size());
   SmallVector<char, 32> fed(values.size(), 0);
@@ -140,7 +142,8 @@ nb::list Run(Session& session, nb::handle output_names, const nb::dict& feeds, c
       continue;
     }
     const auto i = static_cast<size_t>(index);
-    const import::DeclaredValue& declared = i < inputs ? session.inputs()[i] : session.overridable_initializers()[i - inputs];
+    const import::DeclaredValue& declared =
+        i < inputs ? session.inputs()[i] : session.overridable_initializers()[i - inputs];
     values[i] = ValueFromPython(object, declared.type, declared.name);
     fed[i] = 1;
   }
@@ -179,16 +182,19 @@ void BindSession(nb::module_& module) {
       .def(nb::init<>())
       .def_prop_rw(
           "value", [](const TerminateFlag& self) { return self.flag->load(); },
-          [](TerminateFlag& self, bool value) { self.flag->store(value); }, "True stops running and later runs.");
+          [](TerminateFlag& self, bool value) { self.flag->store(value); },
+          "True stops running and later runs.");
 
   nb::class_<Session>(module, "Session", "A loaded model. Safe to use from several threads.")
       .def_static("load", &Load, nb::arg("path_or_bytes"), nb::arg("options"),
                   "Loads a model from a path (str) or from serialized bytes.")
-      .def("run", &Run, nb::arg("output_names").none(), nb::arg("feeds"), nb::arg("terminate").none() = nb::none(),
+      .def("run", &Run, nb::arg("output_names").none(), nb::arg("feeds"),
+           nb::arg("terminate").none() = nb::none(),
            "Computes outputs from a dict of feeds; releases the GIL meanwhile.")
       .def("inputs", [](const Session& self) { return Describe(self.inputs()); })
       .def("outputs", [](const Session& self) { return Describe(self.outputs()); })
-      .def("overridable_initializers", [](const Session& self) { return Describe(self.overridable_initializers()); })
+      .def("overridable_initializers",
+           [](const Session& self) { return Describe(self.overridable_initializers()); })
       .def("metadata", [](const Session& self) { return DescribeMetadata(self.metadata()); })
       .def("end_profiling", [](Session& self) { return ValueOrRaise(self.EndProfiling()); })
       .def("profiling_start_ns", &Session::profiling_start_ns);

@@ -8,8 +8,8 @@
 namespace ortolan {
 namespace {
 
-// From here on a mapping of its own with MADV_HUGEPAGE pays: first touch of 4 KB pages costs about 2 GB/s, of 2 MB
-// pages 10 GB/s, and the memory goes back to the system when freed.
+// From here on a mapping of its own with MADV_HUGEPAGE pays: first touch of 4 KB pages costs about 2 GB/s, of
+// 2 MB pages 10 GB/s, and the memory goes back to the system when freed.
 constexpr size_t kHugeBytes = size_t{4} << 20;
 constexpr size_t kHugePage = size_t{2} << 20;
 

@@ -1,5 +1,5 @@
-// AlignedBuffer: uninitialised bytes at a 64-byte border; large ones come from huge pages where the system grants them.
-// Weight arenas, activation arenas and scratch are made of it.
+// AlignedBuffer: uninitialised bytes at a 64-byte border; large ones come from huge pages where the system
+// grants them. Weight arenas, activation arenas and scratch are made of it.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,9 @@ class AlignedBuffer {
   static Result<AlignedBuffer> Allocate(size_t bytes);
 
   AlignedBuffer(AlignedBuffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), mapped_(other.mapped_) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        mapped_(other.mapped_) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);

@@ -19,7 +19,8 @@ namespace {
 Isa DetectIsa() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  const bool v3 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                   __builtin_cpu_supports("avx512cd");
@@ -84,7 +85,8 @@ int CountCores() {
     cores.emplace(package, core);
   }
   int count = std::max<int>(1, static_cast<int>(cores.size()));
-  if (const double quota = CgroupQuota(); quota > 0) count = std::min(count, std::max(1, static_cast<int>(std::ceil(quota))));
+  if (const double quota = CgroupQuota(); quota > 0)
+    count = std::min(count, std::max(1, static_cast<int>(std::ceil(quota))));
   return count;
 }
 
@@ -105,9 +107,12 @@ CpuInfo Detect() {
 
 std::string_view IsaName(Isa isa) {
   switch (isa) {
-    case Isa::kScalar: return "scalar";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx512: return "avx512";
+    case Isa::kScalar:
+      return "scalar";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
   }
   return "unknown";
 }

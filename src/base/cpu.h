@@ -1,4 +1,5 @@
-// What the processor can do, and how many of them this process may use. Kernels are chosen with it when a plan is made.
+// What the processor can do, and how many of them this process may use. Kernels are chosen with it when a
+// plan is made.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +8,8 @@
 
 namespace ortolan {
 
-// Levels in rising order; each contains the ones before it. kAvx2 is x86-64-v3 (AVX2, FMA, F16C, BMI), kAvx512 is
-// x86-64-v4 (AVX-512 F, BW, CD, DQ, VL).
+// Levels in rising order; each contains the ones before it. kAvx2 is x86-64-v3 (AVX2, FMA, F16C, BMI),
+// kAvx512 is x86-64-v4 (AVX-512 F, BW, CD, DQ, VL).
 enum class Isa : uint8_t { kScalar = 0, kAvx2 = 1, kAvx512 = 2 };
 
 std::string_view IsaName(Isa isa);  // "scalar", "avx2", "avx512"
@@ -21,7 +22,8 @@ struct CpuExtensions {
 };
 
 struct CpuInfo {
-  Isa isa = Isa::kScalar;  // the best level that this machine has and ORTOLAN_ISA (scalar, avx2, avx512) allows
+  Isa isa =
+      Isa::kScalar;  // the best level that this machine has and ORTOLAN_ISA (scalar, avx2, avx512) allows
   CpuExtensions extensions;
   size_t l1d_bytes = 32 << 10;
   size_t l2_bytes = 1 << 20;

@@ -1,4 +1,5 @@
-// FunctionRef<R(Args...)>: a borrowed callable, two words, no allocation. It must not outlive what it refers to.
+// FunctionRef<R(Args...)>: a borrowed callable, two words, no allocation. It must not outlive what it refers
+// to.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// float16 and bfloat16 as storage types: conversion to and from float, nothing else. Arithmetic happens in float.
+// float16 and bfloat16 as storage types: conversion to and from float, nothing else. Arithmetic happens in
+// float.
 #pragma once
 
 #include <bit>

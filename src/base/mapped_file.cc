@@ -14,7 +14,8 @@ namespace ortolan {
 Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return Error(StatusCode::kNoSuchFile, "File doesn't exist: {}", path);
+    if (errno == ENOENT || errno == ENOTDIR)
+      return Error(StatusCode::kNoSuchFile, "File doesn't exist: {}", path);
     return Fail("Cannot open {}: {}", path, std::strerror(errno));
   }
   struct stat facts {};

@@ -12,7 +12,8 @@ namespace ortolan {
 
 class MappedFile {
  public:
-  // kNoSuchFile where there is no file, kFail where it is a directory or cannot be read; an empty file is an empty span.
+  // kNoSuchFile where there is no file, kFail where it is a directory or cannot be read; an empty file is an
+  // empty span.
   static Result<std::shared_ptr<const MappedFile>> Open(const std::string& path);
 
   ~MappedFile();
@@ -21,7 +22,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
-  // Tells the kernel that these bytes are not needed again: resident source pages count as the process's memory.
+  // Tells the kernel that these bytes are not needed again: resident source pages count as the process's
+  // memory.
   void DropPages(std::span<const std::byte> range) const;
 
  private:

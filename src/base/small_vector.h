@@ -1,5 +1,5 @@
-// SmallVector<T, N>: a vector of trivially copyable elements that allocates only past N of them. Dimensions, strides
-// and axes live in it, so that a shape costs no heap in the run path.
+// SmallVector<T, N>: a vector of trivially copyable elements that allocates only past N of them. Dimensions,
+// strides and axes live in it, so that a shape costs no heap in the run path.
 #pragma once
 
 #include <algorithm>

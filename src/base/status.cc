@@ -4,18 +4,30 @@ namespace ortolan {
 
 std::string_view StatusCodeName(StatusCode code) {
   switch (code) {
-    case StatusCode::kOk: return "SUCCESS";
-    case StatusCode::kFail: return "FAIL";
-    case StatusCode::kInvalidArgument: return "INVALID_ARGUMENT";
-    case StatusCode::kNoSuchFile: return "NO_SUCHFILE";
-    case StatusCode::kNoModel: return "NO_MODEL";
-    case StatusCode::kEngineError: return "ENGINE_ERROR";
-    case StatusCode::kRuntimeException: return "RUNTIME_EXCEPTION";
-    case StatusCode::kInvalidProtobuf: return "INVALID_PROTOBUF";
-    case StatusCode::kModelLoaded: return "MODEL_LOADED";
-    case StatusCode::kNotImplemented: return "NOT_IMPLEMENTED";
-    case StatusCode::kInvalidGraph: return "INVALID_GRAPH";
-    case StatusCode::kEpFail: return "EP_FAIL";
+    case StatusCode::kOk:
+      return "SUCCESS";
+    case StatusCode::kFail:
+      return "FAIL";
+    case StatusCode::kInvalidArgument:
+      return "INVALID_ARGUMENT";
+    case StatusCode::kNoSuchFile:
+      return "NO_SUCHFILE";
+    case StatusCode::kNoModel:
+      return "NO_MODEL";
+    case StatusCode::kEngineError:
+      return "ENGINE_ERROR";
+    case StatusCode::kRuntimeException:
+      return "RUNTIME_EXCEPTION";
+    case StatusCode::kInvalidProtobuf:
+      return "INVALID_PROTOBUF";
+    case StatusCode::kModelLoaded:
+      return "MODEL_LOADED";
+    case StatusCode::kNotImplemented:
+      return "NOT_IMPLEMENTED";
+    case StatusCode::kInvalidGraph:
+      return "INVALID_GRAPH";
+    case StatusCode::kEpFail:
+      return "EP_FAIL";
   }
   return "GENERAL ERROR";
 }

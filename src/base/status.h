@@ -1,5 +1,5 @@
-// Status and Result<T>: how every layer of src/ reports failure. No exception crosses a layer; the public C++ API and
-// Python turn a Status into the class that carries the same code.
+// Status and Result<T>: how every layer of src/ reports failure. No exception crosses a layer; the public C++
+// API and Python turn a Status into the class that carries the same code.
 //
 //   Result<Graph> Import(const ModelView& model);
 //   ORTOLAN_ASSIGN_OR_RETURN(Graph graph, Import(model));
@@ -65,7 +65,9 @@ class [[nodiscard]] Status {
   std::unique_ptr<Rep> rep_;
 };
 
-inline Status OkStatus() { return {}; }
+inline Status OkStatus() {
+  return {};
+}
 
 template <typename... Args>
 Status Error(StatusCode code, fmt::format_string<Args...> format, Args&&... args) {
@@ -92,8 +94,8 @@ Status NotImplemented(fmt::format_string<Args...> format, Args&&... args) {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}           // NOLINT: implicit by design
-  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {}    // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}         // NOLINT: implicit by design
+  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {}  // NOLINT: implicit by design
 
   bool ok() const { return state_.index() == 0; }
   Status status() const& { return ok() ? Status() : std::get<1>(state_); }
@@ -115,10 +117,9 @@ class [[nodiscard]] Result {
 #define ORTOLAN_CONCAT_INNER(a, b) a##b
 #define ORTOLAN_CONCAT(a, b) ORTOLAN_CONCAT_INNER(a, b)
 
-#define ORTOLAN_RETURN_IF_ERROR(expression)                               \
-  do {                                                                    \
-    if (::ortolan::Status ortolan_status = (expression); !ortolan_status.ok()) \
-      return ortolan_status;                                              \
+#define ORTOLAN_RETURN_IF_ERROR(expression)                                                           \
+  do {                                                                                                \
+    if (::ortolan::Status ortolan_status = (expression); !ortolan_status.ok()) return ortolan_status; \
   } while (false)
 
 #define ORTOLAN_ASSIGN_OR_RETURN(target, expression) \

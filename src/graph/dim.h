@@ -47,8 +47,8 @@ class Dim {
   static Dim CeilDiv(Dim a, Dim b);
   static Dim Min(Dim a, Dim b);
   static Dim Max(Dim a, Dim b);
-  // The dimension that a and b broadcast to: b where a is 1, else a. Of a constant other than 1 and an expression the
-  // constant: a run in which they do not fit fails anyway.
+  // The dimension that a and b broadcast to: b where a is 1, else a. Of a constant other than 1 and an
+  // expression the constant: a run in which they do not fit fails anyway.
   static Dim Broadcast(Dim a, Dim b);
 
  private:

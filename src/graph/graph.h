@@ -87,8 +87,8 @@ class Node {
   const OpDef* op = nullptr;  // resolved by the importer; never null in a verified graph
   Attributes attributes;
   Device device;
-  // What a pass made for the operator, e.g. the tile program of ortolan::Elementwise or an epilogue; and a few words on
-  // it, for people.
+  // What a pass made for the operator, e.g. the tile program of ortolan::Elementwise or an epilogue; and a
+  // few words on it, for people.
   std::shared_ptr<const void> payload;
   std::string payload_text;
 
@@ -199,7 +199,8 @@ Status Verify(const Graph& graph);
 
 // For people and for tests of passes: inputs, one line a node, outputs, bodies indented under their node.
 //   %3:float[N,64] = Relu(%2) {alpha: 1}  # name
-// Values are numbered in the order in which they appear; constants stand where they are read, the large ones abbreviated.
+// Values are numbered in the order in which they appear; constants stand where they are read, the large ones
+// abbreviated.
 std::string Dump(const Graph& graph);
 
 }  // namespace ortolan::graph

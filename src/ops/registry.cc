@@ -16,7 +16,9 @@ constexpr size_t kOpCount = std::size(kAllOps) - 1;
 
 }  // namespace
 
-std::span<const OpDef* const> AllOps() { return {kAllOps, kOpCount}; }
+std::span<const OpDef* const> AllOps() {
+  return {kAllOps, kOpCount};
+}
 
 const OpDef* FindOp(std::string_view domain, std::string_view name) {
   struct Key {

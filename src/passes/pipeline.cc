@@ -7,8 +7,9 @@ namespace ortolan::passes {
 namespace {
 
 // Inference first, so that every pass sees shapes; folding infers as it goes. What folding, identities and
-// common subexpressions leave unread is dropped before fusions count uses. Layouts are chosen while elementwise
-// nodes still stand alone; then epilogues take their elementwise tail, and only what is left is joined.
+// common subexpressions leave unread is dropped before fusions count uses. Layouts are chosen while
+// elementwise nodes still stand alone; then epilogues take their elementwise tail, and only what is left is
+// joined.
 constexpr Pass kPipeline[] = {
     {"infer", Level::kAlways, RunInfer},
     {"fold", Level::kBasic, RunFold},

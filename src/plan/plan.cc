@@ -109,7 +109,8 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
         return NodeError(*node, std::move(status));
     }
     for (size_t i = 0; i < node->inputs().size() && i < 32; ++i) {
-      if (((step.prepared.consumed >> i) & 1) != 0 && node->HasInput(i)) node->input(i)->constant().DropPages();
+      if (((step.prepared.consumed >> i) & 1) != 0 && node->HasInput(i))
+        node->input(i)->constant().DropPages();
     }
     plan->steps_.push_back(std::move(step));
   }

@@ -18,8 +18,8 @@
 namespace ortolan {
 namespace {
 
-// A parked worker takes 16-50 us to wake. Spinning that long after the last loop keeps consecutive loops of one run
-// cheap and costs an idle process nothing.
+// A parked worker takes 16-50 us to wake. Spinning that long after the last loop keeps consecutive loops of
+// one run cheap and costs an idle process nothing.
 constexpr auto kSpinTime = std::chrono::microseconds(50);
 
 void Pause() {
@@ -28,7 +28,8 @@ void Pause() {
 #endif
 }
 
-// One loop in progress. It lives on its caller's stack; `users` keeps it there until the last worker has let go.
+// One loop in progress. It lives on its caller's stack; `users` keeps it there until the last worker has let
+// go.
 struct Loop {
   FunctionRef<void(int64_t)> body;
   int64_t chunks;
@@ -126,7 +127,9 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-int ThreadPool::thread_count() const { return state_->threads; }
+int ThreadPool::thread_count() const {
+  return state_->threads;
+}
 
 void ThreadPool::ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body) {
   if (chunks <= 1 || state_->workers.empty()) {
@@ -167,15 +170,15 @@ void ThreadPool::ParallelRanges(int64_t count, int64_t grain, FunctionRef<void(i
 }
 
 std::shared_ptr<ThreadPool> SharedThreadPool() {
-  // Fork leaves the child without the workers: the child makes a pool of its own and never touches the parent's.
+  // Fork leaves the child without the workers: the child makes a pool of its own and never touches the
+  // parent's.
   static std::mutex mutex;
   static std::shared_ptr<ThreadPool>* pool = new std::shared_ptr<ThreadPool>();
-  static const int registered = pthread_atfork(
-      [] { mutex.lock(); }, [] { mutex.unlock(); },
-      [] {
-        pool = new std::shared_ptr<ThreadPool>();
-        mutex.unlock();
-      });
+  static const int registered = pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); },
+                                               [] {
+                                                 pool = new std::shared_ptr<ThreadPool>();
+                                                 mutex.unlock();
+                                               });
   (void)registered;
   std::lock_guard lock(mutex);
   if (*pool == nullptr) *pool = std::make_shared<ThreadPool>(0);

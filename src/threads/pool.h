@@ -1,8 +1,8 @@
 // The thread pool: fork-join loops with chunks that are claimed, never assigned.
 //
-// The caller works too and can finish everything alone; it waits only for chunks that another thread has already
-// started, so a busy machine costs nothing but the help. Chunk borders are the caller's business and must depend on the
-// problem alone, so results do not depend on the number of threads.
+// The caller works too and can finish everything alone; it waits only for chunks that another thread has
+// already started, so a busy machine costs nothing but the help. Chunk borders are the caller's business and
+// must depend on the problem alone, so results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@ namespace ortolan {
 
 class ThreadPool {
  public:
-  // threads counts the caller: a pool of 1 has no workers. 0 means one per usable core (CpuInfo::physical_cores).
+  // threads counts the caller: a pool of 1 has no workers. 0 means one per usable core
+  // (CpuInfo::physical_cores).
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -22,13 +23,13 @@ class ThreadPool {
 
   int thread_count() const;
 
-  // Calls body(i) once for each i in [0, chunks), on any of the threads, and returns when all calls have ended. Safe to
-  // call from several threads at once and from inside a body (the nested loop then runs on its caller and whoever is
-  // free). body must not throw.
+  // Calls body(i) once for each i in [0, chunks), on any of the threads, and returns when all calls have
+  // ended. Safe to call from several threads at once and from inside a body (the nested loop then runs on its
+  // caller and whoever is free). body must not throw.
   void ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body);
 
-  // The same over [0, count) in ranges of at least `grain` items: body(begin, end). Borders depend on count and grain
-  // alone. A count up to one grain runs on the caller without any fork.
+  // The same over [0, count) in ranges of at least `grain` items: body(begin, end). Borders depend on count
+  // and grain alone. A count up to one grain runs on the caller without any fork.
   void ParallelRanges(int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_t)> body);
 
  private:

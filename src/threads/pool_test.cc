@@ -26,7 +26,8 @@ TEST(ThreadPool, RangesCoverTheCountAndDoNotDependOnThreads) {
   auto borders = [](int threads) {
     ThreadPool pool(threads);
     std::vector<std::atomic<int64_t>> end_of(100);
-    pool.ParallelRanges(100, 7, [&](int64_t begin, int64_t end) { end_of[static_cast<size_t>(begin)] = end; });
+    pool.ParallelRanges(100, 7,
+                        [&](int64_t begin, int64_t end) { end_of[static_cast<size_t>(begin)] = end; });
     return std::vector<int64_t>(end_of.begin(), end_of.end());
   };
   EXPECT_EQ(borders(1), borders(3));

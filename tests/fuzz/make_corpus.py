@@ -46,10 +46,23 @@ def plain():
         h.make_node("Relu", ["s"], ["z"]),
     ]
     info = [value("m"), h.make_tensor_value_info("s", T.FLOAT, None)]
-    save("plain", nodes, [value("x")], [value("z")], [weights, typed("b", T.FLOAT, [3], float_data=[1, 2, 3])], value_info=info)
+    save(
+        "plain",
+        nodes,
+        [value("x")],
+        [value("z")],
+        [weights, typed("b", T.FLOAT, [3], float_data=[1, 2, 3])],
+        value_info=info,
+    )
     save("overridable", nodes[:1], [value("x"), value("w", T.FLOAT, [3, 3])], [value("m")], [weights])
     save("ir3", nodes[:1], [value("x"), value("w", T.FLOAT, [3, 3])], [value("m")], [weights], opset=7, ir=3)
-    save("unsorted", nodes[::-1], [value("x")], [value("z")], [weights, typed("b", T.FLOAT, [1], float_data=[1])])
+    save(
+        "unsorted",
+        nodes[::-1],
+        [value("x")],
+        [value("z")],
+        [weights, typed("b", T.FLOAT, [1], float_data=[1])],
+    )
 
 
 def shapes():
@@ -71,10 +84,19 @@ def shapes():
 
 
 def constants():
-    forms = dict(value_float=1.5, value_floats=[1.0, 2.0], value_int=3, value_ints=[4, 5], value_string="a", value_strings=["b", "c"])
+    forms = dict(
+        value_float=1.5,
+        value_floats=[1.0, 2.0],
+        value_int=3,
+        value_ints=[4, 5],
+        value_string="a",
+        value_strings=["b", "c"],
+    )
     nodes = [h.make_node("Constant", [], [name], **{name: item}) for name, item in forms.items()]
     nodes.append(h.make_node("Constant", [], ["t"], value=nh.from_array(np.ones((2, 2), np.float16))))
-    sparse = h.make_sparse_tensor(typed("sv", T.FLOAT, [2], float_data=[1, 2]), typed("si", T.INT64, [2], int64_data=[0, 5]), [2, 3])
+    sparse = h.make_sparse_tensor(
+        typed("sv", T.FLOAT, [2], float_data=[1, 2]), typed("si", T.INT64, [2], int64_data=[0, 5]), [2, 3]
+    )
     nodes.append(h.make_node("Constant", [], ["sp"], sparse_value=sparse))
     outputs = [onnx.ValueInfoProto(name=name) for name in [*forms, "t", "sp"]]
     save("constants", nodes, [], outputs)
@@ -93,7 +115,13 @@ def constants():
     outputs = [onnx.ValueInfoProto(name=tensor.name) for tensor in initializers]
     save("dtypes", [], [], outputs, initializers)
     save("external", [], [], [onnx.ValueInfoProto(name="ext")], [external])
-    save("sparse", [h.make_node("Relu", ["sv"], ["z"])], [], [value("z", T.FLOAT, [2, 3])], sparse_initializer=[sparse])
+    save(
+        "sparse",
+        [h.make_node("Relu", ["sv"], ["z"])],
+        [],
+        [value("z", T.FLOAT, [2, 3])],
+        sparse_initializer=[sparse],
+    )
 
 
 def containers():
@@ -109,7 +137,9 @@ def containers():
 
 
 def bodies():
-    branch = lambda op: h.make_graph([h.make_node(op, ["x"], ["b"])], "branch", [], [value("b", T.FLOAT, None)])
+    branch = lambda op: h.make_graph(
+        [h.make_node(op, ["x"], ["b"])], "branch", [], [value("b", T.FLOAT, None)]
+    )
     nodes = [h.make_node("If", ["c"], ["z"], then_branch=branch("Relu"), else_branch=branch("Abs"))]
     save("if", nodes, [value("c", T.BOOL, []), value("x")], [value("z")])
     body = h.make_graph(
@@ -118,19 +148,49 @@ def bodies():
         [value("i", T.INT64, []), value("go", T.BOOL, []), value("v")],
         [value("go", T.BOOL, []), value("w"), value("scan")],
     )
-    save("loop", [h.make_node("Loop", ["n", "", "x"], ["y", "ys"], body=body)], [value("n", T.INT64, []), value("x")], [value("y"), value("ys", T.FLOAT, None)])
-    step = h.make_graph([h.make_node("Add", ["s", "e"], ["t"])], "step", [value("s", T.FLOAT, [3]), value("e", T.FLOAT, [3])], [value("t", T.FLOAT, [3])])
-    save("scan", [h.make_node("Scan", ["a", "x"], ["y"], body=step, num_scan_inputs=1)], [value("a", T.FLOAT, [3]), value("x")], [value("y", T.FLOAT, [3])])
+    save(
+        "loop",
+        [h.make_node("Loop", ["n", "", "x"], ["y", "ys"], body=body)],
+        [value("n", T.INT64, []), value("x")],
+        [value("y"), value("ys", T.FLOAT, None)],
+    )
+    step = h.make_graph(
+        [h.make_node("Add", ["s", "e"], ["t"])],
+        "step",
+        [value("s", T.FLOAT, [3]), value("e", T.FLOAT, [3])],
+        [value("t", T.FLOAT, [3])],
+    )
+    save(
+        "scan",
+        [h.make_node("Scan", ["a", "x"], ["y"], body=step, num_scan_inputs=1)],
+        [value("a", T.FLOAT, [3]), value("x")],
+        [value("y", T.FLOAT, [3])],
+    )
 
 
 def functions():
-    inner = h.make_function("f", "Inner", ["a"], ["b"], [h.make_node("Relu", ["a"], ["b"])], [h.make_opsetid("", 13)])
+    inner = h.make_function(
+        "f", "Inner", ["a"], ["b"], [h.make_node("Relu", ["a"], ["b"])], [h.make_opsetid("", 13)]
+    )
     leaky = h.make_node("LeakyRelu", ["p"], ["y"])
-    leaky.attribute.append(onnx.AttributeProto(name="alpha", ref_attr_name="alpha", type=onnx.AttributeProto.FLOAT))
+    leaky.attribute.append(
+        onnx.AttributeProto(name="alpha", ref_attr_name="alpha", type=onnx.AttributeProto.FLOAT)
+    )
     nodes = [h.make_node("Inner", ["x"], ["p"], domain="f"), leaky]
-    outer = h.make_function("f", "Outer", ["x"], ["y"], nodes, [h.make_opsetid("", 21), h.make_opsetid("f", 1)], attributes=["alpha"])
+    outer = h.make_function(
+        "f",
+        "Outer",
+        ["x"],
+        ["y"],
+        nodes,
+        [h.make_opsetid("", 21), h.make_opsetid("f", 1)],
+        attributes=["alpha"],
+    )
     outer.attribute_proto.append(h.make_attribute("beta", 0.5))
-    calls = [h.make_node("Outer", ["x"], ["m"], domain="f", alpha=0.1), h.make_node("Outer", ["m"], ["z"], domain="f")]
+    calls = [
+        h.make_node("Outer", ["x"], ["m"], domain="f", alpha=0.1),
+        h.make_node("Outer", ["m"], ["z"], domain="f"),
+    ]
     save("functions", calls, [value("x")], [value("z")], functions=[inner, outer], extra=[("f", 1)])
 
 

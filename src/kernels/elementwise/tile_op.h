@@ -64,10 +64,11 @@ constexpr bool SameForm(Element element) {
   X(Mul, 2, 1)                                                                                               \
   X(Div, 2, 8)                                                                                               \
   X(Pow, 2, 40)                                                                                              \
-  X(Mod, 2, 30)                 /* sign of the divisor, as Python's; integers */                             \
-      X(Fmod, 2, 60)            /* sign of the dividend, as C's */                                           \
-      X(Min, 2, 1) X(Max, 2, 1) /* NaN where either is NaN */                                                \
-      X(Clip, 3, 2)             /* min(max(a, b), c); a NaN `a` stays */                                     \
+  X(Mod, 2, 30)  /* sign of the divisor, as Python's; integers */                                            \
+  X(Fmod, 2, 60) /* sign of the dividend, as C's */                                                          \
+  X(Min, 2, 1)                                                                                               \
+  X(Max, 2, 1)      /* NaN where either is NaN */                                                            \
+      X(Clip, 3, 2) /* min(max(a, b), c); a NaN `a` stays */                                                 \
       X(Neg, 1, 1) X(Abs, 1, 1) X(Sign, 1, 1) X(Sqrt, 1, 8) X(Reciprocal, 1, 8) X(Floor, 1, 1) X(Ceil, 1, 1) \
           X(Round, 1, 1) /* Round: ties to even */                                                           \
       X(Trunc, 1, 1)     /* transcendental; floating */                                                      \

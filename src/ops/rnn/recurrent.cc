@@ -53,8 +53,10 @@ Result<Sizes> CheckedSizes(const State& state, std::span<const Dims> inputs, uin
     return InvalidArgument("Input X must have {} features. Actual:{}", state.input, sizes.input);
   }
   // Packed weights were checked when they were packed.
-  if (has(1) && !state.w_packed) ORTOLAN_RETURN_IF_ERROR(CheckDims("W", inputs[1], {directions, gates, sizes.input}));
-  if (has(2) && !state.r_packed) ORTOLAN_RETURN_IF_ERROR(CheckDims("R", inputs[2], {directions, gates, hidden}));
+  if (has(1) && !state.w_packed)
+    ORTOLAN_RETURN_IF_ERROR(CheckDims("W", inputs[1], {directions, gates, sizes.input}));
+  if (has(2) && !state.r_packed)
+    ORTOLAN_RETURN_IF_ERROR(CheckDims("R", inputs[2], {directions, gates, hidden}));
   if (has(3)) ORTOLAN_RETURN_IF_ERROR(CheckDims("B", inputs[3], {directions, 2 * gates}));
   if (has(4)) ORTOLAN_RETURN_IF_ERROR(CheckDims("sequence_lens", inputs[4], {sizes.batch}));
   const char* const names[] = {"initial_h", "initial_c"};
