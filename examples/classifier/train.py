@@ -2,11 +2,13 @@
 
 Needs PyTorch and onnx besides what ``objects.py`` needs. Run it next to ``objects.py``::
 
-    python train.py                      # half an hour or so on two CPU cores
-    python train.py --pictures 6000 --epochs 6 --output quick.onnx
+    python train.py --output first.onnx
+    python train.py --refine first.onnx --epochs 5 --rate 8e-4 --strength 0.5 --seed 1
 
-The same seed gives the same pictures and the same order of training; weights may still differ in the last
-digits between versions of PyTorch and kinds of processor.
+The first command draws the pictures and trains from scratch, the second trains on with smaller steps on
+pictures that are varied less; together they take about an hour on two idle CPU cores. The same seed gives the
+same pictures and the same order of training; weights may still differ in the last digits between versions of
+PyTorch and kinds of processor.
 """
 
 from __future__ import annotations
@@ -62,6 +64,13 @@ def load_pictures(
     seed: int, start: int, count: int, cache: Path, workers: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw pictures ``start`` to ``start + count`` of a seed, or read them from the cache.
+
+    Args:
+        seed: seed of the series, ``TRAIN_SEED`` or ``HELD_OUT_SEED``.
+        start: index of the first picture.
+        count: number of pictures.
+        cache: folder that keeps them for the next time.
+        workers: number of processes that draw.
 
     Returns:
         RGB pixels, uint8 (count, SIDE, SIDE, 3), and class indices, int64 (count,).
@@ -367,7 +376,7 @@ def main() -> None:
 
     began = time.monotonic()
     pixels, labels = load_pictures(objects.TRAIN_SEED, 0, args.pictures, args.cache, args.workers)
-    # Validation pictures continue the training series far behind its end: same kind, never trained on.
+    # Validation pictures continue the training series far behind its end: never trained on.
     check = load_pictures(objects.TRAIN_SEED, 10_000_000, VALIDATION_COUNT, args.cache, args.workers)
     print(f"{len(labels)} training pictures after {time.monotonic() - began:.0f} s", flush=True)
     began = time.monotonic()
