@@ -110,8 +110,9 @@ Result<Shape> BroadcastShapes(const Shape& a, const Shape& b, InferContext& cont
     const Dim y = i < b.dims().size() ? b[b.dims().size() - 1 - i] : Dim(1);
     if (x.IsConstant() && y.IsConstant() && !(x == y) && !x.Is(1) && !y.Is(1)) {
       if (context.at_run()) {
-        return Fail("Attempting to broadcast an axis by a dimension other than 1. {} by {}", DimText(x),
-                    DimText(y));
+        // onnxruntime's words: the smaller by the larger.
+        return Fail("Attempting to broadcast an axis by a dimension other than 1. {} by {}",
+                    std::min(x.constant(), y.constant()), std::max(x.constant(), y.constant()));
       }
       return Fail("[ShapeInferenceError] Incompatible dimensions: {} and {}", ShapeText(a), ShapeText(b));
     }
