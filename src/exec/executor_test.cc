@@ -151,6 +151,19 @@ TEST(Executor, ShapesThatDependOnData) {
   EXPECT_THAT(FloatsOf(RunOrDie(*executor, {fed, Ints({2}, {1, 6})})[0]), ElementsAre(1, 0, 3, 0, 5, 0));
 }
 
+// The shape of the view is known during the run only, so the planner sees two values; the memory is one.
+TEST(Executor, AViewWhoseShapeIsDataKeepsWhatItLooksInto) {
+  Builder b;
+  auto* x = b.Input("x", DType::kFloat, {b.Symbol("n"), 2});
+  auto* target = b.Input("target", DType::kInt64, {1});
+  auto* view = b.Node("Reshape", {b.Node("Relu", {x}), target});
+  auto* other = b.Node("Transpose", {b.Node("Abs", {x})});
+  auto executor = b.Finish({view, other});
+  const auto outputs = RunOrDie(*executor, {Floats({2, 2}, {-1, 2, -3, 4}), Ints({1}, {4})});
+  EXPECT_THAT(outputs[0].tensor().Items<float>(), ElementsAre(0, 2, 0, 4));
+  EXPECT_THAT(outputs[1].tensor().Items<float>(), ElementsAre(1, 3, 2, 4));
+}
+
 TEST(Executor, ShapeArithmeticIsDoneOncePerSignature) {
   Builder b;
   graph::Value* x = b.Input("x", DType::kFloat, {b.Symbol("N"), Dim(3)});

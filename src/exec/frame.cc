@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "exec/control_flow.h"
+#include "ops/view.h"
 
 namespace ortolan::exec {
 namespace {
@@ -120,15 +121,15 @@ Status Frame::Prepare(std::shared_ptr<const plan::BoundPlan> bound) {
 }
 
 Status Frame::Run(const RunRequest& request) {
-  Status status = SetInputs(request);
-  if (status.ok()) status = SetOutputs(request);
+  SetInputs(request);
+  Status status = SetOutputs(request);
   if (status.ok()) status = RunSteps(request);
   if (status.ok()) status = GiveOutputs(request);
   ReleaseRun();
   return status;
 }
 
-Status Frame::SetInputs(const RunRequest& request) {
+void Frame::SetInputs(const RunRequest& request) {
   const auto& inputs = bound_->plan->inputs();
   for (size_t k = 0; k < inputs.size(); ++k) {
     if (request.inputs[k].kind() == Value::Kind::kTensor) {
@@ -141,7 +142,6 @@ Status Frame::SetInputs(const RunRequest& request) {
       objects_[static_cast<size_t>(inputs[k])] = request.inputs[k];
     }
   }
-  return OkStatus();
 }
 
 // Outputs that are made in the caller's memory, or in fresh memory that becomes the caller's.
@@ -281,9 +281,7 @@ Status Frame::RunView(const plan::BoundStep& bound, const graph::Shape& shape) {
   for (const graph::Dim& dim : shape.dims()) dims.push_back(dim.constant());
   const std::optional<int64_t> count = CheckedCount(dims);
   if (!count || *count != refs_[whole].count()) {
-    return Fail(
-        "The input tensor cannot be reshaped to the requested shape. Input shape:{}, requested shape:{}",
-        DimsText(refs_[whole].dims), DimsText(dims));
+    return CannotReshape(refs_[whole].dims, dims);
   }
   refs_[view] = {refs_[whole].dtype, dims, refs_[whole].data};
   if (objects_[whole].kind() == Value::Kind::kTensor && objects_[whole].tensor().owner() != nullptr) {

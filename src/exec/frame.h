@@ -25,7 +25,7 @@ class Frame {
  private:
   friend class StepContext;
 
-  Status SetInputs(const RunRequest& request);
+  void SetInputs(const RunRequest& request);
   Status SetOutputs(const RunRequest& request);
   Status RunSteps(const RunRequest& request);
   Status RunDynamic(const plan::BoundStep& step, class StepContext& context);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "ops/view.h"
 #include "plan/arena.h"
 
 namespace ortolan::plan {
@@ -40,6 +41,7 @@ class Binder {
     std::optional<graph::Contents> contents;
     bool needed = false;    // somebody reads its elements during the run
     int root = -1;          // the value whose memory this one shares; itself for most
+    int lender = -1;        // of a view that a dynamic step makes: the root whose memory it will look into
     int last_use = -1;      // of a root: index into bound_->steps
     bool assigned = false;  // of a root: its offset is
   };
@@ -128,9 +130,7 @@ class Binder {
     if (const int view = step.node->op->traits.view_of; view >= 0) {
       const BoundValue& whole = value(step.inputs[static_cast<size_t>(view)]);
       if (whole.known && ElementCount(whole.dims) != ElementCount(bound.dims)) {
-        return Fail(
-            "The input tensor cannot be reshaped to the requested shape. Input shape:{}, requested shape:{}",
-            DimsText(whole.dims), DimsText(bound.dims));
+        return CannotReshape(whole.dims, bound.dims);
       }
     }
     if (found.contents && AreConstants(*found.contents) &&
@@ -210,6 +210,8 @@ class Binder {
         }
         dynamic = true;
       }
+      if (view >= 0)
+        facts(candidate->outputs[0]).lender = RootOf(candidate->inputs[static_cast<size_t>(view)]);
       for (int o : candidate->outputs) {
         if (o >= 0) value(o).place = dynamic ? Place::kDynamic : Place::kArena;
       }
@@ -220,15 +222,19 @@ class Binder {
     for (size_t s = 0; s < bound_->steps.size(); ++s) {
       for (const auto* list : {&bound_->steps[s].step->inputs, &bound_->steps[s].step->outputs}) {
         for (int i : *list) {
-          if (i >= 0) facts(RootOf(i)).last_use = static_cast<int>(s);
+          if (i >= 0) KeepUntil(i, static_cast<int>(s));
         }
       }
     }
-    for (int output : plan_.outputs()) facts(RootOf(output)).last_use = kForever;
+    for (int output : plan_.outputs()) KeepUntil(output, kForever);
     for (size_t s = 0; s < bound_->steps.size(); ++s) ShareInPlace(static_cast<int>(s));
     ClaimOutputs();
     FinishViews();
     ListReleases();
+  }
+
+  void KeepUntil(int i, int step) {
+    for (int root = RootOf(i); root >= 0; root = facts(root).lender) facts(root).last_use = step;
   }
 
   // Output 0 takes over the memory of an input that dies here, where the operator allows it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/op.h"
+#include "ops/view.h"
 
 namespace ortolan {
 namespace {
@@ -19,9 +20,7 @@ Status CountsDiffer(const graph::Shape& from, const graph::Contents& wanted) {
   Dims have, want;
   for (const Dim& dim : from.dims()) have.push_back(dim.constant());
   for (const Dim& dim : wanted) want.push_back(dim.constant());
-  return Fail(
-      "The input tensor cannot be reshaped to the requested shape. Input shape:{}, requested shape:{}",
-      DimsText(have), DimsText(want));
+  return CannotReshape(have, want);
 }
 
 bool AllConstant(const std::vector<Dim>& dims) {
