@@ -1,6 +1,6 @@
 """Trains the demo classifier on drawn pictures and writes ``objects.onnx``.
 
-Needs PyTorch and onnx besides what ``objects.py`` needs. Run it next to ``objects.py``::
+Needs PyTorch and onnx besides what ``pictures.py`` needs::
 
     python train.py --output first.onnx
     python train.py --refine first.onnx --epochs 5 --rate 8e-4 --strength 0.5 --seed 1
@@ -23,9 +23,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import objects
 import onnx
+import pictures
 import torch
+from layers import Classifier, load_exported
+from pictures import CLASSES
 from PIL import Image
 from torch import nn
 from torch.nn import functional
@@ -54,7 +56,7 @@ def _shrunk(job: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     seed, start, count = job
     pixels = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
     labels = np.empty(count, dtype=np.int64)
-    for row, (image, label) in enumerate(objects.dataset(seed, count, start)):
+    for row, (image, label) in enumerate(pictures.dataset(seed, count, start)):
         pixels[row] = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
         labels[row] = label
     return pixels, labels
@@ -75,8 +77,10 @@ def load_pictures(
     Returns:
         RGB pixels, uint8 (count, SIDE, SIDE, 3), and class indices, int64 (count,).
     """
-    # Pictures drawn by an older objects.py must not be mistaken for those of the present one.
-    version = hashlib.sha256(Path(objects.__file__).read_bytes()).hexdigest()[:12]
+    # Pictures drawn by older code must not be mistaken for those of the present one.
+    files = [HERE / "pictures.py", *sorted((HERE.parent / "drawings").glob("*.py"))]
+    code = b"".join(file.read_bytes() for file in files)
+    version = hashlib.sha256(code).hexdigest()[:12]
     path = cache / f"pictures-{version}-{seed}-{start}-{count}.npz"
     if path.exists():
         stored = np.load(path)
@@ -126,113 +130,6 @@ def augment(images: torch.Tensor, generator: torch.Generator, strength: float) -
     return images * (1 + strength * uniform(-0.25, 0.25, 1, 1, 1)) + strength * uniform(-0.3, 0.3, 3, 1, 1)
 
 
-# -------------------------------------------------------------------------------------------------- model
-
-
-def _conv(inputs: int, outputs: int, size: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Make a convolution with batch normalisation; the exporter folds the latter into the weights."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-    )
-
-
-class Residual(nn.Module):
-    """Two full 3 x 3 convolutions around which the input is added back."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = _conv(channels, channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, channels, H, W) to the same shape."""
-        return functional.relu(x + self.second(functional.relu(self.first(x))))
-
-
-class SlimResidual(nn.Module):
-    """Widens, filters each channel by itself (depthwise) and narrows again; the input is added back."""
-
-    def __init__(self, channels: int, wide: int) -> None:
-        super().__init__()
-        self.widen = _conv(channels, wide, 1)
-        self.depthwise = _conv(wide, wide, groups=wide)
-        self.narrow = _conv(wide, channels, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, channels, H, W) to the same shape."""
-        inner = functional.relu(self.depthwise(functional.relu(self.widen(x))))
-        return functional.relu(x + self.narrow(inner))
-
-
-class Shrink(nn.Module):
-    """Halves height and width: a strided convolution plus an averaged, projected shortcut."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.main = _conv(inputs, outputs, stride=2)
-        self.pool = nn.AvgPool2d(2)
-        self.project = _conv(inputs, outputs, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
-        return functional.relu(self.main(x) + self.project(self.pool(x)))
-
-
-class Classifier(nn.Module):
-    """A small residual network for pictures of 96 x 96 pixels; about 220 000 weights."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            _conv(3, 24, stride=2),
-            nn.ReLU(),
-            _conv(24, 32),
-            nn.ReLU(),
-            nn.MaxPool2d(2),  # 24 x 24 from here on
-            Residual(32),
-            Shrink(32, 64),  # 12 x 12
-            Residual(64),
-            SlimResidual(64, 128),
-            Shrink(64, 80),  # 6 x 6
-            SlimResidual(80, 160),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-        )
-        self.head = nn.Linear(80, classes)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Map normalised images (N, 3, 96, 96) to logits (N, classes)."""
-        return self.head(self.features(images))
-
-
-def load_exported(model: Classifier, path: Path) -> None:
-    """Fill a model with the weights of an exported file, to train it further.
-
-    The file's convolutions have the normalisation folded in, so it becomes a plain bias here and must stay
-    switched to inference from now on.
-    """
-    graph = onnx.load(path).graph
-    values = {
-        tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
-        for tensor in graph.initializer
-    }
-    stored = [
-        [values[name] for name in node.input[1:]] for node in graph.node if node.op_type in ("Conv", "Gemm")
-    ]
-    modules = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    with torch.no_grad():
-        for module, (weight, _) in zip(modules, stored, strict=True):
-            module.weight.copy_(weight)
-        # The exporter keeps the order of the modules, and the last layer has no normalisation.
-        for norm, (_, bias) in zip(norms, stored[:-1], strict=True):
-            norm.reset_parameters()
-            norm.weight.fill_(math.sqrt(1 + norm.eps))
-            norm.bias.copy_(bias)
-        model.head.bias.copy_(stored[-1][1])
-
-
 def accuracy(model: nn.Module, pixels: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of pictures, uint8 (count, SIDE, SIDE, 3), whose class the model gets right."""
     model.eval()
@@ -261,7 +158,7 @@ def train(
     """
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
-    model = Classifier(len(objects.CLASSES)).to(memory_format=torch.channels_last)
+    model = Classifier(len(CLASSES)).to(memory_format=torch.channels_last)
     if args.refine:
         load_exported(model, args.refine)
         print(f"validation {accuracy(model, *check):.4f} before refining", flush=True)
@@ -328,7 +225,7 @@ def export(model: nn.Module, path: Path, measured: float) -> None:
             dynamo=False,
         )
         proto = onnx.load(raw)
-    names = dict(enumerate(objects.CLASSES))
+    names = dict(enumerate(CLASSES))
     proto.ir_version = 8
     proto.producer_name = "ortolan-examples-classifier"
     proto.producer_version = "1"
@@ -375,9 +272,9 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
 
     began = time.monotonic()
-    pixels, labels = load_pictures(objects.TRAIN_SEED, 0, args.pictures, args.cache, args.workers)
+    pixels, labels = load_pictures(pictures.TRAIN_SEED, 0, args.pictures, args.cache, args.workers)
     # Validation pictures continue the training series far behind its end: never trained on.
-    check = load_pictures(objects.TRAIN_SEED, 10_000_000, VALIDATION_COUNT, args.cache, args.workers)
+    check = load_pictures(pictures.TRAIN_SEED, 10_000_000, VALIDATION_COUNT, args.cache, args.workers)
     print(f"{len(labels)} training pictures after {time.monotonic() - began:.0f} s", flush=True)
     began = time.monotonic()
     model = train(pixels, labels, check, args)
@@ -386,9 +283,9 @@ def main() -> None:
     )
 
     # Only now, so that nothing could be tuned to them.
-    held_out = load_pictures(objects.HELD_OUT_SEED, 0, HELD_OUT_COUNT, args.cache, args.workers)
+    held_out = load_pictures(pictures.HELD_OUT_SEED, 0, HELD_OUT_COUNT, args.cache, args.workers)
     measured = accuracy(model, *held_out)
-    print(f"held-out accuracy {measured:.4f} on {HELD_OUT_COUNT} pictures of seed {objects.HELD_OUT_SEED}")
+    print(f"held-out accuracy {measured:.4f} on {HELD_OUT_COUNT} pictures of seed {pictures.HELD_OUT_SEED}")
     export(model, args.output, measured)
     print(f"wrote {args.output.name}: {args.output.stat().st_size / math.pow(10, 6):.3f} MB")
 

@@ -25,12 +25,12 @@ def to_input(image: Image.Image) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def objects() -> ModuleType:
-    """Load ``examples/classifier/objects.py``, which is not on the import path."""
+def pictures() -> ModuleType:
+    """Load ``examples/classifier/pictures.py``, which is not on the import path."""
     folder = str(FOLDER)
     sys.path.insert(0, folder)
     try:
-        module = importlib.import_module("objects")
+        module = importlib.import_module("pictures")
     finally:
         sys.path.remove(folder)
     return module
@@ -43,15 +43,15 @@ def session() -> ortolan.InferenceSession:
 
 
 @pytest.fixture(scope="module")
-def sample(objects: ModuleType) -> tuple[np.ndarray, np.ndarray]:
+def sample(pictures: ModuleType) -> tuple[np.ndarray, np.ndarray]:
     """Draw held-out pictures: float32 (SAMPLE, 3, 96, 96) and class indices (SAMPLE,)."""
-    drawn = list(objects.dataset(objects.HELD_OUT_SEED, SAMPLE))
+    drawn = list(pictures.dataset(pictures.HELD_OUT_SEED, SAMPLE))
     return np.stack([to_input(image) for image, _ in drawn]), np.array([label for _, label in drawn])
 
 
-def test_names_match_classes(objects: ModuleType, session: ortolan.InferenceSession) -> None:
+def test_names_match_classes(pictures: ModuleType, session: ortolan.InferenceSession) -> None:
     metadata = session.get_modelmeta().custom_metadata_map
-    assert ast.literal_eval(metadata["names"]) == dict(enumerate(objects.CLASSES))
+    assert ast.literal_eval(metadata["names"]) == dict(enumerate(pictures.CLASSES))
     assert metadata["task"] == "classify"
     assert ast.literal_eval(metadata["imgsz"]) == [96, 96]
 
@@ -76,8 +76,8 @@ def test_one_picture_gives_the_same_as_in_a_batch(
     np.testing.assert_allclose(alone, together, rtol=1e-3, atol=1e-3)
 
 
-def test_shipped_picture(objects: ModuleType, session: ortolan.InferenceSession) -> None:
+def test_shipped_picture(pictures: ModuleType, session: ortolan.InferenceSession) -> None:
     (logits,) = session.run(None, {"images": to_input(Image.open(FOLDER / "picture.jpg"))[None]})
     odds = np.exp(logits[0] - logits[0].max())
-    assert objects.CLASSES[int(logits[0].argmax())] == "mug"
+    assert pictures.CLASSES[int(logits[0].argmax())] == "mug"
     assert odds.max() / odds.sum() > 0.8

@@ -1,12 +1,11 @@
-"""Draws the pictures that the demo classifier is trained and tested on.
+"""Draws a dozen everyday objects and puts them into scenes that look like photos.
 
-A picture shows one everyday object (a star, a mug, a car, ...) at a random size, angle and place in front of
-a cluttered background that looks like a photo: landscapes, rooms, foliage, close-up surfaces and city lights,
-with depth-of-field blur, uneven light, sensor noise and JPEG artefacts. Colours are drawn at random and say
-nothing about the class, so that only the shape can be learnt.
+The demo models are trained and tested on such pictures: objects (a star, a mug, a car, ...) in front of
+cluttered backgrounds, landscapes, rooms, foliage, close-up surfaces and city lights, with depth-of-field
+blur, uneven light, sensor noise and JPEG artefacts. Colours are drawn at random and say nothing about the
+class, so that only the shape can be learnt.
 
-Everything is a function of a seed, needs NumPy and Pillow only, and is made of parts that can be put together
-differently, for instance several objects in one picture for a detector::
+Everything is a function of a seed and needs NumPy and Pillow only::
 
     rng = np.random.default_rng(7)
     scene = draw_background(rng, 640, 480)
@@ -22,21 +21,14 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
-from backgrounds import draw_background, noise, ramp, random_shape, to_image
+from backgrounds import noise, ramp, random_shape, to_image
 from drawing import Pen, mix, oval, scene_color, scene_hue
 from PIL import Image, ImageDraw, ImageFilter
 
-TRAIN_SEED = 1
-"""Seed of the pictures that ``train.py`` learns from."""
-
-HELD_OUT_SEED = 9001
-"""Seed of the pictures that accuracy is measured on. Never train on these."""
-
 _BILINEAR = Image.Resampling.BILINEAR
-_BOX = Image.Resampling.BOX
 
 # --------------------------------------------------------------------------------------- the dozen objects
 #
@@ -581,70 +573,13 @@ def photograph(rng: np.random.Generator, scene: Image.Image) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-def _stands_out(scene: Image.Image, item: Image.Image, left: int, top: int) -> bool:
-    """Tell whether an object's colours differ enough from what lies behind it to be seen."""
+def contrast(scene: Image.Image, item: Image.Image, left: int, top: int) -> float:
+    """Tell how far an object's colours are from what lies behind it: mean difference of samples, 0..255."""
     small = (16, 16)
-    behind = scene.crop((left, top, left + item.width, top + item.height)).resize(small, _BOX)
-    weight = np.asarray(item.getchannel("A").resize(small, _BOX), dtype=np.float32)[..., None]
+    behind = scene.crop((left, top, left + item.width, top + item.height)).resize(small, Image.Resampling.BOX)
+    weight = np.asarray(item.getchannel("A").resize(small, Image.Resampling.BOX), dtype=np.float32)[..., None]
     gap = np.abs(
-        np.asarray(item.convert("RGB").resize(small, _BOX), dtype=np.float32)
+        np.asarray(item.convert("RGB").resize(small, Image.Resampling.BOX), dtype=np.float32)
         - np.asarray(behind, dtype=np.float32)
     )
-    return float((gap * weight).sum() / (3 * max(float(weight.sum()), 1.0))) > 38.0
-
-
-def make_picture(rng: np.random.Generator, kind: str, width: int, height: int) -> Image.Image:
-    """Make a picture of one main object for classification.
-
-    The object's longer side is 35 to 95 % of the picture's shorter side; up to a tenth of it may lie outside
-    the picture, and in one picture of three something covers up to 30 % of it.
-
-    Args:
-        rng: source of all randomness.
-        kind: class of the object, one of ``CLASSES``.
-        width: width of the picture in pixels.
-        height: height of the picture in pixels.
-
-    Returns:
-        An RGB image of ``width`` x ``height`` pixels.
-    """
-    scene = draw_background(rng, width, height)
-    size = round(min(width, height) * rng.uniform(0.35, 0.95))
-    item = draw_object(rng, kind, size)
-    beyond = 0.1 if rng.random() < 0.3 else 0.0
-    for _ in range(5):
-        # An object longer than its share of the picture may leave no room, hence the max().
-        spare_x, spare_y = max(0.0, width - item.width), max(0.0, height - item.height)
-        left = round(rng.uniform(-beyond * item.width, spare_x + beyond * item.width))
-        top = round(rng.uniform(-beyond * item.height, spare_y + beyond * item.height))
-        if _stands_out(scene, item, left, top):
-            break
-        item = draw_object(rng, kind, size)
-    paste_object(rng, scene, item, left, top)
-    if rng.random() < 0.33:
-        hide_part(rng, scene, item, left, top, 0.3)
-    return photograph(rng, scene)
-
-
-def dataset(
-    seed: int, count: int, start: int = 0, smallest: int = 160, largest: int = 640
-) -> Iterator[tuple[Image.Image, int]]:
-    """Yield labelled pictures; picture ``i`` of a seed is the same whatever the other arguments select.
-
-    Args:
-        seed: which endless series of pictures to draw from.
-        count: how many pictures to yield.
-        start: index of the first one, so that several processes can share the work.
-        smallest: least length of a picture's longer side in pixels.
-        largest: greatest length of a picture's longer side in pixels.
-
-    Yields:
-        An RGB image with an aspect ratio between 9:16 and 16:9 and its class index; the classes take turns.
-    """
-    for index in range(start, start + count):
-        rng = np.random.default_rng([seed, index])
-        label = index % len(CLASSES)
-        long = round(math.exp(rng.uniform(math.log(smallest), math.log(largest))))
-        short = max(smallest, round(long * rng.uniform(9 / 16, 1.0)))
-        width, height = (long, short) if rng.random() < 0.6 else (short, long)
-        yield make_picture(rng, CLASSES[label], width, height), label
+    return float((gap * weight).sum() / (3 * max(float(weight.sum()), 1.0)))
