@@ -76,6 +76,23 @@ void Executor::GiveFrame(std::unique_ptr<Frame> frame) {
   if (idle_.size() < kMostIdleFrames) idle_.push_back(std::move(frame));
 }
 
+// Whether each step of the plan has a part in these outputs.
+std::vector<char> Executor::StepsFor(std::span<const int> outputs) const {
+  std::vector<char> needed(plan_->steps().size(), 0);
+  std::vector<char> read(plan_->values().size(), 0);
+  for (int output : outputs) read[static_cast<size_t>(plan_->outputs()[static_cast<size_t>(output)])] = 1;
+  for (size_t s = needed.size(); s-- > 0;) {
+    const plan::Step& step = plan_->steps()[s];
+    needed[s] =
+        std::ranges::any_of(step.outputs, [&](int o) { return o >= 0 && read[static_cast<size_t>(o)] != 0; });
+    if (needed[s] == 0) continue;
+    for (int i : step.inputs) {
+      if (i >= 0) read[static_cast<size_t>(i)] = 1;
+    }
+  }
+  return needed;
+}
+
 Status Executor::Run(const RunRequest& request) {
   if (request.cancelled != nullptr && request.cancelled->load(std::memory_order_relaxed)) {
     return Fail("Exiting due to terminate flag being set to true.");
@@ -83,7 +100,8 @@ Status Executor::Run(const RunRequest& request) {
   ORTOLAN_ASSIGN_OR_RETURN(const std::shared_ptr<const plan::BoundPlan> bound, BindingFor(request.inputs));
   std::unique_ptr<Frame> frame = TakeFrame(bound);
   if (frame->bound() != bound.get()) ORTOLAN_RETURN_IF_ERROR(frame->Prepare(bound));
-  Status status = frame->Run(request);
+  Status status =
+      request.wanted.empty() ? frame->Run(request, {}) : frame->Run(request, StepsFor(request.wanted));
   GiveFrame(std::move(frame));
   return status;
 }

@@ -33,6 +33,8 @@ struct RunRequest {
   std::span<Value> outputs;
   const std::atomic<bool>* cancelled = nullptr;
   StepObserver* observer = nullptr;
+  // Outputs, by position, whose steps alone are to run; the others keep what they had. None: all outputs.
+  std::span<const int> wanted = {};
 };
 
 struct MemoryStats {
@@ -55,6 +57,7 @@ class Executor {
   void Trim();  // gives the memory of idle frames back
 
  private:
+  std::vector<char> StepsFor(std::span<const int> outputs) const;
   Result<std::shared_ptr<const plan::BoundPlan>> BindingFor(std::span<const Value> inputs);
   std::unique_ptr<Frame> TakeFrame(const std::shared_ptr<const plan::BoundPlan>& bound);
   void GiveFrame(std::unique_ptr<Frame> frame);

@@ -1,5 +1,6 @@
 #include "exec/frame.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -120,10 +121,10 @@ Status Frame::Prepare(std::shared_ptr<const plan::BoundPlan> bound) {
   return OkStatus();
 }
 
-Status Frame::Run(const RunRequest& request) {
+Status Frame::Run(const RunRequest& request, std::span<const char> needed) {
   SetInputs(request);
   Status status = SetOutputs(request);
-  if (status.ok()) status = RunSteps(request);
+  if (status.ok()) status = RunSteps(request, needed);
   if (status.ok()) status = GiveOutputs(request);
   ReleaseRun();
   return status;
@@ -171,12 +172,14 @@ Status Frame::SetOutputs(const RunRequest& request) {
   return OkStatus();
 }
 
-Status Frame::RunSteps(const RunRequest& request) {
+Status Frame::RunSteps(const RunRequest& request, std::span<const char> needed) {
   StepContext context(*this, executor_.threads(), request.cancelled);
   const size_t count = bound_->steps.size();
   for (size_t s = 0; s < count; ++s) {
     if (context.cancelled()) return Fail("Exiting due to terminate flag being set to true.");
     const plan::BoundStep& step = bound_->steps[s];
+    if (!needed.empty() && needed[static_cast<size_t>(step.step - bound_->plan->steps().data())] == 0)
+      continue;
     context.Enter(step, input_refs_.data() + arguments_[s].first_input,
                   output_refs_.data() + arguments_[s].first_output, arena_.data() + step.scratch_offset);
     const int64_t start = request.observer != nullptr ? NowNs() : 0;
@@ -304,6 +307,9 @@ Value Frame::ValueOf(int i) const {
 Status Frame::GiveOutputs(const RunRequest& request) {
   const auto& outputs = bound_->plan->outputs();
   for (size_t k = 0; k < outputs.size(); ++k) {
+    if (!request.wanted.empty() &&
+        std::find(request.wanted.begin(), request.wanted.end(), static_cast<int>(k)) == request.wanted.end())
+      continue;
     const auto index = static_cast<size_t>(outputs[k]);
     const plan::BoundValue& value = bound_->values[index];
     Value& out = request.outputs[k];

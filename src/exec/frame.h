@@ -20,14 +20,15 @@ class Frame {
 
   // Points every value of the binding at its memory. Needed when the frame served another signature before.
   Status Prepare(std::shared_ptr<const plan::BoundPlan> bound);
-  Status Run(const RunRequest& request);
+  // needed: whether each step of the plan is to run; empty where all are.
+  Status Run(const RunRequest& request, std::span<const char> needed);
 
  private:
   friend class StepContext;
 
   void SetInputs(const RunRequest& request);
   Status SetOutputs(const RunRequest& request);
-  Status RunSteps(const RunRequest& request);
+  Status RunSteps(const RunRequest& request, std::span<const char> needed);
   Status RunDynamic(const plan::BoundStep& step, class StepContext& context);
   Status RunView(const plan::BoundStep& step, const graph::Shape& shape);
   Status GiveOutputs(const RunRequest& request);

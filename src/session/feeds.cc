@@ -1,4 +1,6 @@
 // Checks of feeds against the declaration, in onnxruntime's words.
+#include "session/feeds.h"
+
 #include "session/session.h"
 
 namespace ortolan::session {
@@ -18,19 +20,22 @@ std::string ActualType(const Value& value) {
   return "nothing";
 }
 
-Status TypeError(const import::DeclaredValue& declared, const Value& feed) {
-  return InvalidArgument("Unexpected input data type. Actual: ({}) , expected: ({})", ActualType(feed),
+Status TypeError(const import::DeclaredValue& declared, const Value& feed, std::string_view role = "input") {
+  return InvalidArgument("Unexpected {} data type. Actual: ({}) , expected: ({})", role, ActualType(feed),
                          TypeText(declared.type));
 }
 
-Status CheckTensor(const import::DeclaredValue& declared, const ValueType& type, const Value& feed) {
+}  // namespace
+
+Status CheckTensor(const import::DeclaredValue& declared, const ValueType& type, const Value& feed,
+                   std::string_view role) {
   if (feed.kind() != Value::Kind::kTensor || feed.tensor().dtype() != type.dtype)
-    return TypeError(declared, feed);
+    return TypeError(declared, feed, role);
   if (!declared.has_rank) return OkStatus();
   const Dims& dims = feed.tensor().dims();
   constexpr std::string_view kAdvice = " Please fix either the inputs/outputs or the model.";
   if (dims.size() != declared.dims.size()) {
-    return InvalidArgument("Invalid rank for input: {} Got: {} Expected: {}{}", declared.name, dims.size(),
+    return InvalidArgument("Invalid rank for {}: {} Got: {} Expected: {}{}", role, declared.name, dims.size(),
                            declared.dims.size(), kAdvice);
   }
   std::string wrong;
@@ -41,11 +46,9 @@ Status CheckTensor(const import::DeclaredValue& declared, const ValueType& type,
     }
   }
   if (wrong.empty()) return OkStatus();
-  return InvalidArgument("Got invalid dimensions for input: {} for the following indices{}\n{}",
+  return InvalidArgument("Got invalid dimensions for {}: {} for the following indices{}\n{}", role,
                          declared.name, wrong, kAdvice);
 }
-
-}  // namespace
 
 Status Session::CheckFeed(size_t input, const Value& feed) const {
   const bool required = input < model_.inputs.size();
@@ -59,9 +62,9 @@ Status Session::CheckFeed(size_t input, const Value& feed) const {
   switch (type.kind) {
     case ValueType::Kind::kTensor:
     case ValueType::Kind::kSparseTensor:
-      return CheckTensor(declared, type, feed);
+      return CheckTensor(declared, type, feed, "input");
     case ValueType::Kind::kOptional:
-      if (type.inner->IsTensor()) return CheckTensor(declared, *type.inner, feed);
+      if (type.inner->IsTensor()) return CheckTensor(declared, *type.inner, feed, "input");
       return OkStatus();
     case ValueType::Kind::kSequence:
       // 3 is onnxruntime's number for a sequence of tensors.

@@ -1,7 +1,7 @@
 #include "session/session.h"
 
 #include <algorithm>
-#include <numeric>
+#include <cstdlib>
 
 #include "base/cpu.h"
 #include "passes/pass.h"
@@ -25,12 +25,23 @@ passes::Level LevelOf(OptimizationLevel level) {
   return passes::Level::kLayout;
 }
 
+std::string_view ConfigOf(const std::map<std::string, std::string>& config, const std::string& key) {
+  const auto found = config.find(key);
+  return found == config.end() ? std::string_view() : std::string_view(found->second);
+}
+
 import::ImportOptions ImportOptionsOf(const Options& options, ThreadPool& threads){import::ImportOptions made;
 made.free_dimensions_by_name = options.free_dimensions_by_name;
 made.free_dimensions_by_denotation = options.free_dimensions_by_denotation;
-for (const auto& [name, value] : options.initializers) {
-  if (value.kind() == Value::Kind::kTensor) made.initializers.emplace_back(name, value.tensor());
+for (const auto* list : {&options.initializers, &options.external_initializers}) {
+  for (const auto& [name, value] : *list) {
+    if (value.kind() == Value::Kind::kTensor) made.initializers.emplace_back(name, value.tensor());
+  }
 }
+made.external_folder = ConfigOf(options.config, "session.model_external_initializers_file_folder_path");
+made.allow_unreleased_opsets = ConfigOf(options.config, "session.allow_released_opsets_only") == "0";
+if (const char* only_released = std::getenv("ALLOW_RELEASED_ONNX_OPSET_ONLY"))
+  made.allow_unreleased_opsets = made.allow_unreleased_opsets || std::string_view(only_released) == "0";
 made.threads = &threads;
 return made;
 }  // namespace
@@ -44,8 +55,70 @@ passes::PassContext PassContextOf(const Options& options, ThreadPool& threads) {
 }
 
 std::shared_ptr<ThreadPool> PoolFor(const Options& options) {
-  return options.intra_op_threads > 0 ? std::make_shared<ThreadPool>(options.intra_op_threads)
-                                      : SharedThreadPool();
+  if (!options.per_session_threads) {
+    if (std::shared_ptr<ThreadPool> global = GlobalThreads()) return global;
+  }
+  int threads = options.intra_op_threads;
+  if (threads <= 0) {
+    if (const char* given = std::getenv("ORT_INTRA_OP_NUM_THREADS"))
+      threads = static_cast<int>(std::strtol(given, nullptr, 10));
+  }
+  return threads > 0 ? std::make_shared<ThreadPool>(threads) : SharedThreadPool();
+}
+
+Status CheckThreads(const Options& options) {
+  if (GlobalThreads() == nullptr) {
+    if (options.per_session_threads) return OkStatus();
+    return Error(StatusCode::kRuntimeException,
+                 "When the session is not configured to use per session threadpools, the env must be created "
+                 "with the the CreateEnvWithGlobalThreadPools API.");
+  }
+  if (!options.per_session_threads) return OkStatus();
+  return Error(StatusCode::kRuntimeException,
+               "use_per_session_threads must be false when using a global thread pool");
+}
+
+// Replacements of external initializers stand in for what the file names, so they must be just that.
+Status CheckExternal(const model::ModelView& view, const Options& options) {
+  for (const auto& [name, value] : options.external_initializers) {
+    const auto found = std::ranges::find(view.graph.initializers, name, &model::TensorView::name);
+    if (found == view.graph.initializers.end())
+      return Fail("Failed to find existing initializer with name {}.", name);
+    if (!found->external) return Fail("Trying to replace non-external initializer with external data");
+    const Tensor& given = value.tensor();
+    if (!std::ranges::equal(found->dims, std::span<const int64_t>(given.dims())))
+      return Fail("Replacement tensor's dimensions do not match.");
+    if (found->data_type != static_cast<int32_t>(given.dtype()))
+      return Fail("Replacement tensor's data type does not match.");
+  }
+  return OkStatus();
+}
+
+// "cpu:0;gpu:0": whether a run is to give the CPU's memory back. Only the CPU has an arena here.
+Result<bool> ShrinksArena(const std::map<std::string, std::string>& config) {
+  std::string_view list = ConfigOf(config, "memory.enable_memory_arena_shrinkage");
+  while (!list.empty()) {
+    const std::string_view item = list.substr(0, list.find(';'));
+    list.remove_prefix(std::min(list.size(), item.size() + 1));
+    const std::string_view device = item.substr(0, item.find(':'));
+    if (device != "cpu" && device != "gpu")
+      return InvalidArgument("Unsupported device specified in the memory arena shrink list: {}", item);
+    if (item != "cpu:0" && item != "cpu") {
+      return InvalidArgument(
+          "Did not find an arena based allocator registered for device-id combination in the memory arena "
+          "shrink list: {}",
+          item);
+    }
+  }
+  return config.contains("memory.enable_memory_arena_shrinkage");
+}
+
+bool Cancelled(const Options& options) {
+  return options.cancel_load != nullptr && options.cancel_load->load();
+}
+
+Status LoadCancelled() {
+  return Fail("Graph loading canceled due to user request.");
 }
 
 }  // namespace ortolan::session
@@ -54,7 +127,10 @@ Session::Session(Options options) : options_(std::move(options)), threads_(PoolF
   if (options_.enable_profiling) profiler_ = std::make_unique<Profiler>(options_.profile_file_prefix);
 }
 
-Session::~Session() = default;
+Session::~Session() {
+  async_.reset();
+  if (profiler_ != nullptr) static_cast<void>(profiler_->Finish());
+}
 
 Result<std::unique_ptr<Session>> Session::FromFile(const std::string& path, Options options) {
   const int64_t start = ProfilerNowNs();
@@ -76,9 +152,15 @@ Result<std::unique_ptr<Session>> Session::FromBytes(std::span<const std::byte> b
 
 Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options options,
                                                 const char* loading_event, int64_t start_ns) {
+  ORTOLAN_RETURN_IF_ERROR(CheckThreads(options));
+  ORTOLAN_RETURN_IF_ERROR(CheckExternal(view, options));
+  if (Cancelled(options)) return LoadCancelled();
   std::unique_ptr<Session> session(new Session(std::move(options)));
   ORTOLAN_ASSIGN_OR_RETURN(session->model_,
                            import::Import(view, ImportOptionsOf(session->options_, *session->threads_)));
+  for (const std::string& warning : session->model_.warnings)
+    Log(session->logger(), Severity::kWarning, warning);
+  if (Cancelled(session->options_)) return LoadCancelled();
   const int64_t loaded = ProfilerNowNs();
   ORTOLAN_ASSIGN_OR_RETURN(session->executor_, session->MakeExecutor(std::move(session->model_.graph)));
   if (!session->model_.overridable.empty()) session->view_ = std::move(view);
@@ -131,9 +213,11 @@ int Session::OutputIndex(std::string_view name) const {
   return found == output_index_.end() ? -1 : found->second;
 }
 
-Status Session::RunAll(std::span<const Value> feeds, const RunOptions& options, std::span<Value> outputs) {
+Status Session::RunAll(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
+                       std::span<Value> outputs) {
   exec::RunRequest request{feeds.first(model_.inputs.size()), outputs, options.terminate.get(),
                            profiler_.get()};
+  if (options.only_needed) request.wanted = wanted;
   const std::span<const Value> overrides = feeds.subspan(model_.inputs.size());
   const bool overridden = std::any_of(overrides.begin(), overrides.end(),
                                       [](const Value& value) { return value.kind() != Value::Kind::kNone; });
@@ -152,30 +236,58 @@ Status Session::Run(std::span<const Value> feeds, std::span<const int> wanted, c
                     std::span<Value> results) {
   const int64_t start = profiler_ != nullptr ? ProfilerNowNs() : 0;
   for (size_t i = 0; i < feeds.size(); ++i) ORTOLAN_RETURN_IF_ERROR(CheckFeed(i, feeds[i]));
-  Status status;
-  if (wanted.empty()) {
-    status = RunAll(feeds, options, results);
-  } else {
-    std::vector<Value> outputs(model_.outputs.size());
-    std::vector<int> first_use(outputs.size(), -1);
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      const auto output = static_cast<size_t>(wanted[i]);
-      if (first_use[output] >= 0) continue;
-      first_use[output] = static_cast<int>(i);
-      outputs[output] = std::move(results[i]);
-    }
-    status = RunAll(feeds, options, outputs);
-    for (size_t i = 0; i < wanted.size() && status.ok(); ++i) {
-      const auto output = static_cast<size_t>(wanted[i]);
-      if (first_use[output] == static_cast<int>(i)) {
-        results[i] = std::move(outputs[output]);
-      } else {
-        status = CopyResult(results[static_cast<size_t>(first_use[output])], results[i]);
-      }
+  bool shrink = false;
+  if (!options.config.empty()) {
+    ORTOLAN_ASSIGN_OR_RETURN(shrink, ShrinksArena(options.config));
+  }
+  Status status =
+      wanted.empty() ? RunAll(feeds, {}, options, results) : RunWanted(feeds, wanted, options, results);
+  if (shrink) Trim();
+  if (profiler_ != nullptr) profiler_->AddSessionEvent("model_run", start, ProfilerNowNs());
+  if (!status.ok()) {
+    const bool own = options.log_severity >= 0 || !options.log_id.empty();
+    Logger log = logger();
+    if (own) log = {options.log_id, options.log_severity >= 0 ? options.log_severity : log.least};
+    Log(log, Severity::kError, status.message());
+  }
+  return status;
+}
+
+Status Session::RunWanted(std::span<const Value> feeds, std::span<const int> wanted,
+                          const RunOptions& options, std::span<Value> results) {
+  std::vector<Value> outputs(model_.outputs.size());
+  std::vector<int> first_use(outputs.size(), -1);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto output = static_cast<size_t>(wanted[i]);
+    if (first_use[output] >= 0) continue;
+    first_use[output] = static_cast<int>(i);
+    outputs[output] = std::move(results[i]);
+  }
+  ORTOLAN_RETURN_IF_ERROR(RunAll(feeds, wanted, options, outputs));
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto output = static_cast<size_t>(wanted[i]);
+    if (first_use[output] == static_cast<int>(i)) {
+      results[i] = std::move(outputs[output]);
+    } else {
+      ORTOLAN_RETURN_IF_ERROR(CopyResult(results[static_cast<size_t>(first_use[output])], results[i]));
     }
   }
-  if (profiler_ != nullptr) profiler_->AddSessionEvent("model_run", start, ProfilerNowNs());
-  return status;
+  return OkStatus();
+}
+
+void Session::Post(std::function<void()> task) {
+  std::call_once(async_once_, [this] { async_ = std::make_unique<AsyncRunner>(); });
+  async_->Post(std::move(task));
+}
+
+void Session::RunAsync(std::vector<Value> feeds, std::vector<int> wanted, RunOptions options, Done done) {
+  Post([this, feeds = std::move(feeds), wanted = std::move(wanted), options = std::move(options),
+        done = std::move(done)] {
+    std::vector<Value> results(wanted.empty() ? model_.outputs.size() : wanted.size());
+    Status status = Run(feeds, wanted, options, results);
+    if (!status.ok()) results.clear();
+    done(std::move(status), std::move(results));
+  });
 }
 
 // An output that was asked for twice is two arrays.

@@ -2,8 +2,10 @@
 // executor. Everything after construction is safe to call from any number of threads.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,7 +15,9 @@
 #include "base/status.h"
 #include "exec/executor.h"
 #include "import/import.h"
+#include "session/async.h"
 #include "session/options.h"
+#include "session/runtime.h"
 
 namespace ortolan::session {
 
@@ -45,6 +49,13 @@ class Session {
   Status Run(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
              std::span<Value> results);
 
+  // The same on a thread of the session's; `done` is called there. What was posted is finished before the
+  // session goes; `done` may drop the session.
+  using Done = std::function<void(Status status, std::vector<Value> results)>;
+  void RunAsync(std::vector<Value> feeds, std::vector<int> wanted, RunOptions options, Done done);
+  // Any other task on such a thread.
+  void Post(std::function<void()> task);
+
   // Checks one feed against the declaration: type, rank, sizes.
   Status CheckFeed(size_t input, const Value& feed) const;
 
@@ -52,6 +63,7 @@ class Session {
   Result<std::string> EndProfiling();
   uint64_t profiling_start_ns() const;
 
+  Logger logger() const { return {options_.log_id, options_.log_severity}; }
   exec::MemoryStats memory_stats() const { return executor_->memory_stats(); }
   void Trim() { executor_->Trim(); }
   const plan::Plan& plan() const { return executor_->plan(); }
@@ -64,7 +76,10 @@ class Session {
   static Status CopyResult(const Value& from, Value& to);
   Result<std::unique_ptr<exec::Executor>> MakeExecutor(std::shared_ptr<graph::Graph> graph) const;
   Result<exec::Executor*> OverridingExecutor();
-  Status RunAll(std::span<const Value> feeds, const RunOptions& options, std::span<Value> outputs);
+  Status RunAll(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
+                std::span<Value> outputs);
+  Status RunWanted(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
+                   std::span<Value> results);
 
   Options options_;
   std::shared_ptr<ThreadPool> threads_;
@@ -78,6 +93,8 @@ class Session {
   std::unique_ptr<exec::Executor>
       overriding_;  // overridable initializers as inputs; made on the first override
   std::unique_ptr<Profiler> profiler_;
+  std::once_flag async_once_;
+  std::unique_ptr<AsyncRunner> async_;  // made by the first RunAsync; the last member, so that it goes first
 };
 
 // The text of one stage of a model file: "model", "graph", "passes" or "plan".
