@@ -1,21 +1,21 @@
-#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
-#define NPY_TARGET_VERSION NPY_1_25_API_VERSION
-#define PY_ARRAY_UNIQUE_SYMBOL ORTOLAN_NUMPY
-#include <numpy/arrayobject.h>
+#define ORTOLAN_IMPORTS_NUMPY
+#include "numpy_api.h"
 
 #include <nanobind/stl/string.h>
 
 #include <cstring>
 
-#include "bindings.h"
+#include "arrays.h"
+#include "ort_value.h"
 
 namespace ortolan::python {
-namespace {
 
-bool ImportNumpy() {
+void EnsureNumpy() {
   static const bool imported = [] { return _import_array() >= 0; }();
-  return imported;
+  if (!imported) nb::raise_python_error();
 }
+
+namespace {
 
 // A Python reference that a Tensor keeps; given back under the GIL, whichever thread drops it.
 std::shared_ptr<const void> KeepAlive(PyObject* object) {
@@ -25,120 +25,6 @@ std::shared_ptr<const void> KeepAlive(PyObject* object) {
             Py_DECREF(static_cast<PyObject*>(const_cast<void*>(kept)));
             PyGILState_Release(state);
           }};
-}
-
-int NumpyTypeOf(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat:
-      return NPY_FLOAT32;
-    case DType::kUInt8:
-      return NPY_UINT8;
-    case DType::kInt8:
-      return NPY_INT8;
-    case DType::kUInt16:
-      return NPY_UINT16;
-    case DType::kInt16:
-      return NPY_INT16;
-    case DType::kInt32:
-      return NPY_INT32;
-    case DType::kInt64:
-      return NPY_INT64;
-    case DType::kString:
-      return NPY_OBJECT;
-    case DType::kBool:
-      return NPY_BOOL;
-    case DType::kFloat16:
-      return NPY_FLOAT16;
-    case DType::kDouble:
-      return NPY_FLOAT64;
-    case DType::kUInt32:
-      return NPY_UINT32;
-    case DType::kUInt64:
-      return NPY_UINT64;
-    case DType::kComplex64:
-      return NPY_COMPLEX64;
-    case DType::kComplex128:
-      return NPY_COMPLEX128;
-    default:
-      return -1;
-  }
-}
-
-// The names that ml_dtypes gives the types that numpy lacks; null for the others.
-const char* MlDtypesName(DType dtype) {
-  switch (dtype) {
-    case DType::kBFloat16:
-      return "bfloat16";
-    case DType::kFloat8E4M3FN:
-      return "float8_e4m3fn";
-    case DType::kFloat8E4M3FNUZ:
-      return "float8_e4m3fnuz";
-    case DType::kFloat8E5M2:
-      return "float8_e5m2";
-    case DType::kFloat8E5M2FNUZ:
-      return "float8_e5m2fnuz";
-    case DType::kFloat8E8M0:
-      return "float8_e8m0fnu";
-    case DType::kFloat4E2M1:
-      return "float4_e2m1fn";
-    case DType::kInt4:
-      return "int4";
-    case DType::kUInt4:
-      return "uint4";
-    case DType::kInt2:
-      return "int2";
-    case DType::kUInt2:
-      return "uint2";
-    default:
-      return nullptr;
-  }
-}
-
-DType DTypeOfArray(PyArrayObject* array) {
-  switch (PyArray_TYPE(array)) {
-    case NPY_FLOAT32:
-      return DType::kFloat;
-    case NPY_FLOAT64:
-      return DType::kDouble;
-    case NPY_FLOAT16:
-      return DType::kFloat16;
-    case NPY_BOOL:
-      return DType::kBool;
-    case NPY_COMPLEX64:
-      return DType::kComplex64;
-    case NPY_COMPLEX128:
-      return DType::kComplex128;
-    case NPY_OBJECT:
-    case NPY_UNICODE:
-    case NPY_STRING:
-      return DType::kString;
-    default:
-      break;
-  }
-  if (PyTypeNum_ISINTEGER(PyArray_TYPE(array))) {  // by width: long and long long are one type to us
-    const bool is_signed = PyTypeNum_ISSIGNED(PyArray_TYPE(array));
-    switch (PyArray_ITEMSIZE(array)) {
-      case 1:
-        return is_signed ? DType::kInt8 : DType::kUInt8;
-      case 2:
-        return is_signed ? DType::kInt16 : DType::kUInt16;
-      case 4:
-        return is_signed ? DType::kInt32 : DType::kUInt32;
-      default:
-        return is_signed ? DType::kInt64 : DType::kUInt64;
-    }
-  }
-  const nb::object type_name = nb::borrow(reinterpret_cast<PyObject*>(PyArray_DESCR(array))).attr("name");
-  const std::string text = nb::cast<std::string>(type_name);
-  for (int number = 1; number < kDTypeCount; ++number) {
-    const char* known = MlDtypesName(static_cast<DType>(number));
-    if (known != nullptr && text == known) return static_cast<DType>(number);
-  }
-  return DType::kUndefined;
-}
-
-[[noreturn]] void RaiseRuntimeError(const std::string& message) {
-  throw nb::builtin_exception(nb::exception_type::runtime_error, message.c_str());
 }
 
 Dims DimsOf(PyArrayObject* array) {
@@ -186,8 +72,8 @@ Tensor PackBits(PyArrayObject* array, DType dtype) {
   return tensor;
 }
 
-Tensor TensorFromArray(PyArrayObject* array) {
-  const DType dtype = DTypeOfArray(array);
+Tensor TensorOf(PyArrayObject* array) {
+  const DType dtype = DTypeOfDescr(PyArray_DESCR(array));
   if (dtype == DType::kUndefined) {
     RaiseRuntimeError(fmt::format("Numpy_type {} can't be converted to MLDataType.", PyArray_TYPE(array)));
   }
@@ -203,20 +89,6 @@ Tensor TensorFromArray(PyArrayObject* array) {
   if (DTypeBits(dtype) < 8) return PackBits(whole, dtype);
   void* data = PyArray_DATA(whole);
   return Tensor::Wrap(dtype, DimsOf(whole), data, KeepAlive(dense.release().ptr()));
-}
-
-PyArray_Descr* DescrOf(DType dtype) {
-  if (const int number = NumpyTypeOf(dtype); number >= 0) return PyArray_DescrFromType(number);
-  nb::object type;
-  try {
-    type = nb::module_::import_("ml_dtypes").attr(MlDtypesName(dtype));
-  } catch (nb::python_error&) {
-    RaiseRuntimeError(
-        fmt::format("numpy has no {}: install ml_dtypes to receive outputs of this type", DTypeName(dtype)));
-  }
-  PyArray_Descr* descr = nullptr;
-  if (PyArray_DescrConverter(type.ptr(), &descr) != NPY_SUCCEED) nb::raise_python_error();
-  return descr;
 }
 
 nb::object NewArray(DType dtype, const Dims& dims, void* data) {
@@ -258,7 +130,36 @@ nb::object UnpackedArray(const Tensor& tensor) {
   return array;
 }
 
+}  // namespace
+
+bool IsArray(nb::handle object) {
+  EnsureNumpy();
+  return PyArray_Check(object.ptr());
+}
+
+Tensor TensorFromArray(nb::handle array) {
+  EnsureNumpy();
+  return TensorOf(reinterpret_cast<PyArrayObject*>(array.ptr()));
+}
+
+Tensor TensorFromBits(nb::handle array, DType dtype) {
+  EnsureNumpy();
+  const nb::object dense =
+      nb::steal(PyArray_FromAny(array.ptr(), nullptr, 0, 0, NPY_ARRAY_CARRAY_RO, nullptr));
+  if (!dense.is_valid()) nb::raise_python_error();
+  auto* whole = reinterpret_cast<PyArrayObject*>(dense.ptr());
+  const auto width = static_cast<size_t>(PyArray_ITEMSIZE(whole));
+  if (width != DTypeBytes(dtype, 1)) {
+    RaiseRuntimeError(fmt::format("Items size in the incoming array: {} specified by onnxtype: {}", width,
+                                  DTypeBytes(dtype, 1)));
+  }
+  if (DTypeBits(dtype) < 8) return PackBits(whole, dtype);
+  return Tensor::Wrap(dtype, DimsOf(whole), PyArray_DATA(whole),
+                      KeepAlive(nb::object(dense).release().ptr()));
+}
+
 nb::object ArrayFromTensor(const Tensor& tensor) {
+  EnsureNumpy();
   if (tensor.dtype() == DType::kString) return StringArray(tensor);
   if (DTypeBits(tensor.dtype()) < 8) return UnpackedArray(tensor);
   static char nothing = 0;  // numpy allocates where it gets no pointer; an empty tensor may have none
@@ -274,6 +175,8 @@ nb::object ArrayFromTensor(const Tensor& tensor) {
   }
   return array;
 }
+
+namespace {
 
 Value SequenceFromList(nb::handle list, const ValueType& item, const std::string& name) {
   auto sequence = std::make_shared<Sequence>();
@@ -312,9 +215,9 @@ Value MapFromDict(nb::handle dict, const ValueType& type, const std::string& nam
 }  // namespace
 
 Value ValueFromPython(nb::handle object, const ValueType& declared, const std::string& name) {
-  if (!ImportNumpy()) nb::raise_python_error();
+  EnsureNumpy();
   if (object.is_none()) return {};
-  if (PyArray_Check(object.ptr())) return TensorFromArray(reinterpret_cast<PyArrayObject*>(object.ptr()));
+  if (PyArray_Check(object.ptr())) return TensorOf(reinterpret_cast<PyArrayObject*>(object.ptr()));
   if (declared.kind == ValueType::Kind::kOptional) return ValueFromPython(object, *declared.inner, name);
   if (declared.kind == ValueType::Kind::kSequence && PyList_Check(object.ptr())) {
     return SequenceFromList(object, *declared.inner, name);
@@ -327,8 +230,9 @@ Value ValueFromPython(nb::handle object, const ValueType& declared, const std::s
     nb::object array = nb::steal(
         PyArray_FromAny(object.ptr(), descr, 0, 0, NPY_ARRAY_CARRAY_RO | NPY_ARRAY_FORCECAST, nullptr));
     if (!array.is_valid()) nb::raise_python_error();
-    return TensorFromArray(reinterpret_cast<PyArrayObject*>(array.ptr()));
+    return TensorOf(reinterpret_cast<PyArrayObject*>(array.ptr()));
   }
+  if (const OrtValue* made = FindOrtValue(object)) return FeedOf(*made);
   const std::string type = nb::cast<std::string>(nb::str(object.type()));
   if (PyTuple_Check(object.ptr())) {
     RaiseRuntimeError(fmt::format("Iterable of {} should be given as array for input '{}'.", type, name));
@@ -337,7 +241,7 @@ Value ValueFromPython(nb::handle object, const ValueType& declared, const std::s
 }
 
 nb::object PythonFromValue(const Value& value) {
-  if (!ImportNumpy()) nb::raise_python_error();
+  EnsureNumpy();
   switch (value.kind()) {
     case Value::Kind::kNone:
       return nb::none();

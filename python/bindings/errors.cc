@@ -25,19 +25,30 @@ constexpr std::array kClasses = {
     ErrorClass{StatusCode::kEpFail, "EPFail"},
 };
 
+// Classes that onnxruntime has for codes which the engine's own layers never give.
+constexpr std::array kFurtherClasses = {"ModelLoadCanceled", "ModelRequiresCompilation", "NotFound",
+                                        "DeviceReset"};
+
 // Made once and kept for the life of the process: exceptions may outlive the module.
 std::array<PyObject*, 16> class_of_code{};
+
+std::array<PyObject*, kFurtherClasses.size()> further_classes{};
+
+PyObject* NewClass(nb::module_& module, const char* name) {
+  const std::string qualified = std::string("ortolan.capi.onnxruntime_pybind11_state.") + name;
+  PyObject* made = PyErr_NewException(qualified.c_str(), PyExc_Exception, nullptr);
+  if (made == nullptr) nb::raise_python_error();
+  module.attr(name) = nb::borrow(made);
+  return made;
+}
 
 }  // namespace
 
 void BindErrors(nb::module_& module) {
-  for (const ErrorClass& error : kClasses) {
-    const std::string qualified = std::string("ortolan.capi.onnxruntime_pybind11_state.") + error.name;
-    PyObject* made = PyErr_NewException(qualified.c_str(), PyExc_Exception, nullptr);
-    if (made == nullptr) nb::raise_python_error();
-    class_of_code[static_cast<size_t>(error.code)] = made;
-    module.attr(error.name) = nb::borrow(made);
-  }
+  for (const ErrorClass& error : kClasses)
+    class_of_code[static_cast<size_t>(error.code)] = NewClass(module, error.name);
+  for (size_t i = 0; i < kFurtherClasses.size(); ++i)
+    further_classes[i] = NewClass(module, kFurtherClasses[i]);
 }
 
 void Raise(const Status& status) {
@@ -45,6 +56,18 @@ void Raise(const Status& status) {
                                        StatusCodeName(status.code()), status.message());
   PyErr_SetString(class_of_code[static_cast<size_t>(status.code())], text.c_str());
   nb::raise_python_error();
+}
+
+void RaiseNamed(const char* name, int code, const char* code_name, const std::string& message) {
+  const std::string text = fmt::format("[ONNXRuntimeError] : {} : {} : {}", code, code_name, message);
+  for (size_t i = 0; i < kFurtherClasses.size(); ++i) {
+    if (std::string_view(kFurtherClasses[i]) == name) PyErr_SetString(further_classes[i], text.c_str());
+  }
+  nb::raise_python_error();
+}
+
+void RaiseRuntimeError(const std::string& message) {
+  throw nb::builtin_exception(nb::exception_type::runtime_error, message.c_str());
 }
 
 }  // namespace ortolan::python

@@ -6,6 +6,14 @@ NB_MODULE(_native, module) {
   module.doc() = "Ortolan's engine. Use the package `ortolan`; this module may change with every version.";
   module.attr("__version__") = ORTOLAN_VERSION;
   nanobind::set_leak_warnings(false);  // sessions may live as long as the interpreter
-  ortolan::python::BindErrors(module);
-  ortolan::python::BindSession(module);
+  using namespace ortolan::python;     // NOLINT: all that is bound here
+  BindErrors(module);
+  BindDevices(module);
+  BindSparse(module);
+  BindOrtValue(module);
+  BindVector(module);
+  BindOptions(module);
+  BindSession(module);
+  BindIoBinding(module);
+  BindRuntime(module);
 }

@@ -1,103 +1,62 @@
+#include "session.h"
+
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
-#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include "bindings.h"
-#include "session/session.h"
+#include "session_options.h"
 
 namespace ortolan::python {
-namespace {
 
 using session::Session;
 
-// The switch behind RunOptions.terminate: set from any thread while runs look at it.
-struct TerminateFlag {
-  std::shared_ptr<std::atomic<bool>> flag = std::make_shared<std::atomic<bool>>(false);
-};
+const session::RunOptions& PlainRun() {
+  static const session::RunOptions plain;
+  return plain;
+}
 
-session::Options OptionsFromDict(const nb::dict& dict) {
-  session::Options options;
-  for (auto [key_object, value] : dict) {
-    const auto key = nb::cast<std::string>(key_object);
-    if (key == "intra_op_num_threads") {
-      options.intra_op_threads = nb::cast<int>(value);
-    } else if (key == "inter_op_num_threads") {
-      options.inter_op_threads = nb::cast<int>(value);
-    } else if (key == "graph_optimization_level") {
-      options.optimization_level = static_cast<session::OptimizationLevel>(nb::cast<int>(value));
-    } else if (key == "disabled_optimizers") {
-      options.disabled_passes = nb::cast<std::vector<std::string>>(value);
-    } else if (key == "use_deterministic_compute") {
-      options.deterministic_compute = nb::cast<bool>(value);
-    } else if (key == "enable_profiling") {
-      options.enable_profiling = nb::cast<bool>(value);
-    } else if (key == "profile_file_prefix") {
-      options.profile_file_prefix = nb::cast<std::string>(value);
-    } else if (key == "free_dimensions_by_name") {
-      options.free_dimensions_by_name = nb::cast<std::vector<std::pair<std::string, int64_t>>>(value);
-    } else if (key == "free_dimensions_by_denotation") {
-      options.free_dimensions_by_denotation = nb::cast<std::vector<std::pair<std::string, int64_t>>>(value);
-    } else if (key == "config") {
-      options.config = nb::cast<std::map<std::string, std::string>>(value);
+session::Session& PySession::engine() const {
+  if (engine_ == nullptr) RaiseRuntimeError("The session is not initialized");
+  return *engine_;
+}
+
+namespace {
+
+Result<std::unique_ptr<Session>> Load(nb::handle source, session::Options options) {
+  if (PyBytes_Check(source.ptr())) {
+    const auto* data = reinterpret_cast<const std::byte*>(PyBytes_AS_STRING(source.ptr()));
+    const std::span<const std::byte> bytes(data, static_cast<size_t>(PyBytes_GET_SIZE(source.ptr())));
+    const nb::gil_scoped_release released;
+    return Session::FromBytes(bytes, nullptr, std::move(options));
+  }
+  const auto path = nb::cast<std::string>(source);
+  const nb::gil_scoped_release released;
+  return Session::FromFile(path, std::move(options));
+}
+
+std::vector<NodeArg> NodeArgsOf(const std::vector<import::DeclaredValue>& declared) {
+  std::vector<NodeArg> made;
+  for (const import::DeclaredValue& value : declared)
+    made.push_back({value.name, TypeText(value.type), value.dims});
+  return made;
+}
+
+// Sizes as int, symbols as str, what is neither as None.
+nb::list ShapeOf(const NodeArg& self) {
+  nb::list shape;
+  for (const import::DeclaredDim& dim : self.dims) {
+    if (dim.size >= 0) {
+      shape.append(dim.size);
+    } else if (!dim.symbol.empty()) {
+      shape.append(dim.symbol);
     } else {
-      throw nb::key_error(key.c_str());
+      shape.append(nb::none());
     }
   }
-  return options;
-}
-
-std::unique_ptr<Session> Load(nb::handle path_or_bytes, const nb::dict& dict) {
-  session::Options options = OptionsFromDict(dict);
-  if (PyBytes_Check(path_or_bytes.ptr())) {
-    const auto* data = reinterpret_cast<const std::byte*>(PyBytes_AS_STRING(path_or_bytes.ptr()));
-    const std::span<const std::byte> bytes(data, static_cast<size_t>(PyBytes_GET_SIZE(path_or_bytes.ptr())));
-    Result<std::unique_ptr<Session>> made = [&] {
-      nb::gil_scoped_release released;
-      return Session::FromBytes(bytes, nullptr, std::move(options));
-    }();
-    return ValueOrRaise(std::move(made));
-  }
-  const auto path = nb::cast<std::string>(path_or_bytes);
-  Result<std::unique_ptr<Session>> made = [&] {
-    nb::gil_scoped_release released;
-    return Session::FromFile(path, std::move(options));
-  }();
-  return ValueOrRaise(std::move(made));
-}
-
-// (name, type, shape) of a NodeArg; shape holds int, str or None.
-nb::list Describe(const std::vector<import::DeclaredValue>& declared) {
-  nb::list list;
-  for (const import::DeclaredValue& value : declared) {
-    nb::list shape;
-    for (const import::DeclaredDim& dim : value.dims) {
-      if (dim.size >= 0) {
-        shape.append(dim.size);
-      } else if (!dim.symbol.empty()) {
-        shape.append(dim.symbol);
-      } else {
-        shape.append(nb::none());
-      }
-    }
-    list.append(nb::make_tuple(value.name, TypeText(value.type), shape));
-  }
-  return list;
-}
-
-nb::dict DescribeMetadata(const import::Metadata& metadata) {
-  nb::dict dict;
-  dict["producer_name"] = metadata.producer_name;
-  dict["graph_name"] = metadata.graph_name;
-  dict["domain"] = metadata.domain;
-  dict["description"] = metadata.description;
-  dict["graph_description"] = metadata.graph_description;
-  dict["version"] = metadata.version;
-  dict["custom_metadata_map"] = metadata.custom;
-  return dict;
+  return shape;
 }
 
 std::string_view TextOf(nb::handle object, const char* what) {
@@ -114,90 +73,336 @@ std::string NameList(const std::vector<std::string>& names) {
   return text + "]";
 }
 
-void CheckAllFed(const Session& session, std::span<const char> fed, const nb::dict& feeds) {
+// Feeds by the session's input index, and which of them came.
+struct Feeds {
+  std::vector<Value> values;
+  SmallVector<char, 32> fed;
+  std::vector<std::string> names;  // as they came; for the error of a missing one
+  std::string unknown;
+
+  explicit Feeds(const Session& session)
+      : values(session.inputs().size() + session.overridable_initializers().size()), fed(values.size(), 0) {}
+};
+
+const import::DeclaredValue& DeclaredAt(const Session& session, size_t i) {
+  const size_t inputs = session.inputs().size();
+  return i < inputs ? session.inputs()[i] : session.overridable_initializers()[i - inputs];
+}
+
+// The index of an input, noted as fed; -1 for an unknown name, which is an error after missing ones.
+int Note(const Session& session, std::string_view name, Feeds& feeds) {
+  const int index = session.InputIndex(name);
+  if (index >= 0) {
+    feeds.fed[static_cast<size_t>(index)] = 1;
+  } else if (feeds.unknown.empty()) {
+    feeds.unknown = name;
+  }
+  return index;
+}
+
+void FeedAdapters(const Session& session, const RunOptions* options, Feeds& feeds) {
+  if (options == nullptr) return;
+  for (const auto& [name, value] : options->adapter_parameters) {
+    const int index = session.InputIndex(name);
+    if (index < 0 || feeds.fed[static_cast<size_t>(index)] != 0) continue;
+    feeds.values[static_cast<size_t>(index)] = FeedOf(value);
+    feeds.fed[static_cast<size_t>(index)] = 1;
+  }
+}
+
+void CheckAllFed(const Session& session, const Feeds& feeds, nb::handle given) {
   std::vector<std::string> missing;
   for (size_t i = 0; i < session.inputs().size(); ++i) {
     const import::DeclaredValue& input = session.inputs()[i];
-    if (!fed[i] && input.type.kind != ValueType::Kind::kOptional) missing.push_back(input.name);
+    if (feeds.fed[i] == 0 && input.type.kind != ValueType::Kind::kOptional) missing.push_back(input.name);
   }
-  if (missing.empty()) return;
-  std::vector<std::string> given;
-  for (auto [name, value] : feeds) given.push_back(nb::cast<std::string>(nb::str(name)));
-  throw nb::value_error(fmt::format("Required inputs ({}) are missing from input feed ({}).",
-                                    NameList(missing), NameList(given))
-                            .c_str());
+  if (!missing.empty()) {
+    std::vector<std::string> names;
+    for (nb::handle name : given) names.push_back(nb::cast<std::string>(nb::str(name)));
+    throw nb::value_error(fmt::format("Required inputs ({}) are missing from input feed ({}).",
+                                      NameList(missing), NameList(names))
+                              .c_str());
+  }
+  if (!feeds.unknown.empty()) Raise(InvalidArgument("Invalid input name: {}", feeds.unknown));
 }
 
-nb::list Run(Session& session, nb::handle output_names, const nb::dict& feeds,
-             const TerminateFlag* terminate) {
-  const size_t inputs = session.inputs().size();
-  std::vector<Value> values(inputs + session.overridable_initializers().size());
-  SmallVector<char, 32> fed(values.size(), 0);
-  std::string unknown;
-  for (auto [key, object] : feeds) {
-    const std::string_view name = TextOf(key, "The name of an input");
-    const int index = session.InputIndex(name);
-    if (index < 0) {
-      if (unknown.empty()) unknown = name;
-      continue;
-    }
-    const auto i = static_cast<size_t>(index);
-    const import::DeclaredValue& declared =
-        i < inputs ? session.inputs()[i] : session.overridable_initializers()[i - inputs];
-    values[i] = ValueFromPython(object, declared.type, declared.name);
-    fed[i] = 1;
+Feeds FeedsFromDict(const Session& session, nb::handle dict, const RunOptions* options) {
+  Feeds feeds(session);
+  nb::dict items;
+  if (PyDict_CheckExact(dict.ptr())) {
+    items = nb::borrow<nb::dict>(dict);
+  } else {  // any mapping; a list has no keys
+    for (nb::handle name : dict.attr("keys")()) items[name] = dict[name];
   }
-  CheckAllFed(session, {fed.data(), fed.size()}, feeds);
-  if (!unknown.empty()) Raise(InvalidArgument("Invalid input name: {}", unknown));
+  PyObject* key = nullptr;
+  PyObject* object = nullptr;
+  Py_ssize_t position = 0;
+  while (PyDict_Next(items.ptr(), &position, &key, &object) != 0) {
+    const int index = Note(session, TextOf(key, "The name of an input"), feeds);
+    if (index < 0) continue;
+    const import::DeclaredValue& declared = DeclaredAt(session, static_cast<size_t>(index));
+    feeds.values[static_cast<size_t>(index)] = ValueFromPython(object, declared.type, declared.name);
+  }
+  FeedAdapters(session, options, feeds);
+  CheckAllFed(session, feeds, items);
+  return feeds;
+}
 
+std::vector<int> WantedOutputs(const Session& session, nb::handle names) {
   std::vector<int> wanted;
-  if (!output_names.is_none()) {
-    if (PyUnicode_Check(output_names.ptr())) {
-      throw nb::type_error("run(): output_names must be a list of str or None, not a str");
-    }
-    for (nb::handle name : output_names) {
-      const std::string_view text = TextOf(name, "The name of an output");
-      wanted.push_back(session.OutputIndex(text));
-      if (wanted.back() < 0) Raise(InvalidArgument("Invalid output name:{}", text));
-    }
+  if (names.is_none()) return wanted;
+  if (PyUnicode_Check(names.ptr()))
+    throw nb::type_error(
+        "run(): incompatible function arguments: output_names must be a list of str or None");
+  for (nb::handle name : names) {
+    const std::string_view text = TextOf(name, "The name of an output");
+    wanted.push_back(session.OutputIndex(text));
+    if (wanted.back() < 0) Raise(InvalidArgument("Invalid output name:{}", text));
   }
-  session::RunOptions options;
-  if (terminate != nullptr) options.terminate = terminate->flag;
+  return wanted;
+}
+
+std::vector<Value> RunReleased(Session& session, const Feeds& feeds, const std::vector<int>& wanted,
+                               const RunOptions* options) {
   std::vector<Value> results(wanted.empty() ? session.outputs().size() : wanted.size());
   Status status;
   {
-    nb::gil_scoped_release released;
-    status = session.Run(values, wanted, options, results);
+    const nb::gil_scoped_release released;
+    status = session.Run(feeds.values, wanted, options == nullptr ? PlainRun() : options->options, results);
   }
   RaiseIfError(status);
+  return results;
+}
+
+nb::list Run(PySession& self, nb::handle output_names, nb::handle dict, const RunOptions* options) {
+  Session& session = self.engine();
+  const Feeds feeds = FeedsFromDict(session, dict, options);
+  const std::vector<Value> results =
+      RunReleased(session, feeds, WantedOutputs(session, output_names), options);
+  PyObject* list = PyList_New(static_cast<Py_ssize_t>(results.size()));
+  if (list == nullptr) nb::raise_python_error();
+  const nb::list owned = nb::steal<nb::list>(list);
+  for (size_t i = 0; i < results.size(); ++i)
+    PyList_SET_ITEM(list, static_cast<Py_ssize_t>(i), PythonFromValue(results[i]).release().ptr());
+  return owned;
+}
+
+OrtValueVector VectorOf(const Session& session, std::vector<Value> results, const std::vector<int>& wanted) {
+  OrtValueVector made;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const size_t output = wanted.empty() ? i : static_cast<size_t>(wanted[i]);
+    made.values.push_back(MakeOrtValue(std::move(results[i]), session.outputs()[output].type));
+  }
+  return made;
+}
+
+OrtValueVector RunWithValues(PySession& self, const nb::dict& dict, nb::handle output_names,
+                             const RunOptions* options) {
+  Session& session = self.engine();
+  Feeds feeds(session);
+  for (auto [name, object] : dict) {
+    const int index = Note(session, TextOf(name, "The name of an input"), feeds);
+    const OrtValue* value = FindOrtValue(object);
+    if (value == nullptr) throw nb::type_error("run_with_ort_values(): the feeds must be OrtValues");
+    if (index >= 0) feeds.values[static_cast<size_t>(index)] = FeedOf(*value);
+  }
+  FeedAdapters(session, options, feeds);
+  CheckAllFed(session, feeds, dict);
+  const std::vector<int> wanted = WantedOutputs(session, output_names);
+  return VectorOf(session, RunReleased(session, feeds, wanted, options), wanted);
+}
+
+// fetches is empty, or has memory (or empty values) for each output.
+void RunWithVector(PySession& self, const RunOptions* options, const std::vector<std::string>& feed_names,
+                   const OrtValueVector& given, const std::vector<std::string>& fetch_names,
+                   OrtValueVector& fetches, const std::vector<OrtDevice>& devices) {
+  Session& session = self.engine();
+  if (feed_names.size() != given.values.size()) {
+    Raise(InvalidArgument("feed names has {} elements, but feed has {} elements.", feed_names.size(),
+                          given.values.size()));
+  }
+  if (!fetches.values.empty() && fetches.values.size() != fetch_names.size()) {
+    Raise(InvalidArgument("Output vector incorrectly sized: output_names.size(): {} p_fetches->size(): {}",
+                          fetch_names.size(), fetches.values.size()));
+  }
+  for (const OrtDevice& device : devices) CheckHasMemory(device);
+  Feeds feeds(session);
+  for (size_t i = 0; i < feed_names.size(); ++i) {
+    const int index = Note(session, feed_names[i], feeds);
+    if (index >= 0) feeds.values[static_cast<size_t>(index)] = FeedOf(given.values[i]);
+  }
+  FeedAdapters(session, options, feeds);
+  CheckAllFed(session, feeds, nb::cast(feed_names));
+  const std::vector<int> wanted = WantedOutputs(session, nb::cast(fetch_names));
+  std::vector<Value> results(wanted.empty() ? session.outputs().size() : wanted.size());
+  for (size_t i = 0; i < fetches.values.size(); ++i) results[i] = fetches.values[i].value;
+  Status status;
+  {
+    const nb::gil_scoped_release released;
+    status = session.Run(feeds.values, wanted, options == nullptr ? PlainRun() : options->options, results);
+  }
+  RaiseIfError(status);
+  fetches = VectorOf(session, std::move(results), wanted);
+}
+
+// What a run in the background holds of Python: dropped under the GIL, on whichever thread.
+struct Callback {
+  nb::object session;
+  nb::object function;
+  nb::object user_data;
+};
+
+void CallBack(const Callback& callback, const Status& status, const std::vector<Value>& results) {
+  try {
+    nb::list list;
+    for (const Value& result : results) list.append(PythonFromValue(result));
+    callback.function(list, callback.user_data, status.ok() ? std::string() : status.message());
+  } catch (nb::python_error& error) {
+    error.restore();
+    PyErr_WriteUnraisable(callback.function.ptr());
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+    PyErr_WriteUnraisable(callback.function.ptr());
+  }
+}
+
+void RunAsync(nb::handle self, nb::handle output_names, nb::handle dict, nb::handle function,
+              nb::handle user_data, const RunOptions* options) {
+  if (PyCallable_Check(function.ptr()) == 0)
+    throw nb::type_error("run_async(): incompatible function arguments: callback must be callable");
+  Session& session = nb::cast<PySession&>(self).engine();
+  const auto callback =
+      std::make_shared<Callback>(Callback{nb::borrow(self), nb::borrow(function), nb::borrow(user_data)});
+  const auto report = [callback](const Status& status, const std::vector<Value>& results) {
+    if (!Py_IsInitialized()) return;
+    const nb::gil_scoped_acquire held;
+    CallBack(*callback, status, results);
+    callback->function.reset();
+    callback->user_data.reset();
+    callback->session.reset();
+  };
+  std::vector<Value> feeds;
+  std::vector<int> wanted;
+  try {
+    feeds = FeedsFromDict(session, dict, options).values;
+    wanted = WantedOutputs(session, output_names);
+  } catch (nb::python_error& error) {
+    // What the engine finds wrong is reported like any failure of the run; the rest raises at once.
+    if (!nb::bool_(nb::hasattr(error.type(), "__module__")) ||
+        nb::cast<std::string>(error.type().attr("__module__")) != "ortolan.capi.onnxruntime_pybind11_state")
+      throw;
+    std::string text = nb::cast<std::string>(nb::str(error.value()));
+    for (int colon = 0; colon < 3; ++colon) text.erase(0, text.find(" : ") + 3);  // the prefix with the code
+    session.Post([report, text] { report(Fail("{}", text), {}); });
+    return;
+  }
+  session.RunAsync(
+      std::move(feeds), std::move(wanted), options == nullptr ? PlainRun() : options->options,
+      [report](const Status& status, const std::vector<Value>& results) { report(status, results); });
+}
+
+// (name, domain, op_type) of the nodes behind each step, as onnxruntime tells which provider took what.
+nb::list AssignedNodes(PySession& self) {
+  if (!self.records_assignment()) {
+    Raise(
+        Fail("Session configuration entry 'session.record_ep_graph_assignment_info' must be set to \"1\" to "
+             "retrieve EP graph assignment information."));
+  }
   nb::list list;
-  for (const Value& result : results) list.append(PythonFromValue(result));
+  for (const plan::Step& step : self.engine().plan().steps()) {
+    list.append(nb::make_tuple(step.node->name, std::string(step.node->op->domain), step.node->op_type));
+  }
   return list;
+}
+
+void BindFacts(nb::module_& module) {
+  nb::class_<NodeArg>(module, "NodeArg",
+                      "Name, type and shape of an input or output, as the model declares them.")
+      .def("__init__", [](NodeArg*, const nb::args&,
+                          const nb::kwargs&) { throw nb::type_error("NodeArg: No constructor defined!"); })
+      .def_prop_ro(
+          "name", [](const NodeArg& self) { return self.name; }, "The name that feeds and fetches use.")
+      .def_prop_ro(
+          "type", [](const NodeArg& self) { return self.type; },
+          "Such as ``tensor(float)`` or ``seq(map(string,tensor(float)))``.")
+      .def_prop_ro(
+          "shape", &ShapeOf,
+          "A size, a symbol or None (unknown) for each dimension; empty for scalars and unknown ranks.")
+      .def("__repr__", [](const NodeArg& self) {
+        return fmt::format("NodeArg(name='{}', type='{}', shape={})", self.name, self.type,
+                           nb::cast<std::string>(nb::repr(ShapeOf(self))));
+      });
+
+  using import::Metadata;
+  nb::class_<Metadata>(module, "ModelMetadata",
+                       "What a model file says of itself; texts that are absent are empty.")
+      .def("__init__",
+           [](Metadata*, const nb::args&, const nb::kwargs&) {
+             throw nb::type_error("ModelMetadata: No constructor defined!");
+           })
+      .def_rw("producer_name", &Metadata::producer_name)
+      .def_rw("graph_name", &Metadata::graph_name)
+      .def_rw("domain", &Metadata::domain)
+      .def_rw("description", &Metadata::description)
+      .def_rw("graph_description", &Metadata::graph_description)
+      .def_rw("version", &Metadata::version)
+      .def_rw("custom_metadata_map", &Metadata::custom);
 }
 
 }  // namespace
 
-void BindSession(nb::module_& module) {
-  nb::class_<TerminateFlag>(module, "TerminateFlag", "A switch that stops the runs which were given it.")
-      .def(nb::init<>())
-      .def_prop_rw(
-          "value", [](const TerminateFlag& self) { return self.flag->load(); },
-          [](TerminateFlag& self, bool value) { self.flag->store(value); },
-          "True stops running and later runs.");
+void PySession::Initialize(nb::handle providers, nb::handle provider_options, nb::handle disabled) {
+  static_cast<void>(provider_options);  // the CPU has none
+  session::Options options = OptionsFromPython(options_);
+  for (nb::handle name : disabled) options.disabled_passes.push_back(nb::cast<std::string>(name));
+  const auto recorded = options.config.find("session.record_ep_graph_assignment_info");
+  records_assignment_ = recorded != options.config.end() && recorded->second == "1";
+  const std::shared_ptr<std::atomic<bool>> cancel = options.cancel_load;
+  Result<std::unique_ptr<Session>> made = Load(source_, std::move(options));
+  if (!made.ok()) {
+    const Status status = made.status();
+    if (cancel != nullptr && cancel->load())
+      RaiseNamed("ModelLoadCanceled", 12, "MODEL_LOAD_CANCELED", status.message());
+    // A pool that cannot be had is no fault of the model: onnxruntime raises plain RuntimeError.
+    if (status.code() == StatusCode::kRuntimeException) RaiseRuntimeError(status.message());
+    Raise(status);
+  }
+  engine_ = std::move(*made);
+  providers_.clear();
+  for (nb::handle name : providers) providers_.push_back(nb::cast<std::string>(name));
+  if (providers_.empty()) providers_.emplace_back("CPUExecutionProvider");
+}
 
-  nb::class_<Session>(module, "Session", "A loaded model. Safe to use from several threads.")
-      .def_static("load", &Load, nb::arg("path_or_bytes"), nb::arg("options"),
-                  "Loads a model from a path (str) or from serialized bytes.")
-      .def("run", &Run, nb::arg("output_names").none(), nb::arg("feeds"),
-           nb::arg("terminate").none() = nb::none(),
+void BindSession(nb::module_& module) {
+  BindFacts(module);
+  nb::class_<PySession>(module, "InferenceSession", "A loaded model. Safe to use from several threads.")
+      .def("__init__",
+           [](PySession* self, nb::object options, nb::object source, bool is_path, bool) {
+             if (is_path ? !PyUnicode_Check(source.ptr()) : !PyBytes_Check(source.ptr()))
+               throw nb::type_error("a path (str) or the model's bytes are expected");
+             new (self) PySession(std::move(options), std::move(source));
+           })
+      .def("initialize_session", &PySession::Initialize)
+      .def("run", &Run, nb::arg("output_names").none(), nb::arg("input_feed"),
+           nb::arg("run_options").none() = nb::none(),
            "Computes outputs from a dict of feeds; releases the GIL meanwhile.")
-      .def("inputs", [](const Session& self) { return Describe(self.inputs()); })
-      .def("outputs", [](const Session& self) { return Describe(self.outputs()); })
-      .def("overridable_initializers",
-           [](const Session& self) { return Describe(self.overridable_initializers()); })
-      .def("metadata", [](const Session& self) { return DescribeMetadata(self.metadata()); })
-      .def("end_profiling", [](Session& self) { return ValueOrRaise(self.EndProfiling()); })
-      .def("profiling_start_ns", &Session::profiling_start_ns);
+      .def("run_with_ort_values", &RunWithValues, nb::arg("input_feed"), nb::arg("output_names").none(),
+           nb::arg("run_options").none() = nb::none())
+      .def("run_with_ortvaluevector", &RunWithVector, nb::arg("run_options").none(), nb::arg("feed_names"),
+           nb::arg("feeds"), nb::arg("fetch_names"), nb::arg("fetches"), nb::arg("fetch_devices"))
+      .def("run_async", &RunAsync, nb::arg("output_names").none(), nb::arg("input_feed"), nb::arg("callback"),
+           nb::arg("user_data").none(), nb::arg("run_options").none() = nb::none())
+      .def_prop_ro("inputs_meta", [](const PySession& self) { return NodeArgsOf(self.engine().inputs()); })
+      .def_prop_ro("outputs_meta", [](const PySession& self) { return NodeArgsOf(self.engine().outputs()); })
+      .def_prop_ro("overridable_initializers",
+                   [](const PySession& self) { return NodeArgsOf(self.engine().overridable_initializers()); })
+      .def_prop_ro("model_meta", [](const PySession& self) { return self.engine().metadata(); })
+      .def_prop_ro("session_options", [](const PySession& self) { return self.options(); })
+      .def("get_providers", [](const PySession& self) { return self.providers(); })
+      .def("assigned_nodes", &AssignedNodes)
+      .def("end_profiling", [](PySession& self) { return ValueOrRaise(self.engine().EndProfiling()); })
+      .def_prop_ro("get_profiling_start_time_ns",
+                   [](const PySession& self) { return self.engine().profiling_start_ns(); });
 }
 
 }  // namespace ortolan::python

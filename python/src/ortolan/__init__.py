@@ -6,42 +6,110 @@
 """
 
 from ortolan import _native
-from ortolan.enums import ExecutionMode, ExecutionOrder, GraphOptimizationLevel
-from ortolan.options import RunOptions, SessionOptions
+from ortolan._native import ModelMetadata, NodeArg, RunOptions, SessionIOBinding
+from ortolan.devices import (
+    OrtArenaCfg,
+    OrtEpDevice,
+    OrtHardwareDevice,
+    OrtMemoryInfo,
+    OrtSyncStream,
+    create_and_register_allocator,
+    create_and_register_allocator_v2,
+    get_ep_devices,
+    register_execution_provider_library,
+    unregister_execution_provider_library,
+)
+from ortolan.enums import (
+    ExecutionMode,
+    ExecutionOrder,
+    GraphOptimizationLevel,
+    OrtAllocatorType,
+    OrtCompileApiFlags,
+    OrtDeviceMemoryType,
+    OrtDeviceVendorId,
+    OrtExecutionProviderDevicePolicy,
+    OrtHardwareDeviceType,
+    OrtMemoryInfoDeviceType,
+    OrtMemType,
+    OrtSparseFormat,
+)
+from ortolan.io_binding import IOBinding
+from ortolan.options import SessionOptions
 from ortolan.providers import get_all_providers, get_available_providers
-from ortolan.session import InferenceSession, ModelMetadata, NodeArg
+from ortolan.runtime import (
+    disable_telemetry_events,
+    enable_telemetry_events,
+    get_build_info,
+    get_device,
+    get_version_string,
+    has_collective_ops,
+    preload_dlls,
+    print_debug_info,
+    set_default_logger_severity,
+    set_default_logger_verbosity,
+    set_global_thread_pool_sizes,
+    set_seed,
+)
+from ortolan.session import (
+    InferenceSession,
+    OrtEpAssignedNode,
+    OrtEpAssignedSubgraph,
+)
+from ortolan.values import OrtDevice, OrtValue, SparseTensor, copy_tensors
 
 __version__: str = _native.__version__
 __author__ = "The Ortolan authors"
-
-
-def get_device() -> str:
-    """Return the kind of device that this build computes on: ``CPU``."""
-    return "CPU"
-
-
-def get_version_string() -> str:
-    """Return the engine's version."""
-    return __version__
-
-
-def get_build_info() -> str:
-    """Return a line about this build."""
-    return f"Ortolan Build Info: version={__version__}, build type=Release"
-
+version = __version__
+package_name = "ortolan"
 
 __all__ = [
     "ExecutionMode",
     "ExecutionOrder",
     "GraphOptimizationLevel",
+    "IOBinding",
     "InferenceSession",
     "ModelMetadata",
     "NodeArg",
+    "OrtAllocatorType",
+    "OrtArenaCfg",
+    "OrtCompileApiFlags",
+    "OrtDevice",
+    "OrtDeviceMemoryType",
+    "OrtDeviceVendorId",
+    "OrtEpAssignedNode",
+    "OrtEpAssignedSubgraph",
+    "OrtEpDevice",
+    "OrtExecutionProviderDevicePolicy",
+    "OrtHardwareDevice",
+    "OrtHardwareDeviceType",
+    "OrtMemType",
+    "OrtMemoryInfo",
+    "OrtMemoryInfoDeviceType",
+    "OrtSparseFormat",
+    "OrtSyncStream",
+    "OrtValue",
     "RunOptions",
+    "SessionIOBinding",
     "SessionOptions",
+    "SparseTensor",
+    "copy_tensors",
+    "create_and_register_allocator",
+    "create_and_register_allocator_v2",
+    "disable_telemetry_events",
+    "enable_telemetry_events",
     "get_all_providers",
     "get_available_providers",
     "get_build_info",
     "get_device",
+    "get_ep_devices",
     "get_version_string",
+    "has_collective_ops",
+    "preload_dlls",
+    "print_debug_info",
+    "register_execution_provider_library",
+    "set_default_logger_severity",
+    "set_default_logger_verbosity",
+    "set_global_thread_pool_sizes",
+    "set_seed",
+    "unregister_execution_provider_library",
 ]

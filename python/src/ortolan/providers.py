@@ -48,10 +48,24 @@ def get_available_providers() -> list[str]:
 def check_and_normalize(
     providers: Sequence[Provider] | None, provider_options: Sequence[dict[Any, Any]] | None
 ) -> dict[str, dict[str, str]]:
-    """Read providers as names with options, in order; unavailable ones cost a warning.
+    """Read providers as names with options, in order; unavailable ones cost a warning and are left out.
 
-    Raises ValueError for lists of another form, in onnxruntime's words.
+    Raises ValueError for lists of another form, in onnxruntime's words, and RuntimeError for unknown names.
     """
+    available = get_available_providers()
+    found = normalize(providers, provider_options, available)
+    for name in found:
+        if name not in get_all_providers():
+            raise RuntimeError(f"Unknown Provider Type: {name}")
+    return {name: options for name, options in found.items() if name in available}
+
+
+def normalize(
+    providers: Sequence[Provider] | None,
+    provider_options: Sequence[dict[Any, Any]] | None,
+    available: Sequence[str],
+) -> dict[str, dict[str, str]]:
+    """Read providers as names with options, in order; those that are not available cost a warning."""
     if providers is None:
         return {}
     if isinstance(providers, str):
@@ -75,16 +89,14 @@ def check_and_normalize(
 
     found: dict[str, dict[str, str]] = {}
     for name, options in pairs:
-        if name not in get_available_providers():
+        if name not in available:
             warnings.warn(
                 f"Specified provider '{name}' is not in available provider names."
-                f"Available providers: '{', '.join(get_available_providers())}'",
+                f"Available providers: '{', '.join(available)}'",
                 UserWarning,
                 stacklevel=4,
             )
-            if name not in get_all_providers():
-                raise RuntimeError(f"Unknown Provider Type: {name}")
-        elif name in found:
+        if name in found:
             warnings.warn(f"Duplicate provider '{name}' encountered, ignoring.", UserWarning, stacklevel=4)
         else:
             found[name] = {str(key): str(value) for key, value in options.items()}

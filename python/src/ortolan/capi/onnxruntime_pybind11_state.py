@@ -1,46 +1,163 @@
-"""onnxruntime's extension module by name: the exception classes, options and session facts."""
+"""onnxruntime's extension module by name: exception classes, options, values, session facts."""
 
-from ortolan import get_build_info, get_device, get_version_string
+from __future__ import annotations
+
 from ortolan._native import (
+    DeviceReset,
     EngineError,
     EPFail,
     Fail,
+    InferenceSession,
     InvalidArgument,
     InvalidGraph,
     InvalidProtobuf,
+    ModelLoadCanceled,
     ModelLoaded,
+    ModelMetadata,
+    ModelRequiresCompilation,
+    NodeArg,
     NoModel,
     NoSuchFile,
+    NotFound,
     NotImplemented,
+    OrtDevice,
+    OrtValue,
+    OrtValueVector,
+    RunOptions,
     RuntimeException,
+    SessionIOBinding,
+    SparseBlockSparseView,
+    SparseCooView,
+    SparseCsrView,
+    SparseTensor,
+    copy_tensors,
+    is_dlpack_uint8_tensor,
 )
-from ortolan.enums import ExecutionMode, ExecutionOrder, GraphOptimizationLevel
-from ortolan.options import RunOptions, SessionOptions
+from ortolan.devices import (
+    OrtArenaCfg,
+    OrtEpDevice,
+    OrtHardwareDevice,
+    OrtMemoryInfo,
+    OrtSyncStream,
+    create_and_register_allocator,
+    create_and_register_allocator_v2,
+    get_ep_devices,
+    get_hardware_devices,
+    register_execution_provider_library,
+    unregister_execution_provider_library,
+)
+from ortolan.enums import (
+    ArenaExtendStrategy,
+    ExecutionMode,
+    ExecutionOrder,
+    GraphOptimizationLevel,
+    OrtAllocatorType,
+    OrtCompileApiFlags,
+    OrtCompiledModelCompatibility,
+    OrtDeviceEpIncompatibilityReason,
+    OrtDeviceMemoryType,
+    OrtExecutionProviderDevicePolicy,
+    OrtHardwareDeviceType,
+    OrtMemoryInfoDeviceType,
+    OrtMemType,
+    OrtSparseFormat,
+)
+from ortolan.options import SessionOptions
 from ortolan.providers import get_all_providers, get_available_providers
-from ortolan.session import ModelMetadata, NodeArg
+from ortolan.runtime import (
+    disable_telemetry_events,
+    enable_telemetry_events,
+    get_build_info,
+    get_device,
+    get_version_string,
+    has_collective_ops,
+    set_default_logger_severity,
+    set_default_logger_verbosity,
+    set_global_thread_pool_sizes,
+    set_seed,
+)
+from ortolan.session import OrtEpAssignedNode, OrtEpAssignedSubgraph
+
+kNextPowerOfTwo = ArenaExtendStrategy.kNextPowerOfTwo
+kSameAsRequested = ArenaExtendStrategy.kSameAsRequested
+
+
+def get_default_session_options() -> SessionOptions:
+    """Return options with every default."""
+    return SessionOptions()
+
 
 __all__ = [
+    "ArenaExtendStrategy",
+    "DeviceReset",
     "EPFail",
     "EngineError",
     "ExecutionMode",
     "ExecutionOrder",
     "Fail",
     "GraphOptimizationLevel",
+    "InferenceSession",
     "InvalidArgument",
     "InvalidGraph",
     "InvalidProtobuf",
+    "ModelLoadCanceled",
     "ModelLoaded",
     "ModelMetadata",
+    "ModelRequiresCompilation",
     "NoModel",
     "NoSuchFile",
     "NodeArg",
+    "NotFound",
     "NotImplemented",
+    "OrtAllocatorType",
+    "OrtArenaCfg",
+    "OrtCompileApiFlags",
+    "OrtCompiledModelCompatibility",
+    "OrtDevice",
+    "OrtDeviceEpIncompatibilityReason",
+    "OrtDeviceMemoryType",
+    "OrtEpAssignedNode",
+    "OrtEpAssignedSubgraph",
+    "OrtEpDevice",
+    "OrtExecutionProviderDevicePolicy",
+    "OrtHardwareDevice",
+    "OrtHardwareDeviceType",
+    "OrtMemType",
+    "OrtMemoryInfo",
+    "OrtMemoryInfoDeviceType",
+    "OrtSparseFormat",
+    "OrtSyncStream",
+    "OrtValue",
+    "OrtValueVector",
     "RunOptions",
     "RuntimeException",
+    "SessionIOBinding",
     "SessionOptions",
+    "SparseBlockSparseView",
+    "SparseCooView",
+    "SparseCsrView",
+    "SparseTensor",
+    "copy_tensors",
+    "create_and_register_allocator",
+    "create_and_register_allocator_v2",
+    "disable_telemetry_events",
+    "enable_telemetry_events",
     "get_all_providers",
     "get_available_providers",
     "get_build_info",
+    "get_default_session_options",
     "get_device",
+    "get_ep_devices",
+    "get_hardware_devices",
     "get_version_string",
+    "has_collective_ops",
+    "is_dlpack_uint8_tensor",
+    "kNextPowerOfTwo",
+    "kSameAsRequested",
+    "register_execution_provider_library",
+    "set_default_logger_severity",
+    "set_default_logger_verbosity",
+    "set_global_thread_pool_sizes",
+    "set_seed",
+    "unregister_execution_provider_library",
 ]
