@@ -20,6 +20,12 @@ def expected_rows() -> list[str]:
 
 
 def main() -> int:
+    for file in sorted(OPS.rglob("*.cc")):
+        text = file.read_text()
+        for name in re.findall(r"^constexpr OpDef k(\w+)", text, re.MULTILINE):
+            if f"extern const OpDef k{name};" not in text:
+                print(f"{file.relative_to(OPS.parent.parent)}: `extern const OpDef k{name};` is missing above its OpDef")
+                return 1
     rows = [line for line in (OPS / "ops.inc").read_text().splitlines() if line.startswith("ORTOLAN_OP")]
     expected = expected_rows()
     if rows == expected:

@@ -151,6 +151,7 @@ Status Prepare(PrepareContext&, Prepared* prepared) {{
 {tables}
 }}  // namespace
 
+extern const OpDef k{name};
 constexpr OpDef k{name}{{{", ".join(members)},}};
 
 }}  // namespace ortolan

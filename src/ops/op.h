@@ -1,6 +1,6 @@
 // OpDef: everything the engine knows of one operator, as plain data and function pointers. An operator's room
-// (one file in ops/<topic>/) ends with its `constexpr OpDef`, and ops.inc has one row for it; there is
-// nothing else to register.
+// (one file in ops/<topic>/) ends with its `constexpr OpDef` (declared extern above it, for the registry),
+// and ops.inc has one row for it; there is nothing else to register.
 //
 // Only the newest form of an operator exists here. `raise` brings a node that was read at an older opset to
 // that form.
@@ -295,9 +295,5 @@ Status RunInference(InferContext& context);
 // does not know stays as it was declared; a shape that it does not know becomes unknown, because no
 // declaration can be relied on.
 Status InferNode(graph::Node& node, graph::DimPool& pool);
-
-#define ORTOLAN_OP(identifier) extern const OpDef k##identifier;
-#include "ops/ops.inc"
-#undef ORTOLAN_OP
 
 }  // namespace ortolan

@@ -30,6 +30,7 @@ Status PrepareAdd(PrepareContext&, Prepared* prepared) {
   prepared->run = AddFloats;
   return OkStatus();
 }
+extern const OpDef kAddFloats;
 constexpr OpDef kAddFloats{.name = "AddFloats",
                            .inputs = kTwo,
                            .outputs = kOne,
@@ -56,6 +57,7 @@ Status BindKeep(const void*, const BindContext& context, Binding* binding) {
   binding->data = std::make_shared<int>(8);
   return OkStatus();
 }
+extern const OpDef kKeepPositive;
 constexpr OpDef kKeepPositive{.name = "KeepPositive",
                               .inputs = kOne,
                               .outputs = kIndices,
@@ -74,6 +76,7 @@ constexpr OpDef kKeepPositive{.name = "KeepPositive",
                                     return OkStatus();
                                   }};
 
+extern const OpDef kFlat;
 constexpr OpDef kFlat{.name = "Flat",
                       .inputs = kOne,
                       .outputs = kOne,

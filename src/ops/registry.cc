@@ -1,7 +1,7 @@
 // The lookup over ops.inc.
 #include <unordered_map>
 
-#include "ops/op.h"
+#include "ops/all_ops.h"
 
 namespace ortolan {
 namespace {

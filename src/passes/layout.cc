@@ -12,7 +12,7 @@
 
 #include "ops/nn/blocked.h"
 #include "ops/nn/conv_spec.h"
-#include "ops/op.h"
+#include "ops/all_ops.h"
 
 namespace ortolan::passes {
 namespace {

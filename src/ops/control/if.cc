@@ -33,6 +33,7 @@ constexpr AttributeSpec kAttributes[] = {{"then_branch", AttributeType::kGraph, 
 
 }  // namespace
 
+extern const OpDef kIf;
 constexpr OpDef kIf{.domain = "",
                     .name = "If",
                     .versions = kVersions,

@@ -37,6 +37,7 @@ constexpr AttributeSpec kAttributes[] = {{"body", AttributeType::kGraph, true}};
 
 }  // namespace
 
+extern const OpDef kLoop;
 constexpr OpDef kLoop{.domain = "",
                       .name = "Loop",
                       .versions = kVersions,

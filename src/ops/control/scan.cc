@@ -59,6 +59,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"directions", AttributeType::kInts}
 
 }  // namespace
 
+extern const OpDef kScan;
 constexpr OpDef kScan{.domain = "",
                       .name = "Scan",
                       .versions = kVersions,

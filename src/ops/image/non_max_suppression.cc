@@ -126,6 +126,7 @@ constexpr AttributeSpec kAttributes[] = {{"center_point_box", AttributeType::kIn
 
 }  // namespace
 
+extern const OpDef kNonMaxSuppression;
 constexpr OpDef kNonMaxSuppression{.domain = "",
                                    .name = "NonMaxSuppression",
                                    .versions = kVersions,

@@ -432,6 +432,7 @@ constexpr AttributeSpec kAttributes[] = {{"keep_aspect_ratio_policy", AttributeT
 
 }  // namespace
 
+extern const OpDef kResize;
 constexpr OpDef kResize{.domain = "",
                         .name = "Resize",
                         .versions = kVersions,

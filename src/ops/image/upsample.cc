@@ -1,5 +1,5 @@
 // Upsample: the old name of Resize. Raising turns it into one, so it is never prepared.
-#include "ops/op.h"
+#include "ops/all_ops.h"
 
 namespace ortolan {
 namespace {
@@ -47,6 +47,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"height_scale", AttributeType::kFlo
 
 }  // namespace
 
+extern const OpDef kUpsample;
 constexpr OpDef kUpsample{.domain = "",
                           .name = "Upsample",
                           .versions = kVersions,

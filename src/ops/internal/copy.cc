@@ -32,6 +32,7 @@ Status PrepareCopy(PrepareContext& context, Prepared* prepared) {
 
 }  // namespace
 
+extern const OpDef kCopy;
 constexpr OpDef kCopy{.domain = "ortolan",
                       .name = "Copy",
                       .inputs = kInputs,

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 7};
 
 }  // namespace
 
+extern const OpDef kAnd;
 constexpr OpDef kAnd =
     ComparisonRoom({.name = "And", .versions = kVersions, .types = kBoolT, .emit = EmitBinary<TileOp::kAnd>});
 

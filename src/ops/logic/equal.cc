@@ -32,6 +32,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kNumericTypes | kBoolType | SetOf(DTy
 
 }  // namespace
 
+extern const OpDef kEqual;
 constexpr OpDef kEqual{.domain = "",
                        .name = "Equal",
                        .versions = kVersions,

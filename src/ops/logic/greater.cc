@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 7, 9, 13};
 
 }  // namespace
 
+extern const OpDef kGreater;
 constexpr OpDef kGreater = ComparisonRoom(
     {.name = "Greater", .versions = kVersions, .types = kComparedT, .emit = EmitSwapped<TileOp::kLess>});
 

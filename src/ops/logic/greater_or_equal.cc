@@ -8,6 +8,7 @@ constexpr int kVersions[] = {12, 16};
 
 }  // namespace
 
+extern const OpDef kGreaterOrEqual;
 constexpr OpDef kGreaterOrEqual = ComparisonRoom({.name = "GreaterOrEqual",
                                                   .versions = kVersions,
                                                   .types = kComparedT,

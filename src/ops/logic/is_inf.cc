@@ -27,6 +27,7 @@ constexpr AttributeSpec kAttributes[] = {{"detect_negative", AttributeType::kInt
 
 }  // namespace
 
+extern const OpDef kIsInf;
 constexpr OpDef kIsInf = UnaryRoom(
     {.name = "IsInf", .versions = kVersions, .types = kTypes, .emit = Emit, .attributes = kAttributes},
     kInputs, kOutputs);

@@ -11,6 +11,7 @@ constexpr TypeConstraint kTypes[] = {{"T1", kFloatTypes}, {"T2", kBoolType}};
 
 }  // namespace
 
+extern const OpDef kIsNaN;
 constexpr OpDef kIsNaN =
     UnaryRoom({.name = "IsNaN", .versions = kVersions, .types = kTypes, .emit = EmitUnary<TileOp::kIsNan>},
               kInputs, kOutputs);

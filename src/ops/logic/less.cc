@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 7, 9, 13};
 
 }  // namespace
 
+extern const OpDef kLess;
 constexpr OpDef kLess = ComparisonRoom(
     {.name = "Less", .versions = kVersions, .types = kComparedT, .emit = EmitBinary<TileOp::kLess>});
 

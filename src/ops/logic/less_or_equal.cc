@@ -8,6 +8,7 @@ constexpr int kVersions[] = {12, 16};
 
 }  // namespace
 
+extern const OpDef kLessOrEqual;
 constexpr OpDef kLessOrEqual = ComparisonRoom({.name = "LessOrEqual",
                                                .versions = kVersions,
                                                .types = kComparedT,

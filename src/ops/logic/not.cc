@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1};
 
 }  // namespace
 
+extern const OpDef kNot;
 constexpr OpDef kNot =
     UnaryRoom({.name = "Not", .versions = kVersions, .types = kBoolT, .emit = EmitUnary<TileOp::kNot>});
 

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 7};
 
 }  // namespace
 
+extern const OpDef kOr;
 constexpr OpDef kOr =
     ComparisonRoom({.name = "Or", .versions = kVersions, .types = kBoolT, .emit = EmitBinary<TileOp::kOr>});
 

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 7};
 
 }  // namespace
 
+extern const OpDef kXor;
 constexpr OpDef kXor =
     ComparisonRoom({.name = "Xor", .versions = kVersions, .types = kBoolT, .emit = EmitBinary<TileOp::kXor>});
 

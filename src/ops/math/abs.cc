@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kAbs;
 constexpr OpDef kAbs =
     UnaryRoom({.name = "Abs", .versions = kVersions, .types = kNumericT, .emit = EmitUnary<TileOp::kAbs>});
 

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {7, 22};
 
 }  // namespace
 
+extern const OpDef kAcos;
 constexpr OpDef kAcos =
     UnaryRoom({.name = "Acos", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kAcos>},
               kFormalInput, kFormalOutput);

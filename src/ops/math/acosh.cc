@@ -8,6 +8,7 @@ constexpr int kVersions[] = {9, 22};
 
 }  // namespace
 
+extern const OpDef kAcosh;
 constexpr OpDef kAcosh = UnaryRoom(
     {.name = "Acosh", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kAcosh>},
     kFormalInput, kFormalOutput);

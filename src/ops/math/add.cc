@@ -16,6 +16,7 @@ constexpr int kVersions[] = {1, 6, 7, 13, 14};
 
 }  // namespace
 
+extern const OpDef kAdd;
 constexpr OpDef kAdd = WithInfer(
     BinaryRoom({.name = "Add", .versions = kVersions, .types = kNumericT, .emit = EmitBinary<TileOp::kAdd>}),
     Infer);

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {7, 22};
 
 }  // namespace
 
+extern const OpDef kAsin;
 constexpr OpDef kAsin =
     UnaryRoom({.name = "Asin", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kAsin>},
               kFormalInput, kFormalOutput);

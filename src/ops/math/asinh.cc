@@ -8,6 +8,7 @@ constexpr int kVersions[] = {9, 22};
 
 }  // namespace
 
+extern const OpDef kAsinh;
 constexpr OpDef kAsinh = UnaryRoom(
     {.name = "Asinh", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kAsinh>},
     kFormalInput, kFormalOutput);

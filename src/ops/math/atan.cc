@@ -8,6 +8,7 @@ constexpr int kVersions[] = {7, 22};
 
 }  // namespace
 
+extern const OpDef kAtan;
 constexpr OpDef kAtan =
     UnaryRoom({.name = "Atan", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kAtan>},
               kFormalInput, kFormalOutput);

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {9, 22};
 
 }  // namespace
 
+extern const OpDef kAtanh;
 constexpr OpDef kAtanh = UnaryRoom(
     {.name = "Atanh", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kAtanh>},
     kFormalInput, kFormalOutput);

@@ -22,6 +22,7 @@ constexpr AttributeSpec kAttributes[] = {{"direction", AttributeType::kString, t
 
 }  // namespace
 
+extern const OpDef kBitShift;
 constexpr OpDef kBitShift{.domain = "",
                           .name = "BitShift",
                           .versions = kVersions,

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {18};
 
 }  // namespace
 
+extern const OpDef kBitwiseAnd;
 constexpr OpDef kBitwiseAnd = BinaryRoom(
     {.name = "BitwiseAnd", .versions = kVersions, .types = kIntegerT, .emit = EmitBinary<TileOp::kAnd>});
 

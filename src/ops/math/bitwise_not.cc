@@ -8,6 +8,7 @@ constexpr int kVersions[] = {18};
 
 }  // namespace
 
+extern const OpDef kBitwiseNot;
 constexpr OpDef kBitwiseNot = UnaryRoom(
     {.name = "BitwiseNot", .versions = kVersions, .types = kIntegerT, .emit = EmitUnary<TileOp::kNot>});
 

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {18};
 
 }  // namespace
 
+extern const OpDef kBitwiseOr;
 constexpr OpDef kBitwiseOr = BinaryRoom(
     {.name = "BitwiseOr", .versions = kVersions, .types = kIntegerT, .emit = EmitBinary<TileOp::kOr>});
 

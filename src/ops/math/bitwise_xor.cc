@@ -8,6 +8,7 @@ constexpr int kVersions[] = {18};
 
 }  // namespace
 
+extern const OpDef kBitwiseXor;
 constexpr OpDef kBitwiseXor = BinaryRoom(
     {.name = "BitwiseXor", .versions = kVersions, .types = kIntegerT, .emit = EmitBinary<TileOp::kXor>});
 

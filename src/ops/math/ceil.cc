@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kCeil;
 constexpr OpDef kCeil =
     UnaryRoom({.name = "Ceil", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kCeil>});
 

@@ -62,6 +62,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"max", AttributeType::kFloat}, {"mi
 
 }  // namespace
 
+extern const OpDef kClip;
 constexpr OpDef kClip{.domain = "",
                       .name = "Clip",
                       .versions = kVersions,

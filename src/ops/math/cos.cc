@@ -8,6 +8,7 @@ constexpr int kVersions[] = {7, 22};
 
 }  // namespace
 
+extern const OpDef kCos;
 constexpr OpDef kCos =
     UnaryRoom({.name = "Cos", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kCos>},
               kFormalInput, kFormalOutput);

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {9, 22};
 
 }  // namespace
 
+extern const OpDef kCosh;
 constexpr OpDef kCosh =
     UnaryRoom({.name = "Cosh", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kCosh>},
               kFormalInput, kFormalOutput);

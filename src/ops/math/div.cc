@@ -20,6 +20,7 @@ constexpr int kVersions[] = {1, 6, 7, 13, 14};
 
 }  // namespace
 
+extern const OpDef kDiv;
 constexpr OpDef kDiv = WithInfer(
     BinaryRoom({.name = "Div", .versions = kVersions, .types = kNumericT, .emit = EmitBinary<TileOp::kDiv>}),
     Infer);

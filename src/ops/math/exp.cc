@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kExp;
 constexpr OpDef kExp =
     UnaryRoom({.name = "Exp", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kExp>},
               kFormalInput, kFormalOutput);

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kFloor;
 constexpr OpDef kFloor = UnaryRoom(
     {.name = "Floor", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kFloor>});
 

@@ -282,6 +282,7 @@ constexpr TypeConstraint kTypes[] = {{"T", math::kProductTypes}};
 
 }  // namespace
 
+extern const OpDef kGemm;
 constexpr OpDef kGemm{
     .domain = "",
     .name = "Gemm",

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kLog;
 constexpr OpDef kLog =
     UnaryRoom({.name = "Log", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kLog>},
               kFormalInput, kFormalOutput);

@@ -81,6 +81,7 @@ constexpr TypeConstraint kTypes[] = {{"T", math::kProductTypes}};
 
 }  // namespace
 
+extern const OpDef kMatMul;
 constexpr OpDef kMatMul{
     .domain = "",
     .name = "MatMul",

@@ -17,6 +17,7 @@ constexpr FormalParameter kOutputs[] = {{"max", "T"}};
 
 }  // namespace
 
+extern const OpDef kMax;
 constexpr OpDef kMax = WithInfer(
     VariadicRoom(
         {.name = "Max", .versions = kVersions, .types = kNumericT, .emit = EmitVariadic<TileOp::kMax>},

@@ -16,6 +16,7 @@ constexpr FormalParameter kOutputs[] = {{"mean", "T"}};
 
 }  // namespace
 
+extern const OpDef kMean;
 constexpr OpDef kMean =
     VariadicRoom({.name = "Mean", .versions = kVersions, .types = kFloatingT, .emit = EmitMean}, kOutputs);
 

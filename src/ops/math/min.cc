@@ -17,6 +17,7 @@ constexpr FormalParameter kOutputs[] = {{"min", "T"}};
 
 }  // namespace
 
+extern const OpDef kMin;
 constexpr OpDef kMin = WithInfer(
     VariadicRoom(
         {.name = "Min", .versions = kVersions, .types = kNumericT, .emit = EmitVariadic<TileOp::kMin>},

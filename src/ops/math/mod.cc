@@ -30,6 +30,7 @@ constexpr AttributeSpec kAttributes[] = {{"fmod", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kMod;
 constexpr OpDef kMod = WithInfer(
     BinaryRoom(
         {.name = "Mod", .versions = kVersions, .types = kNumericT, .emit = Emit, .attributes = kAttributes}),

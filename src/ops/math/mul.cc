@@ -16,6 +16,7 @@ constexpr int kVersions[] = {1, 6, 7, 13, 14};
 
 }  // namespace
 
+extern const OpDef kMul;
 constexpr OpDef kMul = WithInfer(
     BinaryRoom({.name = "Mul", .versions = kVersions, .types = kNumericT, .emit = EmitBinary<TileOp::kMul>}),
     Infer);

@@ -11,6 +11,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kNeg;
 constexpr OpDef kNeg =
     UnaryRoom({.name = "Neg", .versions = kVersions, .types = kSigned, .emit = EmitUnary<TileOp::kNeg>});
 

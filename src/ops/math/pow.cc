@@ -32,6 +32,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes | SetOf(DType::kInt32, DT
 
 }  // namespace
 
+extern const OpDef kPow;
 constexpr OpDef kPow{.domain = "",
                      .name = "Pow",
                      .versions = kVersions,

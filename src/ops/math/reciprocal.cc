@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kReciprocal;
 constexpr OpDef kReciprocal = UnaryRoom({.name = "Reciprocal",
                                          .versions = kVersions,
                                          .types = kFloatingT,

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {11, 22};
 
 }  // namespace
 
+extern const OpDef kRound;
 constexpr OpDef kRound = UnaryRoom(
     {.name = "Round", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kRound>});
 

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {9, 13};
 
 }  // namespace
 
+extern const OpDef kSign;
 constexpr OpDef kSign =
     UnaryRoom({.name = "Sign", .versions = kVersions, .types = kNumericT, .emit = EmitUnary<TileOp::kSign>},
               kFormalInput, kFormalOutput);

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kSqrt;
 constexpr OpDef kSqrt =
     UnaryRoom({.name = "Sqrt", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kSqrt>});
 

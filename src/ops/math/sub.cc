@@ -16,6 +16,7 @@ constexpr int kVersions[] = {1, 6, 7, 13, 14};
 
 }  // namespace
 
+extern const OpDef kSub;
 constexpr OpDef kSub = WithInfer(
     BinaryRoom({.name = "Sub", .versions = kVersions, .types = kNumericT, .emit = EmitBinary<TileOp::kSub>}),
     Infer);

@@ -9,6 +9,7 @@ constexpr FormalParameter kOutputs[] = {{"sum", "T"}};
 
 }  // namespace
 
+extern const OpDef kSum;
 constexpr OpDef kSum = VariadicRoom(
     {.name = "Sum", .versions = kVersions, .types = kFloatingT, .emit = EmitVariadic<TileOp::kAdd>},
     kOutputs);

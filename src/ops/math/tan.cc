@@ -8,6 +8,7 @@ constexpr int kVersions[] = {7, 22};
 
 }  // namespace
 
+extern const OpDef kTan;
 constexpr OpDef kTan =
     UnaryRoom({.name = "Tan", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kTan>},
               kFormalInput, kFormalOutput);

@@ -38,6 +38,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
 
 }  // namespace
 
+extern const OpDef kAveragePool;
 constexpr OpDef kAveragePool{
     .domain = "",
     .name = "AveragePool",

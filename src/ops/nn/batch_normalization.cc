@@ -257,6 +257,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"is_test", AttributeType::kInt},
 
 }  // namespace
 
+extern const OpDef kBatchNormalization;
 constexpr OpDef kBatchNormalization{.domain = "",
                                     .name = "BatchNormalization",
                                     .versions = kVersions,

@@ -21,6 +21,7 @@ constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeType::kFloat}};
 
 }  // namespace
 
+extern const OpDef kCelu;
 constexpr OpDef kCelu = UnaryRoom(
     {.name = "Celu", .versions = kVersions, .types = kFloatingT, .emit = Emit, .attributes = kAttributes});
 

@@ -175,6 +175,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
 
 }  // namespace
 
+extern const OpDef kConv;
 constexpr OpDef kConv{
     .domain = "",
     .name = "Conv",

@@ -195,6 +195,7 @@ constexpr TypeConstraint kTypes[] = {{"T", SetOf(DType::kFloat)}};
 
 }  // namespace
 
+extern const OpDef kConvBlocked;
 constexpr OpDef kConvBlocked{
     .domain = "ortolan",
     .name = "ConvBlocked",

@@ -236,6 +236,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
 
 }  // namespace
 
+extern const OpDef kConvTranspose;
 constexpr OpDef kConvTranspose{
     .domain = "",
     .name = "ConvTranspose",

@@ -108,6 +108,7 @@ constexpr TypeConstraint kTypes[] = {{"T", SetOf(DType::kFloat)}};
 
 }  // namespace
 
+extern const OpDef kConvTransposeBlocked;
 constexpr OpDef kConvTransposeBlocked{
     .domain = "ortolan",
     .name = "ConvTransposeBlocked",

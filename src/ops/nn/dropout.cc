@@ -52,6 +52,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"ratio", AttributeType::kFloat},
 
 }  // namespace
 
+extern const OpDef kDropout;
 constexpr OpDef kDropout{.domain = "",
                          .name = "Dropout",
                          .versions = kVersions,

@@ -18,6 +18,7 @@ constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeType::kFloat}};
 
 }  // namespace
 
+extern const OpDef kElu;
 constexpr OpDef kElu = UnaryRoom(
     {.name = "Elu", .versions = kVersions, .types = kFloatingT, .emit = Emit, .attributes = kAttributes});
 

@@ -18,6 +18,7 @@ constexpr AttributeSpec kAttributes[] = {{"approximate", AttributeType::kString}
 
 }  // namespace
 
+extern const OpDef kGelu;
 constexpr OpDef kGelu = UnaryRoom(
     {.name = "Gelu", .versions = kVersions, .types = kFloatingT, .emit = Emit, .attributes = kAttributes});
 

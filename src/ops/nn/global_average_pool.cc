@@ -27,6 +27,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
 
 }  // namespace
 
+extern const OpDef kGlobalAveragePool;
 constexpr OpDef kGlobalAveragePool{
     .domain = "",
     .name = "GlobalAveragePool",

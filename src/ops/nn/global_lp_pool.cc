@@ -30,6 +30,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
 
 }  // namespace
 
+extern const OpDef kGlobalLpPool;
 constexpr OpDef kGlobalLpPool{
     .domain = "",
     .name = "GlobalLpPool",

@@ -27,6 +27,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
 
 }  // namespace
 
+extern const OpDef kGlobalMaxPool;
 constexpr OpDef kGlobalMaxPool{
     .domain = "",
     .name = "GlobalMaxPool",

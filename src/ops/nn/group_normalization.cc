@@ -164,6 +164,7 @@ Status PrepareGroupNormalization(PrepareContext& context, int64_t groups, bool s
   return OkStatus();
 }
 
+extern const OpDef kGroupNormalization;
 constexpr OpDef kGroupNormalization{.domain = "",
                                     .name = "GroupNormalization",
                                     .versions = kVersions,

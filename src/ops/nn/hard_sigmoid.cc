@@ -18,6 +18,7 @@ constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeType::kFloat}, {"bet
 
 }  // namespace
 
+extern const OpDef kHardSigmoid;
 constexpr OpDef kHardSigmoid = UnaryRoom({.name = "HardSigmoid",
                                           .versions = kVersions,
                                           .types = kFloatingT,

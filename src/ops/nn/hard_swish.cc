@@ -8,6 +8,7 @@ constexpr int kVersions[] = {14, 22};
 
 }  // namespace
 
+extern const OpDef kHardSwish;
 constexpr OpDef kHardSwish = UnaryRoom(
     {.name = "HardSwish", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kHardSwish>});
 

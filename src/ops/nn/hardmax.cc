@@ -53,6 +53,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kHardmax;
 constexpr OpDef kHardmax{.domain = "",
                          .name = "Hardmax",
                          .versions = kVersions,

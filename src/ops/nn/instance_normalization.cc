@@ -18,6 +18,7 @@ constexpr AttributeSpec kAttributes[] = {{"epsilon", AttributeType::kFloat}};
 
 }  // namespace
 
+extern const OpDef kInstanceNormalization;
 constexpr OpDef kInstanceNormalization{.domain = "",
                                        .name = "InstanceNormalization",
                                        .versions = kVersions,

@@ -20,6 +20,7 @@ constexpr AttributeSpec kAttributes[] = {
 
 }  // namespace
 
+extern const OpDef kLayerNormalization;
 constexpr OpDef kLayerNormalization{.domain = "",
                                     .name = "LayerNormalization",
                                     .versions = kVersions,

@@ -16,6 +16,7 @@ constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeType::kFloat}};
 
 }  // namespace
 
+extern const OpDef kLeakyRelu;
 constexpr OpDef kLeakyRelu = UnaryRoom({.name = "LeakyRelu",
                                         .versions = kVersions,
                                         .types = kFloatingT,

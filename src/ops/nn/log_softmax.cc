@@ -23,6 +23,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kLogSoftmax;
 constexpr OpDef kLogSoftmax{.domain = "",
                             .name = "LogSoftmax",
                             .versions = kVersions,

@@ -58,6 +58,7 @@ constexpr AttributeSpec kAttributes[] = {{"p", AttributeType::kInt}, {"axis", At
 
 }  // namespace
 
+extern const OpDef kLpNormalization;
 constexpr OpDef kLpNormalization{.domain = "",
                                  .name = "LpNormalization",
                                  .versions = kVersions,

@@ -36,6 +36,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
 
 }  // namespace
 
+extern const OpDef kLpPool;
 constexpr OpDef kLpPool{
     .domain = "",
     .name = "LpPool",

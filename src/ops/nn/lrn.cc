@@ -80,6 +80,7 @@ constexpr AttributeSpec kAttributes[] = {{"bias", AttributeType::kFloat},
 
 }  // namespace
 
+extern const OpDef kLRN;
 constexpr OpDef kLRN{.domain = "",
                      .name = "LRN",
                      .versions = kVersions,

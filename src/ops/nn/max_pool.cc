@@ -57,6 +57,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes | SetOf(DType::kInt8, DTy
 
 }  // namespace
 
+extern const OpDef kMaxPool;
 constexpr OpDef kMaxPool{
     .domain = "",
     .name = "MaxPool",

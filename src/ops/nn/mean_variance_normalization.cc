@@ -99,6 +99,7 @@ constexpr AttributeSpec kAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kMeanVarianceNormalization;
 constexpr OpDef kMeanVarianceNormalization{.domain = "",
                                            .name = "MeanVarianceNormalization",
                                            .versions = kVersions,

@@ -15,6 +15,7 @@ constexpr int kVersions[] = {18, 22};
 
 }  // namespace
 
+extern const OpDef kMish;
 constexpr OpDef kMish = UnaryRoom({.name = "Mish", .versions = kVersions, .types = kFloatingT, .emit = Emit});
 
 }  // namespace ortolan

@@ -139,9 +139,12 @@ constexpr OpDef PoolOf(std::string_view name, Status (*infer)(InferContext&),
 
 }  // namespace
 
+extern const OpDef kMaxPoolBlocked;
 constexpr OpDef kMaxPoolBlocked = PoolOf("MaxPoolBlocked", Infer, Prepare<Kind::kMax>, kAttributes);
+extern const OpDef kAveragePoolBlocked;
 constexpr OpDef kAveragePoolBlocked =
     PoolOf("AveragePoolBlocked", Infer, Prepare<Kind::kAverage>, kAttributes);
+extern const OpDef kGlobalAveragePoolBlocked;
 constexpr OpDef kGlobalAveragePoolBlocked =
     PoolOf("GlobalAveragePoolBlocked", InferGlobal, Prepare<Kind::kMean>, {});
 

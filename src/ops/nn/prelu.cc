@@ -22,6 +22,7 @@ constexpr TypeConstraint kTypes[] = {
 
 }  // namespace
 
+extern const OpDef kPRelu;
 constexpr OpDef kPRelu{.domain = "",
                        .name = "PRelu",
                        .versions = kVersions,

@@ -11,6 +11,7 @@ constexpr int kVersions[] = {1, 6, 13, 14};
 
 }  // namespace
 
+extern const OpDef kRelu;
 constexpr OpDef kRelu =
     UnaryRoom({.name = "Relu", .versions = kVersions, .types = kSigned, .emit = EmitUnary<TileOp::kRelu>});
 

@@ -77,6 +77,7 @@ constexpr TypeConstraint kTypes[] = {{"T", SetOf(DType::kFloat)}};
 
 }  // namespace
 
+extern const OpDef kReorderToBlocked;
 constexpr OpDef kReorderToBlocked{
     .domain = "ortolan",
     .name = "ReorderToBlocked",
@@ -89,6 +90,7 @@ constexpr OpDef kReorderToBlocked{
     .prepare = PrepareTo,
 };
 
+extern const OpDef kReorderFromBlocked;
 constexpr OpDef kReorderFromBlocked{
     .domain = "ortolan",
     .name = "ReorderFromBlocked",

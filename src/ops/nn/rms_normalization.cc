@@ -19,6 +19,7 @@ constexpr AttributeSpec kAttributes[] = {
 
 }  // namespace
 
+extern const OpDef kRMSNormalization;
 constexpr OpDef kRMSNormalization{.domain = "",
                                   .name = "RMSNormalization",
                                   .versions = kVersions,

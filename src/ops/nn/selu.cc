@@ -20,6 +20,7 @@ constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeType::kFloat}, {"gam
 
 }  // namespace
 
+extern const OpDef kSelu;
 constexpr OpDef kSelu = UnaryRoom(
     {.name = "Selu", .versions = kVersions, .types = kFloatingT, .emit = Emit, .attributes = kAttributes});
 

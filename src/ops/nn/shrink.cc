@@ -24,6 +24,7 @@ constexpr AttributeSpec kAttributes[] = {{"bias", AttributeType::kFloat}, {"lamb
 
 }  // namespace
 
+extern const OpDef kShrink;
 constexpr OpDef kShrink = UnaryRoom(
     {.name = "Shrink", .versions = kVersions, .types = kNumericT, .emit = Emit, .attributes = kAttributes},
     kFormalInput, kFormalOutput);

@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kSigmoid;
 constexpr OpDef kSigmoid = UnaryRoom(
     {.name = "Sigmoid", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kSigmoid>});
 

@@ -23,6 +23,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kSoftmax;
 constexpr OpDef kSoftmax{.domain = "",
                          .name = "Softmax",
                          .versions = kVersions,

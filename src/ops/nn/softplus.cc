@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 22};
 
 }  // namespace
 
+extern const OpDef kSoftplus;
 constexpr OpDef kSoftplus = UnaryRoom(
     {.name = "Softplus", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kSoftplus>});
 

@@ -15,6 +15,7 @@ constexpr int kVersions[] = {1, 22};
 
 }  // namespace
 
+extern const OpDef kSoftsign;
 constexpr OpDef kSoftsign =
     UnaryRoom({.name = "Softsign", .versions = kVersions, .types = kFloatingT, .emit = Emit}, kFormalInput,
               kFormalOutput);

@@ -21,6 +21,7 @@ constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeType::kFloat}};
 
 }  // namespace
 
+extern const OpDef kSwish;
 constexpr OpDef kSwish = UnaryRoom(
     {.name = "Swish", .versions = kVersions, .types = kFloatingT, .emit = Emit, .attributes = kAttributes});
 

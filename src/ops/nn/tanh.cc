@@ -8,6 +8,7 @@ constexpr int kVersions[] = {1, 6, 13};
 
 }  // namespace
 
+extern const OpDef kTanh;
 constexpr OpDef kTanh =
     UnaryRoom({.name = "Tanh", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kTanh>},
               kFormalInput, kFormalOutput);

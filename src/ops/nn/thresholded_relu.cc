@@ -17,6 +17,7 @@ constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeType::kFloat}};
 
 }  // namespace
 
+extern const OpDef kThresholdedRelu;
 constexpr OpDef kThresholdedRelu = UnaryRoom({.name = "ThresholdedRelu",
                                               .versions = kVersions,
                                               .types = kFloatingT,

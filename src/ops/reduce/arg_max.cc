@@ -20,6 +20,7 @@ constexpr AttributeSpec kAttributes[] = {{"select_last_index", AttributeType::kI
 
 }  // namespace
 
+extern const OpDef kArgMax;
 constexpr OpDef kArgMax{.domain = "",
                         .name = "ArgMax",
                         .versions = kVersions,

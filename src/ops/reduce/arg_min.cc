@@ -20,6 +20,7 @@ constexpr AttributeSpec kAttributes[] = {{"select_last_index", AttributeType::kI
 
 }  // namespace
 
+extern const OpDef kArgMin;
 constexpr OpDef kArgMin{.domain = "",
                         .name = "ArgMin",
                         .versions = kVersions,

@@ -30,6 +30,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceL1;
 constexpr OpDef kReduceL1{.domain = "",
                           .name = "ReduceL1",
                           .versions = kVersions,

@@ -30,6 +30,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceL2;
 constexpr OpDef kReduceL2{.domain = "",
                           .name = "ReduceL2",
                           .versions = kVersions,

@@ -29,6 +29,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceLogSum;
 constexpr OpDef kReduceLogSum{.domain = "",
                               .name = "ReduceLogSum",
                               .versions = kVersions,

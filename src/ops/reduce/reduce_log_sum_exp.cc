@@ -29,6 +29,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceLogSumExp;
 constexpr OpDef kReduceLogSumExp{.domain = "",
                                  .name = "ReduceLogSumExp",
                                  .versions = kVersions,

@@ -31,6 +31,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceMax;
 constexpr OpDef kReduceMax{.domain = "",
                            .name = "ReduceMax",
                            .versions = kVersions,

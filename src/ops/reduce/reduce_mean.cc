@@ -30,6 +30,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceMean;
 constexpr OpDef kReduceMean{.domain = "",
                             .name = "ReduceMean",
                             .versions = kVersions,

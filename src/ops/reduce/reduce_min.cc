@@ -31,6 +31,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceMin;
 constexpr OpDef kReduceMin{.domain = "",
                            .name = "ReduceMin",
                            .versions = kVersions,

@@ -30,6 +30,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceProd;
 constexpr OpDef kReduceProd{.domain = "",
                             .name = "ReduceProd",
                             .versions = kVersions,

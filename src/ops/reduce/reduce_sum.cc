@@ -30,6 +30,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceSum;
 constexpr OpDef kReduceSum{.domain = "",
                            .name = "ReduceSum",
                            .versions = kVersions,

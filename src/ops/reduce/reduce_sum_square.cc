@@ -30,6 +30,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReduceSumSquare;
 constexpr OpDef kReduceSumSquare{.domain = "",
                                  .name = "ReduceSumSquare",
                                  .versions = kVersions,

@@ -166,6 +166,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"k", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kTopK;
 constexpr OpDef kTopK{.domain = "",
                       .name = "TopK",
                       .versions = kVersions,

@@ -41,6 +41,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"output_sequence", AttributeType::k
 
 }  // namespace
 
+extern const OpDef kGRU;
 constexpr OpDef kGRU{.domain = "",
                      .name = "GRU",
                      .versions = kVersions,

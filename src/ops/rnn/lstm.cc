@@ -44,6 +44,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"output_sequence", AttributeType::k
 
 }  // namespace
 
+extern const OpDef kLSTM;
 constexpr OpDef kLSTM{.domain = "",
                       .name = "LSTM",
                       .versions = kVersions,

@@ -40,6 +40,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"output_sequence", AttributeType::k
 
 }  // namespace
 
+extern const OpDef kRNN;
 constexpr OpDef kRNN{.domain = "",
                      .name = "RNN",
                      .versions = kVersions,

@@ -56,6 +56,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"to", AttributeType::kString}};
 
 }  // namespace
 
+extern const OpDef kCast;
 constexpr OpDef kCast{.domain = "",
                       .name = "Cast",
                       .versions = kVersions,

@@ -19,6 +19,7 @@ constexpr AttributeSpec kAttributes[] = {{"saturate", AttributeType::kInt},
 
 }  // namespace
 
+extern const OpDef kCastLike;
 constexpr OpDef kCastLike{.domain = "",
                           .name = "CastLike",
                           .versions = kVersions,

@@ -91,6 +91,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kCompress;
 constexpr OpDef kCompress{.domain = "",
                           .name = "Compress",
                           .versions = kVersions,

@@ -142,6 +142,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt, true}};
 
 }  // namespace
 
+extern const OpDef kConcat;
 constexpr OpDef kConcat{.domain = "",
                         .name = "Concat",
                         .versions = kVersions,

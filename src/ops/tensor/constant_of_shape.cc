@@ -81,6 +81,7 @@ constexpr AttributeSpec kAttributes[] = {{"value", AttributeType::kTensor}};
 
 }  // namespace
 
+extern const OpDef kConstantOfShape;
 constexpr OpDef kConstantOfShape{.domain = "",
                                  .name = "ConstantOfShape",
                                  .versions = kVersions,

@@ -25,6 +25,7 @@ constexpr AttributeSpec kAttributes[] = {{"mode", AttributeType::kString},
 
 }  // namespace
 
+extern const OpDef kDepthToSpace;
 constexpr OpDef kDepthToSpace{.domain = "",
                               .name = "DepthToSpace",
                               .versions = kVersions,

@@ -23,6 +23,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kNumericTypes | kBoolType}, {"U", kNu
 
 }  // namespace
 
+extern const OpDef kElementwise;
 constexpr OpDef kElementwise{.domain = "ortolan",
                              .name = "Elementwise",
                              .versions = kVersions,

@@ -79,6 +79,7 @@ constexpr TypeConstraint kTypes[] = {
 
 }  // namespace
 
+extern const OpDef kExpand;
 constexpr OpDef kExpand{.domain = "",
                         .name = "Expand",
                         .versions = kVersions,

@@ -52,6 +52,7 @@ constexpr AttributeSpec kAttributes[] = {{"dtype", AttributeType::kInt}, {"k", A
 
 }  // namespace
 
+extern const OpDef kEyeLike;
 constexpr OpDef kEyeLike{.domain = "",
                          .name = "EyeLike",
                          .versions = kVersions,

@@ -38,6 +38,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kFlatten;
 constexpr OpDef kFlatten{.domain = "",
                          .name = "Flatten",
                          .versions = kVersions,

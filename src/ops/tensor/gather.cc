@@ -93,6 +93,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kGather;
 constexpr OpDef kGather{.domain = "",
                         .name = "Gather",
                         .versions = kVersions,

@@ -108,6 +108,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kGatherElements;
 constexpr OpDef kGatherElements{.domain = "",
                                 .name = "GatherElements",
                                 .versions = kVersions,

@@ -105,6 +105,7 @@ constexpr AttributeSpec kAttributes[] = {{"batch_dims", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kGatherND;
 constexpr OpDef kGatherND{.domain = "",
                           .name = "GatherND",
                           .versions = kVersions,

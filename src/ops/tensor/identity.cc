@@ -18,6 +18,7 @@ constexpr TypeConstraint kTypes[] = {{"V", kAllTypes, kAllTypes, kAllTypes}};
 
 }  // namespace
 
+extern const OpDef kIdentity;
 constexpr OpDef kIdentity{.domain = "",
                           .name = "Identity",
                           .versions = kVersions,

@@ -64,6 +64,7 @@ constexpr TypeConstraint kTypes[] = {
 
 }  // namespace
 
+extern const OpDef kNonZero;
 constexpr OpDef kNonZero{.domain = "",
                          .name = "NonZero",
                          .versions = kVersions,

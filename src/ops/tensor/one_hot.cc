@@ -110,6 +110,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kOneHot;
 constexpr OpDef kOneHot{.domain = "",
                         .name = "OneHot",
                         .versions = kVersions,

@@ -160,6 +160,7 @@ constexpr AttributeSpec kOldAttributes[] = {
 
 }  // namespace
 
+extern const OpDef kPad;
 constexpr OpDef kPad{.domain = "",
                      .name = "Pad",
                      .versions = kVersions,

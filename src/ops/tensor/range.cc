@@ -165,6 +165,7 @@ constexpr AttributeSpec kAttributes[] = {{"stash_type", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kRange;
 constexpr OpDef kRange{.domain = "",
                        .name = "Range",
                        .versions = kVersions,

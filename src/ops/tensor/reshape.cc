@@ -113,6 +113,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"shape", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kReshape;
 constexpr OpDef kReshape{.domain = "",
                          .name = "Reshape",
                          .versions = kVersions,

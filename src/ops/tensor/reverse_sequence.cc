@@ -81,6 +81,7 @@ constexpr AttributeSpec kAttributes[] = {{"batch_axis", AttributeType::kInt},
 
 }  // namespace
 
+extern const OpDef kReverseSequence;
 constexpr OpDef kReverseSequence{.domain = "",
                                  .name = "ReverseSequence",
                                  .versions = kVersions,

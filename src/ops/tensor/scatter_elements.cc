@@ -105,6 +105,7 @@ constexpr AttributeSpec kAttributes[] = {{"reduction", AttributeType::kString},
 
 }  // namespace
 
+extern const OpDef kScatterElements;
 constexpr OpDef kScatterElements{.domain = "",
                                  .name = "ScatterElements",
                                  .versions = kVersions,

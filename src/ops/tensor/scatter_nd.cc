@@ -87,6 +87,7 @@ constexpr AttributeSpec kAttributes[] = {{"reduction", AttributeType::kString}};
 
 }  // namespace
 
+extern const OpDef kScatterND;
 constexpr OpDef kScatterND{.domain = "",
                            .name = "ScatterND",
                            .versions = kVersions,

@@ -55,6 +55,7 @@ constexpr AttributeSpec kAttributes[] = {{"end", AttributeType::kInt}, {"start",
 
 }  // namespace
 
+extern const OpDef kShape;
 constexpr OpDef kShape{.domain = "",
                        .name = "Shape",
                        .versions = kVersions,

@@ -31,6 +31,7 @@ constexpr TypeConstraint kTypes[] = {{"T", kAllTypes}, {"T1", SetOf(DType::kInt6
 
 }  // namespace
 
+extern const OpDef kSize;
 constexpr OpDef kSize{.domain = "",
                       .name = "Size",
                       .versions = kVersions,

@@ -198,6 +198,7 @@ constexpr AttributeSpec kOldAttributes[] = {
 
 }  // namespace
 
+extern const OpDef kSlice;
 constexpr OpDef kSlice{.domain = "",
                        .name = "Slice",
                        .versions = kVersions,

@@ -25,6 +25,7 @@ constexpr AttributeSpec kAttributes[] = {{"mode", AttributeType::kString},
 
 }  // namespace
 
+extern const OpDef kSpaceToDepth;
 constexpr OpDef kSpaceToDepth{.domain = "",
                               .name = "SpaceToDepth",
                               .versions = kVersions,

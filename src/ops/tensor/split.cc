@@ -142,6 +142,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"split", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kSplit;
 constexpr OpDef kSplit{.domain = "",
                        .name = "Split",
                        .versions = kVersions,

@@ -52,6 +52,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kSqueeze;
 constexpr OpDef kSqueeze{.domain = "",
                          .name = "Squeeze",
                          .versions = kVersions,

@@ -86,6 +86,7 @@ constexpr TypeConstraint kTypes[] = {
 
 }  // namespace
 
+extern const OpDef kTile;
 constexpr OpDef kTile{.domain = "",
                       .name = "Tile",
                       .versions = kVersions,

@@ -83,6 +83,7 @@ constexpr AttributeSpec kAttributes[] = {{"perm", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kTranspose;
 constexpr OpDef kTranspose{.domain = "",
                            .name = "Transpose",
                            .versions = kVersions,

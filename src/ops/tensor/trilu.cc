@@ -72,6 +72,7 @@ constexpr AttributeSpec kAttributes[] = {{"upper", AttributeType::kInt}};
 
 }  // namespace
 
+extern const OpDef kTrilu;
 constexpr OpDef kTrilu{.domain = "",
                        .name = "Trilu",
                        .versions = kVersions,

@@ -160,6 +160,7 @@ constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}, {"sorted
 
 }  // namespace
 
+extern const OpDef kUnique;
 constexpr OpDef kUnique{.domain = "",
                         .name = "Unique",
                         .versions = kVersions,

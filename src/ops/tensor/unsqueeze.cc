@@ -42,6 +42,7 @@ constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
+extern const OpDef kUnsqueeze;
 constexpr OpDef kUnsqueeze{.domain = "",
                            .name = "Unsqueeze",
                            .versions = kVersions,

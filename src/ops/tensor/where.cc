@@ -73,6 +73,7 @@ constexpr TypeConstraint kTypes[] = {
 
 }  // namespace
 
+extern const OpDef kWhere;
 constexpr OpDef kWhere{.domain = "",
                        .name = "Where",
                        .versions = kVersions,
