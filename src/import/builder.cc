@@ -175,7 +175,9 @@ Status Builder::AddOperator(const NodeView& view, const OpDef& op, int opset, Sc
   ORTOLAN_RETURN_IF_ERROR(AddAttributes(view, op, opset, scope, *node));
   std::vector<Value*> captured;
   ORTOLAN_RETURN_IF_ERROR(AddBodies(view, scope, *node, &captured));
-  if (!newest && op.raise != nullptr) {
+  // An operator that has nothing but `raise` is composed: written as others, whatever the opset.
+  const bool composed = op.prepare == nullptr && op.emit == nullptr && op.infer == nullptr;
+  if ((!newest || composed) && op.raise != nullptr) {
     RaiseContext context{*scope.graph, *node, opset};
     Status status = op.raise(context);
     if (!status.ok()) {

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <unordered_map>
 
 #include "support/run_op.h"
 
@@ -310,21 +311,31 @@ Result<std::vector<Value>> RunCase(const Case& test, bool all_constant) {
     if (wanted) node->SetOutput(i, graph.NewValue("y"));
   }
   if (test.outputs.empty()) node->SetOutput(0, graph.NewValue("y"));
-  if (test.opset != 0 && node->op->raise != nullptr) {
+  const bool composed =
+      node->op->prepare == nullptr && node->op->emit == nullptr && node->op->infer == nullptr;
+  if ((test.opset != 0 || composed) && node->op->raise != nullptr) {
     RaiseContext raise{graph, *node, test.opset};
     ORTOLAN_RETURN_IF_ERROR(node->op->raise(raise));
   }
-  // Raising may have moved inputs and made constants.
-  std::vector<Value> raised(node->inputs().size());
-  for (size_t i = 0; i < raised.size(); ++i) {
-    if (!node->HasInput(i)) continue;
-    if (node->input(i)->IsConstant()) raised[i] = node->input(i)->constant();
-    for (size_t k = 0; k < fed.size(); ++k) {
-      if (fed[k] == node->input(i)) raised[i] = test.inputs[k];
-    }
+  // Raising may have moved inputs, made constants, and put several nodes in place of one.
+  std::unordered_map<const graph::Value*, Value> known;
+  for (size_t k = 0; k < fed.size(); ++k) {
+    if (fed[k] != nullptr) known[fed[k]] = test.inputs[k];
   }
   ThreadPool threads(2);
-  return Evaluate(*node, raised, threads);
+  for (graph::Node* step = graph.first(); step != nullptr; step = step->next()) {
+    std::vector<Value> inputs_of_step(step->inputs().size());
+    for (size_t i = 0; i < inputs_of_step.size(); ++i) {
+      const graph::Value* input = step->input(i);
+      if (input == nullptr) continue;
+      inputs_of_step[i] = input->IsConstant() ? Value(input->constant()) : known[input];
+    }
+    if (step->next() != nullptr) ORTOLAN_RETURN_IF_ERROR(InferNode(*step, *graph.dims()));
+    ORTOLAN_ASSIGN_OR_RETURN(const std::vector<Value> outputs, Evaluate(*step, inputs_of_step, threads));
+    if (step->next() == nullptr) return outputs;
+    for (size_t i = 0; i < outputs.size(); ++i) known[step->output(i)] = outputs[i];
+  }
+  return Fail("raising left no node");
 }
 
 void RunFile(const std::string& path) {
