@@ -1,0 +1,109 @@
+// AffineGrid: the sampling grid of an affine map for GridSample: each point of a regular grid over [-1, 1],
+// times theta. Refuses sizes that are no N x C x H x W or N x C x D x H x W.
+#include <algorithm>
+
+#include "ops/axes.h"
+#include "ops/op.h"
+#include "ops/tensor/float_types.h"
+
+namespace ortolan {
+namespace {
+
+Status Infer(InferContext& context) {
+  const auto size = context.Ints(1);
+  const graph::Shape& theta = context.shape(0);
+  if (theta.has_rank() && theta.rank() != 3) {
+    return Fail("[ShapeInferenceError] AffineGrid: theta has rank {}, expected 3", theta.rank());
+  }
+  if (!size) {
+    if (!theta.has_rank() || !theta[1].IsConstant()) return OkStatus();
+    graph::Shape::DimList dims = {theta[0]};
+    for (int64_t i = 0; i < theta[1].constant() && i < 3; ++i) dims.push_back(context.Unknown());
+    dims.push_back(theta[1]);
+    context.SetShape(0, std::move(dims));
+    return OkStatus();
+  }
+  if (size->size() != 4 && size->size() != 5) {
+    return InvalidArgument("AffineGrid: size has {} elements, expected 4 or 5", size->size());
+  }
+  graph::Shape::DimList dims = {(*size)[0]};
+  for (size_t i = 2; i < size->size(); ++i) {
+    const graph::Dim& dim = (*size)[i];
+    if (dim.IsConstant() && dim.constant() < 1) return InvalidArgument("AffineGrid: a size below 1");
+    dims.push_back(dim);
+  }
+  dims.push_back(static_cast<int64_t>(size->size()) - 2);
+  context.SetShape(0, std::move(dims));
+  return OkStatus();
+}
+
+double Coordinate(int64_t i, int64_t size, bool align_corners) {
+  const auto count = static_cast<double>(size);
+  if (align_corners) return size == 1 ? 0.0 : -1.0 + 2.0 * static_cast<double>(i) / (count - 1);
+  return (2.0 * static_cast<double>(i) + 1.0) / count - 1.0;
+}
+
+Status Run(const void* state, RunContext& context) {
+  const bool align_corners = *static_cast<const bool*>(state);
+  const TensorRef& theta = context.input(0);
+  const TensorRef& grid = context.output(0);
+  const int64_t axes = static_cast<int64_t>(grid.rank()) - 2;
+  if (axes != 2 && axes != 3) return InvalidArgument("AffineGrid: a grid of shape {}", DimsText(grid.dims));
+  ORTOLAN_RETURN_IF_ERROR(ExpectDims(theta, {grid.dims[0], axes, axes + 1}, "AffineGrid: theta"));
+  // Always depth, height, width.
+  const int64_t depth = axes == 3 ? grid.dims[1] : 1;
+  const int64_t height = grid.dims[static_cast<size_t>(axes) - 1];
+  const int64_t width = grid.dims[static_cast<size_t>(axes)];
+  return WithFloatType(theta.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    const T* all = theta.As<const T>();
+    T* to = grid.As<T>();
+    context.threads().ParallelRanges(
+        grid.dims[0] * depth * height, std::max<int64_t>(1, 4096 / width), [&](int64_t begin, int64_t end) {
+          for (int64_t row = begin; row < end; ++row) {
+            const T* own = all + row / (depth * height) * axes * (axes + 1);
+            const double y = Coordinate(row % height, height, align_corners);
+            const double z = Coordinate(row / height % depth, depth, align_corners);
+            for (int64_t i = 0; i < width; ++i) {
+              const double point[4] = {Coordinate(i, width, align_corners), y, axes == 3 ? z : 1.0, 1.0};
+              for (int64_t r = 0; r < axes; ++r) {
+                double sum = 0;
+                for (int64_t c = 0; c <= axes; ++c)
+                  sum += static_cast<double>(AsNumber(own[r * (axes + 1) + c])) * point[c];
+                to[(row * width + i) * axes + r] = StoredNumber<T>(sum);
+              }
+            }
+          }
+        });
+    return OkStatus();
+  });
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  prepared->state = std::make_shared<const bool>(context.node.attributes.Int("align_corners", 0) != 0);
+  prepared->run = Run;
+  prepared->kernel = "affine_grid";
+  return OkStatus();
+}
+
+using graph::AttributeType;
+constexpr int kVersions[] = {20};
+constexpr FormalParameter kInputs[] = {{"theta", "T1"}, {"size", "T2"}};
+constexpr FormalParameter kOutputs[] = {{"grid", "T1"}};
+constexpr TypeConstraint kTypes[] = {{"T1", kFloatTypes}, {"T2", SetOf(DType::kInt64)}};
+constexpr AttributeSpec kAttributes[] = {{"align_corners", AttributeType::kInt}};
+
+}  // namespace
+
+extern const OpDef kAffineGrid;
+constexpr OpDef kAffineGrid{.domain = "",
+                            .name = "AffineGrid",
+                            .versions = kVersions,
+                            .inputs = kInputs,
+                            .outputs = kOutputs,
+                            .types = kTypes,
+                            .attributes = kAttributes,
+                            .infer = Infer,
+                            .prepare = Prepare};
+
+}  // namespace ortolan
