@@ -1,0 +1,226 @@
+// LinearAttention: attention as a recurrence over a state of keys times values, which decays (gated), is
+// corrected by what it holds already (delta), or both. One step after the other, heads in parallel; computed
+// in float. Refuses inputs that the update rule does not read and shapes that do not make whole heads.
+#include <algorithm>
+#include <cmath>
+
+#include "ops/op.h"
+#include "ops/tensor/float_types.h"
+
+namespace ortolan {
+namespace {
+
+enum Input : size_t { kQuery, kKey, kValue, kPast, kDecay, kBeta };
+
+struct State {
+  int64_t query_heads, heads;
+  float scale;  // 0: 1 / sqrt(size of a key)
+  bool gated, delta;
+};
+
+Result<State> Read(const graph::Attributes& attributes) {
+  State state{attributes.Int("q_num_heads", 0), attributes.Int("kv_num_heads", 0),
+              attributes.Float("scale", 0.0f), false, false};
+  if (state.heads < 1 || state.query_heads < 1 || state.query_heads % state.heads != 0) {
+    return InvalidArgument("LinearAttention: q_num_heads {} is no multiple of kv_num_heads {}",
+                           state.query_heads, state.heads);
+  }
+  const std::string_view rule = attributes.String("update_rule", "gated_delta");
+  if (rule != "linear" && rule != "gated" && rule != "delta" && rule != "gated_delta") {
+    return InvalidArgument("LinearAttention: update_rule cannot be '{}'", rule);
+  }
+  state.gated = rule.starts_with("gated");
+  state.delta = rule.ends_with("delta");
+  return state;
+}
+
+Status Infer(InferContext& context) {
+  ORTOLAN_ASSIGN_OR_RETURN(const State state, Read(context.attributes()));
+  if (state.gated != context.HasInput(kDecay) || state.delta != context.HasInput(kBeta)) {
+    return InvalidArgument("LinearAttention: decay goes with the gated rules, beta with the delta rules");
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    if (context.shape(i).has_rank() && context.shape(i).rank() != 3) {
+      return Fail("[ShapeInferenceError] LinearAttention: query, key and value need rank 3");
+    }
+  }
+  context.SetType(1, context.HasInput(kPast) ? context.dtype(kPast) : context.dtype(kQuery));
+  const graph::Shape& query = context.shape(kQuery);
+  const graph::Shape& value = context.shape(kValue);
+  if (!query.has_rank() || !value.has_rank()) return OkStatus();
+  const graph::Dim value_size = graph::Dim::FloorDiv(value[2], state.heads);
+  context.SetShape(0, {query[0], query[1], value_size * graph::Dim(state.query_heads)});
+  context.SetShape(1, {query[0], state.heads, graph::Dim::FloorDiv(query[2], state.query_heads), value_size});
+  return OkStatus();
+}
+
+struct Sizes {
+  int64_t batch, length, key, value;
+};
+
+Result<Sizes> SizesOf(const State& state, std::span<const Dims> inputs) {
+  const Dims &q = inputs[kQuery], &k = inputs[kKey], &v = inputs[kValue];
+  const bool ranks = q.size() == 3 && k.size() == 3 && v.size() == 3;
+  if (!ranks || q[2] % state.query_heads != 0 || v[2] % state.heads != 0 ||
+      q[2] / state.query_heads * state.heads != k[2] || k[0] != q[0] || v[0] != q[0] || k[1] != q[1] ||
+      v[1] != q[1]) {
+    return InvalidArgument("LinearAttention: query {}, key {}, value {}", DimsText(q), DimsText(k),
+                           DimsText(v));
+  }
+  return Sizes{q[0], q[1], q[2] / state.query_heads, v[2] / state.heads};
+}
+
+// A state and a row of values for each head.
+Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
+  ORTOLAN_ASSIGN_OR_RETURN(const Sizes sizes, SizesOf(*static_cast<const State*>(opaque), context.inputs));
+  const int64_t heads = static_cast<const State*>(opaque)->heads;
+  ORTOLAN_ASSIGN_OR_RETURN(binding->scratch_bytes,
+                           CheckedBytes(DType::kFloat, Dims{sizes.batch, heads, sizes.key + 1, sizes.value}));
+  return OkStatus();
+}
+
+Status CheckDims(const State& state, const Sizes& sizes, const RunContext& context) {
+  const Dims kept = {sizes.batch, state.heads, sizes.key, sizes.value};
+  if (context.HasInput(kPast)) {
+    ORTOLAN_RETURN_IF_ERROR(ExpectDims(context.input(kPast), kept, "LinearAttention: past_state"));
+  }
+  if (context.HasOutput(1)) {
+    ORTOLAN_RETURN_IF_ERROR(ExpectDims(context.output(1), kept, "LinearAttention: present_state"));
+  }
+  auto gate = [&](size_t i, int64_t one, int64_t other, std::string_view what) {
+    if (!context.HasInput(i)) return OkStatus();
+    const Dims& dims = context.input(i).dims;
+    if (dims.size() == 3 && (dims[2] == one || dims[2] == other)) {
+      return ExpectDims(context.input(i), {sizes.batch, sizes.length, dims[2]}, what);
+    }
+    return InvalidArgument("{} has shape {}", what, DimsText(dims));
+  };
+  ORTOLAN_RETURN_IF_ERROR(gate(kDecay, state.heads, state.heads * sizes.key, "LinearAttention: decay"));
+  ORTOLAN_RETURN_IF_ERROR(gate(kBeta, state.heads, 1, "LinearAttention: beta"));
+  return ExpectDims(context.output(0), {sizes.batch, sizes.length, state.query_heads * sizes.value},
+                    "LinearAttention: the output");
+}
+
+// All steps of head `head` of batch item `item`; `kept` is its state, `row` as long as a value.
+template <typename T>
+void RunHead(const State& state, const Sizes& sizes, RunContext& context, int64_t item, int64_t head,
+             float* kept, float* row) {
+  const int64_t keys = sizes.key, values = sizes.value, group = state.query_heads / state.heads;
+  const float scale = state.scale != 0.0f ? state.scale : 1.0f / std::sqrt(static_cast<float>(keys));
+  auto at = [&](size_t input, int64_t t) {
+    const int64_t width = context.input(input).dims[2];
+    return context.input(input).template As<const T>() + (item * sizes.length + t) * width;
+  };
+  auto number = [](T x) { return static_cast<float>(AsNumber(x)); };
+  for (int64_t t = 0; t < sizes.length; ++t) {
+    const T* key = at(kKey, t) + head * keys;
+    const T* value = at(kValue, t) + head * values;
+    if (state.gated) {
+      const bool each = context.input(kDecay).dims[2] != state.heads;
+      const T* decay = at(kDecay, t) + head * (each ? keys : 1);
+      for (int64_t d = 0; d < keys; ++d) {
+        const float factor = std::exp(number(decay[each ? d : 0]));
+        for (int64_t m = 0; m < values; ++m) kept[d * values + m] *= factor;
+      }
+    }
+    for (int64_t m = 0; m < values; ++m) row[m] = number(value[m]);
+    if (state.delta) {
+      const bool shared = context.input(kBeta).dims[2] == 1;
+      const float beta = number(at(kBeta, t)[shared ? 0 : head]);
+      for (int64_t d = 0; d < keys; ++d) {
+        const float factor = number(key[d]);
+        for (int64_t m = 0; m < values; ++m) row[m] -= factor * kept[d * values + m];
+      }
+      for (int64_t m = 0; m < values; ++m) row[m] *= beta;
+    }
+    for (int64_t d = 0; d < keys; ++d) {
+      const float factor = number(key[d]);
+      for (int64_t m = 0; m < values; ++m) kept[d * values + m] += factor * row[m];
+    }
+    T* out = context.output(0).template As<T>() +
+             ((item * sizes.length + t) * state.query_heads + head * group) * values;
+    for (int64_t g = 0; g < group; ++g, out += values) {
+      const T* query = at(kQuery, t) + (head * group + g) * keys;
+      for (int64_t m = 0; m < values; ++m) row[m] = 0;
+      for (int64_t d = 0; d < keys; ++d) {
+        const float factor = scale * number(query[d]);
+        for (int64_t m = 0; m < values; ++m) row[m] += factor * kept[d * values + m];
+      }
+      for (int64_t m = 0; m < values; ++m) out[m] = StoredNumber<T>(static_cast<double>(row[m]));
+    }
+  }
+}
+
+Status Run(const void* opaque, RunContext& context) {
+  const State& state = *static_cast<const State*>(opaque);
+  const Dims inputs[] = {context.input(0).dims, context.input(1).dims, context.input(2).dims};
+  ORTOLAN_ASSIGN_OR_RETURN(const Sizes sizes, SizesOf(state, inputs));
+  ORTOLAN_RETURN_IF_ERROR(CheckDims(state, sizes, context));
+  const int64_t size = sizes.key * sizes.value, count = sizes.batch * state.heads * size;
+  auto* kept = reinterpret_cast<float*>(context.scratch());
+  float* rows = kept + count;
+  std::fill_n(kept, count, 0.0f);
+  if (context.HasInput(kPast)) {
+    ORTOLAN_RETURN_IF_ERROR(WithFloatType(context.input(kPast).dtype, [&](auto tag) {
+      const auto* past = context.input(kPast).As<const typename decltype(tag)::Type>();
+      for (int64_t i = 0; i < count; ++i) kept[i] = static_cast<float>(AsNumber(past[i]));
+      return OkStatus();
+    }));
+  }
+  ORTOLAN_RETURN_IF_ERROR(WithFloatType(context.input(0).dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    context.threads().ParallelFor(sizes.batch * state.heads, [&](int64_t i) {
+      RunHead<T>(state, sizes, context, i / state.heads, i % state.heads, kept + i * size,
+                 rows + i * sizes.value);
+    });
+    return OkStatus();
+  }));
+  if (!context.HasOutput(1)) return OkStatus();
+  return WithFloatType(context.output(1).dtype, [&](auto tag) {
+    using S = typename decltype(tag)::Type;
+    for (int64_t i = 0; i < count; ++i)
+      context.output(1).As<S>()[i] = StoredNumber<S>(static_cast<double>(kept[i]));
+    return OkStatus();
+  });
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  ORTOLAN_ASSIGN_OR_RETURN(const State state, Read(context.node.attributes));
+  prepared->state = std::make_shared<const State>(state);
+  prepared->bind = Bind;
+  prepared->run = Run;
+  prepared->kernel = "linear_attention";
+  return OkStatus();
+}
+
+using graph::AttributeType;
+constexpr int kVersions[] = {27};
+constexpr FormalParameter kInputs[] = {{"query", "T"},
+                                       {"key", "T"},
+                                       {"value", "T"},
+                                       {"past_state", "S", Arity::kOptional},
+                                       {"decay", "T", Arity::kOptional},
+                                       {"beta", "T", Arity::kOptional}};
+constexpr FormalParameter kOutputs[] = {{"output", "T"}, {"present_state", "S"}};
+constexpr DTypeSet kHalfOrFloat = SetOf(DType::kFloat16, DType::kBFloat16, DType::kFloat);
+constexpr TypeConstraint kTypes[] = {{"T", kHalfOrFloat}, {"S", kHalfOrFloat}};
+constexpr AttributeSpec kAttributes[] = {
+    {"chunk_size", AttributeType::kInt},        {"kv_num_heads", AttributeType::kInt, true},
+    {"q_num_heads", AttributeType::kInt, true}, {"scale", AttributeType::kFloat},
+    {"update_rule", AttributeType::kString},
+};
+
+}  // namespace
+
+extern const OpDef kLinearAttention;
+constexpr OpDef kLinearAttention{.domain = "",
+                                 .name = "LinearAttention",
+                                 .versions = kVersions,
+                                 .inputs = kInputs,
+                                 .outputs = kOutputs,
+                                 .types = kTypes,
+                                 .attributes = kAttributes,
+                                 .infer = Infer,
+                                 .prepare = Prepare};
+
+}  // namespace ortolan
