@@ -30,21 +30,23 @@ std::string_view ConfigOf(const std::map<std::string, std::string>& config, cons
   return found == config.end() ? std::string_view() : std::string_view(found->second);
 }
 
-import::ImportOptions ImportOptionsOf(const Options& options, ThreadPool& threads){import::ImportOptions made;
-made.free_dimensions_by_name = options.free_dimensions_by_name;
-made.free_dimensions_by_denotation = options.free_dimensions_by_denotation;
-for (const auto* list : {&options.initializers, &options.external_initializers}) {
-  for (const auto& [name, value] : *list) {
-    if (value.kind() == Value::Kind::kTensor) made.initializers.emplace_back(name, value.tensor());
+// The type stands at the end because clang-format takes a line that begins with `import` for a module's.
+auto ImportOptionsOf(const Options& options, ThreadPool& threads) -> import::ImportOptions {
+  import::ImportOptions made;
+  made.free_dimensions_by_name = options.free_dimensions_by_name;
+  made.free_dimensions_by_denotation = options.free_dimensions_by_denotation;
+  for (const auto* list : {&options.initializers, &options.external_initializers}) {
+    for (const auto& [name, value] : *list) {
+      if (value.kind() == Value::Kind::kTensor) made.initializers.emplace_back(name, value.tensor());
+    }
   }
+  made.external_folder = ConfigOf(options.config, "session.model_external_initializers_file_folder_path");
+  made.allow_unreleased_opsets = ConfigOf(options.config, "session.allow_released_opsets_only") == "0";
+  if (const char* only_released = std::getenv("ALLOW_RELEASED_ONNX_OPSET_ONLY"))
+    made.allow_unreleased_opsets = made.allow_unreleased_opsets || std::string_view(only_released) == "0";
+  made.threads = &threads;
+  return made;
 }
-made.external_folder = ConfigOf(options.config, "session.model_external_initializers_file_folder_path");
-made.allow_unreleased_opsets = ConfigOf(options.config, "session.allow_released_opsets_only") == "0";
-if (const char* only_released = std::getenv("ALLOW_RELEASED_ONNX_OPSET_ONLY"))
-  made.allow_unreleased_opsets = made.allow_unreleased_opsets || std::string_view(only_released) == "0";
-made.threads = &threads;
-return made;
-}  // namespace
 
 passes::PassContext PassContextOf(const Options& options, ThreadPool& threads) {
   passes::PassContext context{threads};
@@ -121,7 +123,7 @@ Status LoadCancelled() {
   return Fail("Graph loading canceled due to user request.");
 }
 
-}  // namespace ortolan::session
+}  // namespace
 
 Session::Session(Options options) : options_(std::move(options)), threads_(PoolFor(options_)) {
   if (options_.enable_profiling) profiler_ = std::make_unique<Profiler>(options_.profile_file_prefix);

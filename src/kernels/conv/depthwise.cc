@@ -8,6 +8,7 @@ namespace ortolan::kernels {
 namespace {
 
 constexpr int64_t kChunkFloats = 32 << 10;  // products of a chunk over lanes: about 10 us
+constexpr int64_t kProgramPixels = 256;     // between two runs of the epilogue's program: 16 KiB, still in L1
 
 }  // namespace
 
@@ -42,40 +43,47 @@ void RunDepthwise(const PackedDepthwise& conv, const ConvShape& shape, const flo
                   const ConvEpilogue& epilogue, ThreadPool& threads) {
   const Window& w = shape.window;
   const int64_t block = conv.variant->block, blocks = CeilDiv(conv.channels, block);
-  const int64_t in_plane = w.in_size() * block, out_plane = w.out_size() * block;
   const int64_t taps = conv.kernel[0] * conv.kernel[1];
   const auto* weights = reinterpret_cast<const float*>(conv.weights.data());
   const auto* bias = reinterpret_cast<const float*>(conv.bias.data());
-  // The depth axis, if there is one, is not reduced: its slices are rows of a longer map, but for the padding
+  DepthwiseRows all;
+  all.in_pixels = w.in[2];
+  all.out_pixels = w.out[2];
+  all.kernel_rows = conv.kernel[0];
+  all.columns = conv.kernel[1];
+  all.row_stride = w.stride[1];
+  all.row_dilation = w.dilation[1];
+  all.row_pad = w.pad[1];
+  all.stride = w.stride[2];
+  all.dilation = w.dilation[2];
+  all.pad = w.pad[2];
+  all.lower = epilogue.lower;
+  all.upper = epilogue.upper;
+  // The depth axis, if there is one, is not reduced: its slices are further maps, but for the padding
   // between.
-  const int64_t rows = w.out[0] * w.out[1];
+  const int64_t rows = w.out[1], slices = shape.batch * blocks * w.out[0];
   const int64_t grain = std::max<int64_t>(1, kChunkFloats / std::max<int64_t>(1, w.out[2] * taps));
-  threads.ParallelRanges(shape.batch * blocks * rows, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t plane = i / rows, b = plane % blocks, od = i % rows / w.out[1], oh = i % w.out[1];
-      const int64_t d = od * w.stride[0] - w.pad[0];
+  const int64_t most_rows =
+      epilogue.program ? std::max<int64_t>(1, kProgramPixels / std::max<int64_t>(1, w.out[2])) : rows;
+  threads.ParallelRanges(slices * rows, grain, [&](int64_t begin, int64_t end) {
+    DepthwiseRows job = all;
+    while (begin < end) {
+      const int64_t slice = begin / rows, plane = slice / w.out[0], b = plane % blocks;
+      const int64_t d = slice % w.out[0] * w.stride[0] - w.pad[0];
       const bool inside = d >= 0 && d < w.in[0];
-      const IndexRange live = inside ? LiveTaps(w, 1, oh) : IndexRange{0, 0};
-      const int64_t h = oh * w.stride[1] - w.pad[1] + live.begin * w.dilation[1];
-      const int64_t at = plane * out_plane + (i % rows) * w.out[2] * block;
-      DepthwiseRow row;
-      row.rows = std::max<int64_t>(0, live.end - live.begin);
-      row.in = x + plane * in_plane + (row.rows ? (d * w.in[1] + h) * w.in[2] * block : 0);
-      row.row_stride = w.dilation[1] * w.in[2] * block;
-      row.weights = weights + (b * taps + (row.rows ? live.begin * conv.kernel[1] : 0)) * block;
-      row.bias = bias + b * block;
-      row.residual = epilogue.residual ? epilogue.residual + at : nullptr;
-      row.out = y + at;
-      row.in_pixels = w.in[2];
-      row.out_pixels = w.out[2];
-      row.columns = conv.kernel[1];
-      row.stride = w.stride[2];
-      row.dilation = w.dilation[2];
-      row.pad = w.pad[2];
-      row.lower = epilogue.lower;
-      row.upper = epilogue.upper;
-      (*conv.variant->depthwise)(row);
-      epilogue.Finish(row.out, plane / blocks, b, i % rows * w.out[2], w.out[2], block);
+      job.begin = begin - slice * rows;
+      job.end = std::min({rows, job.begin + (end - begin), job.begin + most_rows});
+      job.in_rows = inside ? w.in[1] : 0;
+      job.in = inside ? x + (plane * w.in[0] + d) * w.in[1] * w.in[2] * block : nullptr;
+      job.weights = weights + b * taps * block;
+      job.bias = bias + b * block;
+      const int64_t at = begin * w.out[2] * block;
+      job.residual = epilogue.residual ? epilogue.residual + at : nullptr;
+      job.out = y + at;
+      (*conv.variant->depthwise)(job);
+      const int64_t pixel = (slice % w.out[0] * rows + job.begin) * w.out[2];
+      epilogue.Finish(job.out, plane / blocks, b, pixel, (job.end - job.begin) * w.out[2], block);
+      begin += job.end - job.begin;
     }
   });
 }

@@ -5,6 +5,6 @@
 namespace ortolan::kernels {
 
 extern const DepthwiseKernel kDepthwiseAvx2;
-constexpr DepthwiseKernel kDepthwiseAvx2 = DepthwiseRowKernel;
+constexpr DepthwiseKernel kDepthwiseAvx2 = DepthwiseRowsKernel;
 
 }  // namespace ortolan::kernels

@@ -5,6 +5,6 @@
 namespace ortolan::kernels {
 
 extern const DepthwiseKernel kDepthwiseAvx512;
-constexpr DepthwiseKernel kDepthwiseAvx512 = DepthwiseRowKernel;
+constexpr DepthwiseKernel kDepthwiseAvx512 = DepthwiseRowsKernel;
 
 }  // namespace ortolan::kernels

@@ -1,92 +1,135 @@
-// The depthwise row kernel, written once.
+// The depthwise kernel, written once.
 #include "kernels/conv/block_vec.h"
 #include "kernels/conv/depthwise_row.h"
 
 namespace ortolan::kernels {
 namespace {
 
-inline void FinishPixel(const DepthwiseRow& row, int64_t pixel, Vec sum) {
+// One output row: the kernel rows that meet the input.
+struct LiveRow {
+  const float* in = nullptr;       // column 0 of the input row under the first live kernel row
+  const float* weights = nullptr;  // of that kernel row
+  int64_t rows = 0;
+  const float* residual = nullptr;
+  float* out = nullptr;
+};
+
+inline LiveRow LiveRowAt(const DepthwiseRows& job, int64_t row) {
+  const int64_t start = row * job.row_stride - job.row_pad;
+  int64_t first = 0;
+  while (first < job.kernel_rows && start + first * job.row_dilation < 0) ++first;
+  int64_t last = job.kernel_rows;
+  while (last > first && start + (last - 1) * job.row_dilation >= job.in_rows) --last;
+  LiveRow live;
+  live.rows = last - first;
+  if (live.rows > 0) live.in = job.in + (start + first * job.row_dilation) * job.in_pixels * kBlock;
+  live.weights = job.weights + first * job.columns * kBlock;
+  const int64_t at = (row - job.begin) * job.out_pixels * kBlock;
+  live.residual = job.residual ? job.residual + at : nullptr;
+  live.out = job.out + at;
+  return live;
+}
+
+inline void FinishPixel(const DepthwiseRows& job, const LiveRow& row, int64_t pixel, Vec sum) {
   if (row.residual) sum = sum + LoadBlock(row.residual + pixel * kBlock);
-  StoreBlock(row.out + pixel * kBlock, Clamp(sum, Spread(row.lower), Spread(row.upper)));
+  StoreBlock(row.out + pixel * kBlock, Clamp(sum, Spread(job.lower), Spread(job.upper)));
 }
 
-// Pixels one by one, with the taps that meet the input: borders, and kernels without a form of their own.
-inline void RowPixels(const DepthwiseRow& row, int64_t begin, int64_t end) {
-  for (int64_t pixel = begin; pixel < end; ++pixel) {
-    Vec sum = LoadBlock(row.bias);
-    const int64_t start = pixel * row.stride - row.pad;
-    for (int64_t kw = 0; kw < row.columns; ++kw) {
-      const int64_t column = start + kw * row.dilation;
-      if (column < 0 || column >= row.in_pixels) continue;
+// Pixels one by one, with the taps that meet the input: kernels without a form of their own.
+void RowPixels(const DepthwiseRows& job, const LiveRow& row) {
+  const int64_t next_row = job.row_dilation * job.in_pixels * kBlock;
+  for (int64_t pixel = 0; pixel < job.out_pixels; ++pixel) {
+    Vec sum = LoadBlock(job.bias);
+    const int64_t start = pixel * job.stride - job.pad;
+    for (int64_t kw = 0; kw < job.columns; ++kw) {
+      const int64_t column = start + kw * job.dilation;
+      if (column < 0 || column >= job.in_pixels) continue;
       for (int64_t kh = 0; kh < row.rows; ++kh) {
-        sum = Fma(LoadBlock(row.in + kh * row.row_stride + column * kBlock),
-                  LoadBlock(row.weights + (kh * row.columns + kw) * kBlock), sum);
+        sum = Fma(LoadBlock(row.in + kh * next_row + column * kBlock),
+                  LoadBlock(row.weights + (kh * job.columns + kw) * kBlock), sum);
       }
     }
-    FinishPixel(row, pixel, sum);
+    FinishPixel(job, row, pixel, sum);
   }
 }
 
-// kPixels neighbours at once, all taps inside: what they share of an input row is loaded once.
-template <int kPixels, int kColumns, int kStride>
-inline void RowTile(const DepthwiseRow& row, int64_t pixel) {
+// kPixels neighbours at once. An input column is loaded once for all the pixels and taps that it serves, and
+// so is a weight: 10 + 3 loads for 24 multiply-adds in a row of 3 taps. At a border the columns outside are
+// zeros.
+template <int kPixels, int kColumns, int kStride, bool kBorder>
+inline void RowTile(const DepthwiseRows& job, const LiveRow& row, int64_t pixel) {
+  constexpr int kSpan = (kPixels - 1) * kStride + kColumns;
+  const int64_t start = pixel * kStride - job.pad;
+  const int64_t next_row = job.row_dilation * job.in_pixels * kBlock;
   Vec sum[kPixels];
-  ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) sum[p] = LoadBlock(row.bias);
-  const float* in = row.in + (pixel * kStride - row.pad) * kBlock;
-  const float* weight = row.weights;
+  ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) sum[p] = LoadBlock(job.bias);
   for (int64_t kh = 0; kh < row.rows; ++kh) {
-    ORTOLAN_UNROLL for (int kw = 0; kw < kColumns; ++kw) {
-      const Vec w = LoadBlock(weight + kw * kBlock);
-      ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
-        sum[p] = Fma(LoadBlock(in + (p * kStride + kw) * kBlock), w, sum[p]);
+    const float* in = row.in + kh * next_row;
+    const float* weights = row.weights + kh * kColumns * kBlock;
+    Vec w[kColumns];
+    ORTOLAN_UNROLL for (int kw = 0; kw < kColumns; ++kw) w[kw] = LoadBlock(weights + kw * kBlock);
+    ORTOLAN_UNROLL for (int j = 0; j < kSpan; ++j) {
+      if (kBorder && (start + j < 0 || start + j >= job.in_pixels)) continue;
+      const Vec x = LoadBlock(in + (start + j) * kBlock);
+      ORTOLAN_UNROLL for (int kw = 0; kw < kColumns; ++kw) {
+        if (j >= kw && (j - kw) % kStride == 0 && (j - kw) / kStride < kPixels) {
+          sum[(j - kw) / kStride] = Fma(x, w[kw], sum[(j - kw) / kStride]);
+        }
       }
     }
-    in += row.row_stride;
-    weight += kColumns * kBlock;
   }
-  ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(row, pixel + p, sum[p]);
+  ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(job, row, pixel + p, sum[p]);
 }
 
+template <int kPixels, int kColumns, int kStride>
+inline int64_t RowTiles(const DepthwiseRows& job, const LiveRow& row, int64_t pixel) {
+  for (; pixel + kPixels <= job.out_pixels; pixel += kPixels) {
+    const int64_t start = pixel * kStride - job.pad;
+    if (start >= 0 && start + (kPixels - 1) * kStride + kColumns <= job.in_pixels) {
+      RowTile<kPixels, kColumns, kStride, false>(job, row, pixel);
+    } else {
+      RowTile<kPixels, kColumns, kStride, true>(job, row, pixel);
+    }
+  }
+  return pixel;
+}
+
+// Tiles of 8, or of 7 where these cover the row: the maps of networks are 7 * 2^n wide.
 template <int kColumns, int kStride>
-inline void RowTiles(const DepthwiseRow& row, int64_t begin, int64_t end) {
-  constexpr int kPixels = kLanes == 16 ? 8 : kLanes == 8 ? 4 : 1;
-  int64_t pixel = begin;
-  for (; pixel + kPixels <= end; pixel += kPixels) RowTile<kPixels, kColumns, kStride>(row, pixel);
-  for (; pixel < end; ++pixel) RowTile<1, kColumns, kStride>(row, pixel);
+void Rows(const DepthwiseRows& job) {
+  const bool sevens = job.out_pixels % 7 == 0 && job.out_pixels % 8 != 0;
+  for (int64_t oh = job.begin; oh < job.end; ++oh) {
+    const LiveRow row = LiveRowAt(job, oh);
+    int64_t pixel = 0;
+    pixel =
+        sevens ? RowTiles<7, kColumns, kStride>(job, row, 0) : RowTiles<8, kColumns, kStride>(job, row, 0);
+    pixel = RowTiles<4, kColumns, kStride>(job, row, pixel);
+    RowTiles<1, kColumns, kStride>(job, row, pixel);
+  }
 }
 
-void DepthwiseRowKernel(const DepthwiseRow& row) {
-  const bool tiled = row.dilation == 1 && (row.stride == 1 || row.stride == 2) &&
-                     (row.columns == 3 || row.columns == 5 || row.columns == 7);
-  if (!tiled) return RowPixels(row, 0, row.out_pixels);
-  // Pixels [first, last) have all their columns inside.
-  int64_t first = row.pad <= 0 ? 0 : (row.pad + row.stride - 1) / row.stride;
-  const int64_t room = row.in_pixels + row.pad - row.columns;
-  int64_t last = room < 0 ? 0 : room / row.stride + 1;
-  if (last > row.out_pixels) last = row.out_pixels;
-  if (first > last) first = last;
-  RowPixels(row, 0, first);
-  switch (row.columns * 10 + row.stride) {
+void AnyRows(const DepthwiseRows& job) {
+  for (int64_t oh = job.begin; oh < job.end; ++oh) RowPixels(job, LiveRowAt(job, oh));
+}
+
+void DepthwiseRowsKernel(const DepthwiseRows& job) {
+  if (job.dilation != 1 || (job.stride != 1 && job.stride != 2)) return AnyRows(job);
+  switch (job.columns * 10 + job.stride) {
     case 31:
-      RowTiles<3, 1>(row, first, last);
-      break;
+      return Rows<3, 1>(job);
     case 32:
-      RowTiles<3, 2>(row, first, last);
-      break;
+      return Rows<3, 2>(job);
     case 51:
-      RowTiles<5, 1>(row, first, last);
-      break;
+      return Rows<5, 1>(job);
     case 52:
-      RowTiles<5, 2>(row, first, last);
-      break;
+      return Rows<5, 2>(job);
     case 71:
-      RowTiles<7, 1>(row, first, last);
-      break;
+      return Rows<7, 1>(job);
+    case 72:
+      return Rows<7, 2>(job);
     default:
-      RowTiles<7, 2>(row, first, last);
-      break;
+      return AnyRows(job);
   }
-  RowPixels(row, last, row.out_pixels);
 }
 
 }  // namespace

@@ -1,23 +1,24 @@
-// What the depthwise row kernel is given; see depthwise.h. Plain, because ISA units include it.
+// What the depthwise kernel is given; see depthwise.h. Plain, because ISA units include it.
 #pragma once
 
 #include <cstdint>
 
 namespace ortolan::kernels {
 
-// One output row of one block of channels.
-struct DepthwiseRow {
-  const float* in = nullptr;       // column 0 of the input row under the first live kernel row
-  int64_t row_stride = 0;          // floats from there to the row under the next kernel row
-  int64_t rows = 0;                // live kernel rows
-  const float* weights = nullptr;  // [rows][columns][block], from the first live row on
+// Consecutive output rows of one block of channels (of one depth slice).
+struct DepthwiseRows {
+  const float* in = nullptr;       // the input slice, [in_rows][in_pixels][block]
+  const float* weights = nullptr;  // [kernel_rows][columns][block]
   const float* bias = nullptr;
-  const float* residual = nullptr;  // or null
-  float* out = nullptr;
-  int64_t in_pixels = 0;   // width of the input
-  int64_t out_pixels = 0;  // width of the output
-  int64_t columns = 0;     // of the kernel
-  int64_t stride = 1, dilation = 1, pad = 0;
+  const float* residual = nullptr;  // laid out as `out`, or null
+  float* out = nullptr;             // row `begin`
+  int64_t begin = 0, end = 0;       // output rows
+  int64_t in_rows = 0;              // 0 where the slice lies in the padding
+  int64_t in_pixels = 0;            // width of the input
+  int64_t out_pixels = 0;           // width of the output
+  int64_t kernel_rows = 0, columns = 0;
+  int64_t row_stride = 1, row_dilation = 1, row_pad = 0;
+  int64_t stride = 1, dilation = 1, pad = 0;  // along a row
   float lower = 0, upper = 0;
 };
 

@@ -5,6 +5,6 @@
 namespace ortolan::kernels {
 
 extern const DepthwiseKernel kDepthwiseScalar;
-constexpr DepthwiseKernel kDepthwiseScalar = DepthwiseRowKernel;
+constexpr DepthwiseKernel kDepthwiseScalar = DepthwiseRowsKernel;
 
 }  // namespace ortolan::kernels

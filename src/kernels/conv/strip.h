@@ -40,9 +40,9 @@ struct StripTable {
   ConvStrip strips[kStripVectors][kMostStripPixels];
 };
 
-struct DepthwiseRow;
+struct DepthwiseRows;
 struct WinogradKernel;
-using DepthwiseKernel = void (*)(const DepthwiseRow& row);
+using DepthwiseKernel = void (*)(const DepthwiseRows& job);
 
 // Pixel strides for which there is a table of their own: addresses are then constants in the inner loop.
 struct ConvVariant {

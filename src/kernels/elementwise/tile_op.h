@@ -56,39 +56,85 @@ constexpr bool SameForm(Element element) {
 }
 
 // name, operands, weight (cycles per vector of 16 floats, roughly)
-#define ORTOLAN_TILE_OPS(X)                                                                                  \
-  X(Copy, 1, 1)                                                                                              \
-  /* arithmetic; integers wrap, Div of integers truncates, division by zero is a fault */                    \
-  X(Add, 2, 1)                                                                                               \
-  X(Sub, 2, 1)                                                                                               \
-  X(Mul, 2, 1)                                                                                               \
-  X(Div, 2, 8)                                                                                               \
-  X(Pow, 2, 40)                                                                                              \
-  X(Mod, 2, 30)  /* sign of the divisor, as Python's; integers */                                            \
-  X(Fmod, 2, 60) /* sign of the dividend, as C's */                                                          \
-  X(Min, 2, 1)                                                                                               \
-  X(Max, 2, 1)      /* NaN where either is NaN */                                                            \
-      X(Clip, 3, 2) /* min(max(a, b), c); a NaN `a` stays */                                                 \
-      X(Neg, 1, 1) X(Abs, 1, 1) X(Sign, 1, 1) X(Sqrt, 1, 8) X(Reciprocal, 1, 8) X(Floor, 1, 1) X(Ceil, 1, 1) \
-          X(Round, 1, 1) /* Round: ties to even */                                                           \
-      X(Trunc, 1, 1)     /* transcendental; floating */                                                      \
-      X(Exp, 1, 10) X(Log, 1, 12) X(Sin, 1, 14) X(Cos, 1, 14) X(Tan, 1, 150) X(Asin, 1, 150) X(Acos, 1, 150) \
-          X(Atan, 1, 150) X(Sinh, 1, 150) X(Cosh, 1, 150) X(Tanh, 1, 10) X(Asinh, 1, 150) X(Acosh, 1, 150)   \
-              X(Atanh, 1, 150) X(Erf, 1, 14) X(Sigmoid, 1, 8) /* activations worth one pass */               \
-      X(Relu, 1, 1) X(PRelu, 2, 1)                            /* a < 0 ? a * b : a */                        \
-      X(Silu, 1, 8)                                           /* a * sigmoid(a) */                           \
-      X(Gelu, 1, 15) X(GeluTanh, 1, 12) X(HardSwish, 1, 3)    /* a * clip(a / 6 + 0.5, 0, 1) */              \
-      X(Softplus, 1, 20)                                      /* log(1 + exp(a)), finite where a is */       \
-      X(Expm1, 1, 14) X(Log1p, 1, 16)                         /* comparisons give kBool */                   \
-      X(Equal, 2, 1) X(Less, 2, 1) X(LessEqual, 2, 1) X(IsNan, 1, 1) X(IsPositiveInf, 1, 1)                  \
-          X(IsNegativeInf, 1, 1) X(Select, 3, 2) /* a ? b : c */ /* bits; integers and kBool */              \
-      X(And, 2, 1) X(Or, 2, 1) X(Xor, 2, 1) X(Not, 1, 1) X(ShiftLeft, 2, 1)                                  \
-          X(ShiftRight, 2, 1) /* conversions from any compute type */                                        \
-      X(ToF32, 1, 1) X(ToF64, 1, 2) X(ToI32, 1, 1) X(ToI64, 1, 2) X(ToU64, 1, 2)                             \
-          X(ToBool, 1,                                                                                       \
-            1) /* to the range of a narrower element, in place of a conversion to memory and back */         \
-      X(WrapI8, 1, 1) X(WrapU8, 1, 1) X(WrapI16, 1, 1) X(WrapU16, 1, 1) X(WrapU32, 1, 1) X(RoundF16, 1, 3)   \
-          X(RoundBF16, 1, 3)
+#define ORTOLAN_TILE_OPS(X)                                                               \
+  X(Copy, 1, 1)                                                                           \
+  /* arithmetic; integers wrap, Div of integers truncates, division by zero is a fault */ \
+  X(Add, 2, 1)                                                                            \
+  X(Sub, 2, 1)                                                                            \
+  X(Mul, 2, 1)                                                                            \
+  X(Div, 2, 8)                                                                            \
+  X(Pow, 2, 40)                                                                           \
+  X(Mod, 2, 30)  /* sign of the divisor, as Python's; integers */                         \
+  X(Fmod, 2, 60) /* sign of the dividend, as C's */                                       \
+  X(Min, 2, 1)                                                                            \
+  X(Max, 2, 1)  /* NaN where either is NaN */                                             \
+  X(Clip, 3, 2) /* min(max(a, b), c); a NaN `a` stays */                                  \
+  X(Neg, 1, 1)                                                                            \
+  X(Abs, 1, 1)                                                                            \
+  X(Sign, 1, 1)                                                                           \
+  X(Sqrt, 1, 8)                                                                           \
+  X(Reciprocal, 1, 8)                                                                     \
+  X(Floor, 1, 1)                                                                          \
+  X(Ceil, 1, 1)                                                                           \
+  X(Round, 1, 1) /* Round: ties to even */                                                \
+  X(Trunc, 1, 1)                                                                          \
+  /* transcendental; floating */                                                          \
+  X(Exp, 1, 10)                                                                           \
+  X(Log, 1, 12)                                                                           \
+  X(Sin, 1, 14)                                                                           \
+  X(Cos, 1, 14)                                                                           \
+  X(Tan, 1, 150)                                                                          \
+  X(Asin, 1, 150)                                                                         \
+  X(Acos, 1, 150)                                                                         \
+  X(Atan, 1, 150)                                                                         \
+  X(Sinh, 1, 150)                                                                         \
+  X(Cosh, 1, 150)                                                                         \
+  X(Tanh, 1, 10)                                                                          \
+  X(Asinh, 1, 150)                                                                        \
+  X(Acosh, 1, 150)                                                                        \
+  X(Atanh, 1, 150)                                                                        \
+  X(Erf, 1, 14)                                                                           \
+  X(Sigmoid, 1, 8)                                                                        \
+  /* activations worth one pass */                                                        \
+  X(Relu, 1, 1)                                                                           \
+  X(PRelu, 2, 1) /* a < 0 ? a * b : a */                                                  \
+  X(Silu, 1, 8)  /* a * sigmoid(a) */                                                     \
+  X(Gelu, 1, 15)                                                                          \
+  X(GeluTanh, 1, 12)                                                                      \
+  X(HardSwish, 1, 3) /* a * clip(a / 6 + 0.5, 0, 1) */                                    \
+  X(Softplus, 1, 20) /* log(1 + exp(a)), finite where a is */                             \
+  X(Expm1, 1, 14)                                                                         \
+  X(Log1p, 1, 16)                                                                         \
+  /* comparisons give kBool */                                                            \
+  X(Equal, 2, 1)                                                                          \
+  X(Less, 2, 1)                                                                           \
+  X(LessEqual, 2, 1)                                                                      \
+  X(IsNan, 1, 1)                                                                          \
+  X(IsPositiveInf, 1, 1)                                                                  \
+  X(IsNegativeInf, 1, 1)                                                                  \
+  X(Select, 3, 2) /* a ? b : c */                                                         \
+                  /* bits; integers and kBool */                                          \
+  X(And, 2, 1)                                                                            \
+  X(Or, 2, 1)                                                                             \
+  X(Xor, 2, 1)                                                                            \
+  X(Not, 1, 1)                                                                            \
+  X(ShiftLeft, 2, 1)                                                                      \
+  X(ShiftRight, 2, 1)                                                                     \
+  /* conversions from any compute type */                                                 \
+  X(ToF32, 1, 1)                                                                          \
+  X(ToF64, 1, 2)                                                                          \
+  X(ToI32, 1, 1)                                                                          \
+  X(ToI64, 1, 2)                                                                          \
+  X(ToU64, 1, 2)                                                                          \
+  X(ToBool, 1, 1)                                                                         \
+  /* to the range of a narrower element, in place of a conversion to memory and back */   \
+  X(WrapI8, 1, 1)                                                                         \
+  X(WrapU8, 1, 1)                                                                         \
+  X(WrapI16, 1, 1)                                                                        \
+  X(WrapU16, 1, 1)                                                                        \
+  X(WrapU32, 1, 1)                                                                        \
+  X(RoundF16, 1, 3)                                                                       \
+  X(RoundBF16, 1, 3)
 
 enum class TileOp : uint8_t {
 #define ORTOLAN_TILE_ENUM(name, operands, weight) k##name,

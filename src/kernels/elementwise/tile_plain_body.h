@@ -323,18 +323,47 @@ void FillF64(TileTable* table) {
   ORTOLAN_SET(Sign)
   ORTOLAN_SET(Sqrt)
   ORTOLAN_SET(Reciprocal)
-  ORTOLAN_SET(Floor) ORTOLAN_SET(Ceil) ORTOLAN_SET(Round) ORTOLAN_SET(Trunc) ORTOLAN_SET(Exp) ORTOLAN_SET(Log)
-      ORTOLAN_SET(Sin) ORTOLAN_SET(Cos) ORTOLAN_SET(Tan) ORTOLAN_SET(Asin) ORTOLAN_SET(Acos) ORTOLAN_SET(Atan)
-          ORTOLAN_SET(Sinh) ORTOLAN_SET(Cosh) ORTOLAN_SET(Tanh) ORTOLAN_SET(Asinh) ORTOLAN_SET(Acosh)
-              ORTOLAN_SET(Atanh) ORTOLAN_SET(Erf) ORTOLAN_SET(Sigmoid) ORTOLAN_SET(Relu) ORTOLAN_SET(Silu)
-                  ORTOLAN_SET(Gelu) ORTOLAN_SET(GeluTanh) ORTOLAN_SET(HardSwish) ORTOLAN_SET(Softplus)
-                      ORTOLAN_SET(Expm1) ORTOLAN_SET(Log1p)
+  ORTOLAN_SET(Floor)
+  ORTOLAN_SET(Ceil)
+  ORTOLAN_SET(Round)
+  ORTOLAN_SET(Trunc)
+  ORTOLAN_SET(Exp)
+  ORTOLAN_SET(Log)
+  ORTOLAN_SET(Sin)
+  ORTOLAN_SET(Cos)
+  ORTOLAN_SET(Tan)
+  ORTOLAN_SET(Asin)
+  ORTOLAN_SET(Acos)
+  ORTOLAN_SET(Atan)
+  ORTOLAN_SET(Sinh)
+  ORTOLAN_SET(Cosh)
+  ORTOLAN_SET(Tanh)
+  ORTOLAN_SET(Asinh)
+  ORTOLAN_SET(Acosh)
+  ORTOLAN_SET(Atanh)
+  ORTOLAN_SET(Erf)
+  ORTOLAN_SET(Sigmoid)
+  ORTOLAN_SET(Relu)
+  ORTOLAN_SET(Silu)
+  ORTOLAN_SET(Gelu)
+  ORTOLAN_SET(GeluTanh)
+  ORTOLAN_SET(HardSwish)
+  ORTOLAN_SET(Softplus)
+  ORTOLAN_SET(Expm1)
+  ORTOLAN_SET(Log1p)
 #undef ORTOLAN_SET
 #define ORTOLAN_SET(name) SetPlainBinary<double, double, Plain##name>(table, TileOp::k##name, kType);
-                          ORTOLAN_SET(Add) ORTOLAN_SET(Sub) ORTOLAN_SET(Mul) ORTOLAN_SET(Div) ORTOLAN_SET(Min)
-                              ORTOLAN_SET(Max) ORTOLAN_SET(PRelu) ORTOLAN_SET(Pow) ORTOLAN_SET(Fmod)
+  ORTOLAN_SET(Add)
+  ORTOLAN_SET(Sub)
+  ORTOLAN_SET(Mul)
+  ORTOLAN_SET(Div)
+  ORTOLAN_SET(Min)
+  ORTOLAN_SET(Max)
+  ORTOLAN_SET(PRelu)
+  ORTOLAN_SET(Pow)
+  ORTOLAN_SET(Fmod)
 #undef ORTOLAN_SET
-                                  SetPlainClip<double>(table, kType);
+  SetPlainClip<double>(table, kType);
 }
 
 template <typename T>
@@ -348,12 +377,19 @@ void FillInteger(TileTable* table, ComputeType type) {
   ORTOLAN_SET(PRelu)
 #undef ORTOLAN_SET
 #define ORTOLAN_SET(name) SetPlainBinary<T, T, Plain##name>(table, TileOp::k##name, type);
-      ORTOLAN_SET(And) ORTOLAN_SET(Or) ORTOLAN_SET(Xor) ORTOLAN_SET(ShiftLeft) ORTOLAN_SET(ShiftRight)
+  ORTOLAN_SET(And)
+  ORTOLAN_SET(Or)
+  ORTOLAN_SET(Xor)
+  ORTOLAN_SET(ShiftLeft)
+  ORTOLAN_SET(ShiftRight)
 #undef ORTOLAN_SET
 #define ORTOLAN_SET(name) SetPlainUnary<T, T, PlainInt##name<T>>(table, TileOp::k##name, type);
-          ORTOLAN_SET(Neg) ORTOLAN_SET(Abs) ORTOLAN_SET(Sign) ORTOLAN_SET(Relu)
+  ORTOLAN_SET(Neg)
+  ORTOLAN_SET(Abs)
+  ORTOLAN_SET(Sign)
+  ORTOLAN_SET(Relu)
 #undef ORTOLAN_SET
-              SetPlainUnary<T, T, PlainNot<T>>(table, TileOp::kNot, type);
+  SetPlainUnary<T, T, PlainNot<T>>(table, TileOp::kNot, type);
   SetPlainBinary<T, T, IntPow>(table, TileOp::kPow, type);
   SetFaulting<T, IntDiv>(table, TileOp::kDiv, type);
   SetFaulting<T, IntMod>(table, TileOp::kMod, type);
