@@ -10,15 +10,22 @@ if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
 endif()
 ortolan_isa_flags(${ORTOLAN_SOURCES})
 
+include(OrtolanEmbed)
+set(ORTOLAN_FONT_SOURCE "${PROJECT_BINARY_DIR}/vision/font_file.cc")
+ortolan_embed("${ORTOLAN_FONT_SOURCE}" "${PROJECT_SOURCE_DIR}/vision/fonts/DejaVuSans-Bold-subset.ttf" vision/font.h kFontFile)
+
 # Everything once as objects; the static core serves the command, the Python module and the tests, the shared library
 # serves C++ programs.
-add_library(ortolan_objects OBJECT ${ORTOLAN_SOURCES} ${ORTOLAN_VISION_SOURCES})
+add_library(ortolan_objects OBJECT ${ORTOLAN_SOURCES} ${ORTOLAN_VISION_SOURCES} ${ORTOLAN_FONT_SOURCE})
 target_include_directories(ortolan_objects PUBLIC "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
 target_compile_definitions(ortolan_objects PRIVATE ORTOLAN_BUILDING=1 ORTOLAN_VERSION="${PROJECT_VERSION}")
 target_include_directories(ortolan_objects SYSTEM PRIVATE ${ORTOLAN_JPEG_INCLUDE} ${ORTOLAN_SPNG_INCLUDE} ${ORTOLAN_WEBP_INCLUDE})
+# Only where it is used: its headers are not on the usual path.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/vision/font.cc" PROPERTIES COMPILE_OPTIONS "-isystem;${ORTOLAN_FREETYPE_INCLUDE}")
 target_link_libraries(ortolan_objects PUBLIC ortolan_flags ortolan_dependencies)
 
-set(ORTOLAN_IMAGE_LIBRARIES ${ORTOLAN_JPEG_LIBRARY} ${ORTOLAN_SPNG_LIBRARY} ${ORTOLAN_WEBPDEMUX_LIBRARY} ${ORTOLAN_WEBP_LIBRARY})
+set(ORTOLAN_IMAGE_LIBRARIES ${ORTOLAN_JPEG_LIBRARY} ${ORTOLAN_SPNG_LIBRARY} ${ORTOLAN_WEBPDEMUX_LIBRARY} ${ORTOLAN_WEBP_LIBRARY}
+  ${ORTOLAN_FREETYPE_LIBRARY})
 
 add_library(ortolan_core STATIC)
 target_link_libraries(ortolan_core PUBLIC ortolan_objects ${ORTOLAN_IMAGE_LIBRARIES})

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "vision": {"public", "kernels", "base"},
     "apps": {"public", "session", "base", "value"},
     "examples": {"public"},
-    "python": {"public", "session", "base", "value"},
+    "python": {"public", "session", "base", "value", "vision"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<(ortolan/[^>]+)>)', re.MULTILINE)

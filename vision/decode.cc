@@ -31,7 +31,7 @@ Result<Image> NewImage(uint64_t width, uint64_t height) {
   return image;
 }
 
-Status CheckImage(const Image& image) {
+Status CheckImage(const ImageView& image) {
   if (image.width < 1 || image.height < 1)
     return InvalidArgument("image of {} x {} pixels is empty", image.width, image.height);
   const uint64_t expected = static_cast<uint64_t>(image.width) * static_cast<uint64_t>(image.height) * 3;

@@ -69,6 +69,29 @@ TEST(Decode, SaysWhyAPictureIsRefused) {
   EXPECT_THAT(message("broken_claims_too_much.png"), testing::HasSubstr("truncated"));
 }
 
+// The first bytes of files that claim 50,000 x 50,000 pixels, which would be 7.5 GB.
+TEST(Decode, RefusesHugeClaimsBeforeAskingForMemory) {
+  using namespace std::string_literals;
+  const std::string side = "\xc3\x50"s;
+  const std::string jpeg = "\xff\xd8\xff\xc0\x00\x11\x08"s + side + side +
+                           "\x03\x01\x11\x00\x02\x11\x00\x03\x11\x00\xff\xda\x00\x0c\x03"s +
+                           "\x01\x00\x02\x00\x03\x00\x00\x3f\x00\x00\xff\xd9"s;
+  const std::string png = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00"s + side + "\x00\x00"s + side +
+                          "\x08\x02\x00\x00\x00\xc4\xcd\xaa\x9d"s;
+  // The extended header holds sides less one in three bytes, lowest first.
+  const std::string webp = "RIFF\x1e\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00"s +
+                           "\x4f\xc3\x00\x4f\xc3\x00"s + "VP8L\x00\x00\x00\x00"s;
+  for (const std::string& file : {jpeg, png, webp}) {
+    const auto image = DecodeImage(std::as_bytes(std::span(file)));
+    ASSERT_FALSE(image.ok());
+    EXPECT_EQ(image.status().code(), StatusCode::kInvalidArgument) << image.status().message();
+  }
+  for (const std::string& file : {jpeg, png})
+    EXPECT_THAT(DecodeImage(std::as_bytes(std::span(file))).status().message(),
+                testing::HasSubstr("50000 x 50000 pixels, more than the limit"));
+  EXPECT_EQ(NewImage(50000, 50000).status().code(), StatusCode::kInvalidArgument);
+}
+
 TEST(Decode, TellsAMissingFileApart) {
   EXPECT_EQ(LoadImageFile(kFolder + "no_such.png").status().code(), StatusCode::kNoSuchFile);
 }

@@ -15,12 +15,26 @@ namespace ortolan::vision {
 // A file may claim any size: more pixels than this (805 MB as RGB) are refused before memory is asked for.
 inline constexpr uint64_t kMostPixels = uint64_t{1} << 28;
 
+// An image that someone else keeps.
+struct ImageView {
+  int width = 0;
+  int height = 0;
+  std::span<const uint8_t> pixels;
+
+  ImageView(int width_pixels, int height_pixels, std::span<const uint8_t> samples)
+      : width(width_pixels), height(height_pixels), pixels(samples) {}
+  // Implicit, so that functions take either.
+  ImageView(const Image& image) : width(image.width), height(image.height), pixels(image.pixels) {}  // NOLINT
+
+  const uint8_t* row(int y) const { return pixels.data() + static_cast<size_t>(y) * width * 3; }
+};
+
 // An image of this size, its pixels zero; kInvalidArgument where the size is empty or exceeds kMostPixels.
 Result<Image> NewImage(uint64_t width, uint64_t height);
 
 // kInvalidArgument where the image is empty or its pixels do not fit its size: callers make images
 // themselves.
-Status CheckImage(const Image& image);
+Status CheckImage(const ImageView& image);
 
 // The picture in JPEG, PNG or WebP bytes, told apart by their first bytes, in the colours that Pillow's
 // `convert("RGB")` gives: alpha is dropped, palettes are looked up, 16 bits are cut to 8. EXIF rotation is
@@ -31,13 +45,13 @@ Result<Image> LoadImageFile(const std::string& path);
 
 // Equal to Pillow's `resize((width, height), BILINEAR)` to the last bit; kInvalidArgument for a size out of
 // range.
-Result<Image> ResizeBilinear(const Image& image, int width, int height);
+Result<Image> ResizeBilinear(const ImageView& image, int width, int height);
 // Equal to Pillow's `reduce(factor)`: averages of factor x factor pixels, of what is there at the right and
 // lower edge.
-Result<Image> Reduce(const Image& image, int factor);
+Result<Image> Reduce(const ImageView& image, int factor);
 // The resize of classifiers: Reduce by the largest whole factor that leaves at least the target size, then
 // ResizeBilinear. Much faster than ResizeBilinear alone on large pictures, and nearly the same.
-Result<Image> ShrinkToSize(const Image& image, int width, int height);
+Result<Image> ShrinkToSize(const ImageView& image, int width, int height);
 
 // One decoder a format.
 Result<Image> DecodeJpeg(std::span<const std::byte> bytes);

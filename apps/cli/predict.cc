@@ -1,8 +1,10 @@
-// `ortolan predict`: pictures through a classifier.
+// `ortolan predict`: pictures through a classifier or a detector.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "command.h"
 #include "ortolan/vision.h"
@@ -10,11 +12,16 @@
 namespace ortolan::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct PredictOptions {
   std::string model;
   std::vector<std::string> images;
   std::string labels;
+  std::string out;
   size_t top = 3;
+  float confidence = 0.25F;
+  float overlap = 0.45F;
   int threads = 0;
   bool json = false;
 };
@@ -31,61 +38,158 @@ std::vector<std::string> ReadLabels(const std::string& path) {
   return labels;
 }
 
+nlohmann::json JsonOf(const vision::Speed& speed) {
+  return {{"load", speed.load},
+          {"preprocess", speed.preprocess},
+          {"inference", speed.inference},
+          {"postprocess", speed.postprocess}};
+}
+
 nlohmann::json JsonOf(const std::string& path, const vision::Classification& result) {
   nlohmann::json top = nlohmann::json::array();
   for (const vision::ClassProbability& entry : result.top)
     top.push_back({{"class_id", entry.class_id}, {"label", entry.label}, {"probability", entry.probability}});
-  return {{"image", path},
-          {"top", std::move(top)},
-          {"speed_ms",
-           {{"load", result.speed.load},
-            {"preprocess", result.speed.preprocess},
-            {"inference", result.speed.inference},
-            {"postprocess", result.speed.postprocess}}}};
+  return {{"image", path}, {"top", std::move(top)}, {"speed_ms", JsonOf(result.speed)}};
 }
 
-void Print(const std::string& path, const vision::Classification& result) {
-  fmt::print("{}\n", path);
+nlohmann::json JsonOf(const std::string& path, const vision::Detections& result) {
+  nlohmann::json objects = nlohmann::json::array();
+  for (const vision::Detection& object : result.objects)
+    objects.push_back({{"class_id", object.class_id},
+                       {"label", object.label},
+                       {"score", object.score},
+                       {"box", {object.box.left, object.box.top, object.box.right, object.box.bottom}}});
+  return {{"image", path}, {"objects", std::move(objects)}, {"speed_ms", JsonOf(result.speed)}};
+}
+
+void PrintTable(const vision::Classification& result) {
   for (const vision::ClassProbability& entry : result.top)
     fmt::print("  {:6.2f} %  {}\n", entry.probability * 100, entry.label);
-  fmt::print("  load {:.1f} ms, preprocess {:.1f} ms, inference {:.1f} ms, postprocess {:.1f} ms\n",
-             result.speed.load, result.speed.preprocess, result.speed.inference, result.speed.postprocess);
 }
 
-void Predict(const PredictOptions& options) {
-  vision::ClassifierOptions settings;
-  settings.session.threads = options.threads;
-  if (!options.labels.empty()) settings.labels = ReadLabels(options.labels);
-  const auto classifier =
-      Guard(kBadInput, options.model, [&] { return vision::Classifier(options.model, settings); });
+void PrintTable(const vision::Detections& result) {
+  size_t width = 6;
+  for (const vision::Detection& object : result.objects) width = std::max(width, object.label.size());
+  fmt::print("  {:<{}}  {:>5}  {:>7}  {:>7}  {:>7}  {:>7}\n", "object", width, "score", "left", "top",
+             "right", "bottom");
+  for (const vision::Detection& object : result.objects)
+    fmt::print("  {:<{}}  {:5.2f}  {:7.1f}  {:7.1f}  {:7.1f}  {:7.1f}\n", object.label, width, object.score,
+               object.box.left, object.box.top, object.box.right, object.box.bottom);
+  if (result.objects.empty()) fmt::print("  nothing found\n");
+}
+
+void PrintSpeed(const vision::Speed& speed) {
+  fmt::print("  load {:.1f} ms, preprocess {:.1f} ms, inference {:.1f} ms, postprocess {:.1f} ms\n",
+             speed.load, speed.preprocess, speed.inference, speed.postprocess);
+}
+
+// Where annotated pictures go: the input's name in the folder, with a number where two inputs share a name. A
+// picture is never written over an input.
+class OutputFolder {
+ public:
+  OutputFolder(std::string folder, const std::vector<std::string>& inputs) : folder_(std::move(folder)) {
+    if (folder_.empty()) return;
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (!fs::is_directory(folder_)) throw CommandError(kBadInput, "cannot make the folder " + folder_);
+    for (const std::string& input : inputs) taken_.insert(fs::weakly_canonical(input, error).string());
+  }
+
+  bool wanted() const { return !folder_.empty(); }
+
+  std::string PathFor(const std::string& input) {
+    const fs::path name = fs::path(input).filename();
+    std::string ending = name.extension().string();
+    if (ending != ".jpg" && ending != ".jpeg" && ending != ".png" && ending != ".webp") ending = ".png";
+    std::error_code error;
+    for (int number = 1;; ++number) {
+      const std::string suffix = number == 1 ? "" : fmt::format("-{}", number);
+      const fs::path path = fs::path(folder_) / (name.stem().string() + suffix + ending);
+      if (taken_.insert(fs::weakly_canonical(path, error).string()).second) return path.string();
+    }
+  }
+
+ private:
+  std::string folder_;
+  std::set<std::string> taken_;
+};
+
+template <typename Predictor>
+void PredictAll(const PredictOptions& options, Predictor predict) {
+  OutputFolder folder(options.out, options.images);
   nlohmann::json all = nlohmann::json::array();
   Progress progress;
   for (size_t i = 0; i < options.images.size(); ++i) {
     const std::string& path = options.images[i];
     progress.Show(fmt::format("{}/{} {}", i + 1, options.images.size(), path));
     const auto start = std::chrono::steady_clock::now();
-    const vision::Image image = Guard(kBadInput, "", [&] { return vision::LoadImage(path); });
+    vision::Image image = Guard(kBadInput, "", [&] { return vision::LoadImage(path); });
     const std::chrono::duration<double, std::milli> load = std::chrono::steady_clock::now() - start;
-    auto result = Guard(kFailed, path, [&] { return classifier.Predict(image, options.top); });
+    auto result = Guard(kFailed, path, [&] { return predict(image); });
     result.speed.load = load.count();
+    std::string written;
+    if (folder.wanted()) {
+      written = folder.PathFor(path);
+      Guard(kFailed, written, [&] {
+        vision::Draw(image, result);
+        vision::SaveImage(image, written);
+      });
+    }
     progress.Done();
     if (options.json) {
       all.push_back(JsonOf(path, result));
-    } else {
-      Print(path, result);
+      if (!written.empty()) all.back()["written"] = written;
+      continue;
     }
+    fmt::print("{}\n", path);
+    PrintTable(result);
+    PrintSpeed(result.speed);
+    if (!written.empty()) fmt::print("  written to {}\n", written);
   }
   if (options.json) fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void Predict(const PredictOptions& options) {
+  const std::vector<std::string> labels =
+      options.labels.empty() ? std::vector<std::string>{} : ReadLabels(options.labels);
+  auto session = Guard(kBadInput, options.model, [&] {
+    SessionOptions settings;
+    settings.threads = options.threads;
+    return InferenceSession(options.model, settings);
+  });
+  const vision::Task task = Guard(kBadInput, options.model, [&] { return vision::RecognizeTask(session); });
+  if (task == vision::Task::kDetect) {
+    vision::DetectorOptions settings;
+    settings.labels = labels;
+    settings.confidence = options.confidence;
+    settings.overlap = options.overlap;
+    const auto detector =
+        Guard(kBadInput, options.model, [&] { return vision::Detector(std::move(session), settings); });
+    PredictAll(options, [&](const vision::Image& image) { return detector.Predict(image); });
+  } else {
+    vision::ClassifierOptions settings;
+    settings.labels = labels;
+    const auto classifier =
+        Guard(kBadInput, options.model, [&] { return vision::Classifier(std::move(session), settings); });
+    PredictAll(options, [&](const vision::Image& image) { return classifier.Predict(image, options.top); });
+  }
 }
 
 }  // namespace
 
 void AddPredict(CLI::App& app) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App* command = app.add_subcommand("predict", "Name what pictures show, with a classifier");
-  command->add_option("model", options->model, "ONNX file of a classifier")->required();
+  CLI::App* command = app.add_subcommand(
+      "predict", "Name what pictures show, with a classifier, or find objects in them, with a detector");
+  command->add_option("model", options->model, "ONNX file of a classifier or a detector")->required();
   command->add_option("images", options->images, "JPEG, PNG or WebP files")->required();
-  command->add_option("--top", options->top, "how many classes to show (3)")->check(CLI::PositiveNumber);
+  command->add_option("--out", options->out, "folder for the pictures with the answer drawn on them");
+  command->add_option("--top", options->top, "how many classes a classifier shows (3)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--conf", options->confidence, "least score of an object (0.25)")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--iou", options->overlap, "most overlap of two objects of a class (0.45)")
+      ->check(CLI::Range(0.0, 1.0));
   command->add_option("--labels", options->labels, "class names, one a line (default: the model's own)")
       ->check(CLI::ExistingFile);
   command->add_option("--threads", options->threads, "threads of a run (default: one per core)")

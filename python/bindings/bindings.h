@@ -59,5 +59,6 @@ void BindOptions(nb::module_& module);    // options.cc
 void BindSession(nb::module_& module);    // session.cc
 void BindIoBinding(nb::module_& module);  // io_binding.cc
 void BindRuntime(nb::module_& module);    // runtime.cc
+void BindVision(nb::module_& module);     // vision.cc
 
 }  // namespace ortolan::python

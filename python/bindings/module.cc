@@ -16,4 +16,5 @@ NB_MODULE(_native, module) {
   BindSession(module);
   BindIoBinding(module);
   BindRuntime(module);
+  BindVision(module);
 }

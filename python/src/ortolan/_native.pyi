@@ -3,7 +3,10 @@ Ortolan's engine. Use the package `ortolan`; this module may change with every v
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from typing import Annotated, overload
+
+import numpy
+from numpy.typing import NDArray
 
 from ortolan.capi.onnxruntime_pybind11_state import (
     DeviceReset as DeviceReset,
@@ -438,3 +441,35 @@ def set_default_logger_verbosity(arg: int, /) -> None: ...
 def set_seed(arg: int, /) -> None: ...
 
 def set_global_thread_pool_sizes(intra_op_num_threads: int = 0, inter_op_num_threads: int = 0) -> None: ...
+
+def decode_image(data: bytes) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
+    """JPEG, PNG or WebP bytes as RGB (h, w, 3)."""
+
+def read_image(path: str) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
+    """A JPEG, PNG or WebP file as RGB (h, w, 3)."""
+
+def resize(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], width: int, height: int) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
+    """Pillow's reduce, then its resize with BILINEAR."""
+
+def classifier_input(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], width: int, height: int, mean: Sequence[float], std: Sequence[float]) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None))]:
+    """Resized and normalised: (1, 3, height, width)."""
+
+def detector_input(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], width: int, height: int) -> tuple[Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None))], float, tuple[int, int]]:
+    """
+    Letterboxed: (1, 3, height, width) of 0..1, the scale, and the padding left and above.
+    """
+
+def decode_yolo(output: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], classes: int, width: int, height: int, pad: tuple[int, int], scale: float, confidence: float, overlap: float, most: int) -> tuple[Annotated[NDArray[numpy.int64], dict(shape=(None,))], Annotated[NDArray[numpy.float32], dict(shape=(None, None))], Annotated[NDArray[numpy.int64], dict(shape=(None,))], Annotated[NDArray[numpy.float32], dict(shape=(None,))]]:
+    """Cells, boxes, classes and scores of what is found, best first."""
+
+def suppress_overlaps(boxes: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], scores: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], overlap: float) -> Annotated[NDArray[numpy.int64], dict(shape=(None,))]:
+    """Indices of the boxes that are no doubles of better ones, best first."""
+
+def draw_boxes(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], boxes: Sequence[tuple[float, float, float, float]], captions: Sequence[str], class_ids: Sequence[int]) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
+    """A copy with frames and captions; the first box on top."""
+
+def draw_lines(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], lines: Sequence[str]) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
+    """A copy with lines of text in its upper left corner."""
+
+def write_image(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], path: str) -> None:
+    """Writes JPEG, PNG or WebP, by the path's ending."""

@@ -1,0 +1,35 @@
+"""The size of a model's picture input."""
+
+from __future__ import annotations
+
+import warnings
+
+
+def spatial_input_size(shape: tuple[int | str, ...] | None) -> tuple[int, int] | None:
+    """Return width and height of an input (n, c, h, w); None where either is not fixed."""
+    if shape is None or len(shape) != 4:
+        return None
+    height, width = shape[2], shape[3]
+    if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
+        return width, height
+    return None
+
+
+def resolve_input_size(
+    *,
+    graph_shape: tuple[int | str, ...] | None,
+    requested: tuple[int, int] | None,
+    fallback: tuple[int, int],
+) -> tuple[int, int]:
+    """Return width and height: the graph's, else those asked for, else the fallback."""
+    fixed = spatial_input_size(graph_shape)
+    if fixed is None:
+        return requested if requested is not None else fallback
+    if requested is not None and tuple(requested) != fixed:
+        warnings.warn(
+            f"The model declares a {fixed[0]}x{fixed[1]} input; ignoring the requested "
+            f"{requested[0]}x{requested[1]}, which it would reject.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return fixed

@@ -1,0 +1,110 @@
+#include "vision/draw.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "vision/image.h"
+
+namespace ortolan::vision {
+namespace {
+
+constexpr Color kBlack = {0, 0, 0}, kWhite = {255, 255, 255};
+
+// A shorter side of 480 pixels gets letters of 14 and frames of 2: readable, and as fine as can be seen.
+int TextPixels(const Image& image) {
+  return std::clamp(static_cast<int>(std::min(image.width, image.height) * 0.03), 12, 96);
+}
+int FramePixels(const Image& image) {
+  return std::clamp(static_cast<int>((image.width + image.height) * 0.0018 + 0.5), 2, 24);
+}
+
+void Fill(Image& image, int left, int top, int right, int bottom, const Color& color) {
+  left = std::clamp(left, 0, image.width), right = std::clamp(right, 0, image.width);
+  top = std::clamp(top, 0, image.height), bottom = std::clamp(bottom, 0, image.height);
+  for (int y = top; y < bottom; ++y)
+    for (int x = left; x < right; ++x)
+      std::copy_n(color.data(), 3, image.row(y) + static_cast<size_t>(x) * 3);
+}
+
+// A coordinate of any model, NaN too, as a pixel of the picture.
+int Pixel(float value, int limit) {
+  return value > 0 ? static_cast<int>(std::min(std::round(value), static_cast<float>(limit))) : 0;
+}
+
+// Whichever of black and white is easier to read on `color`, by its perceived brightness.
+Color InkOn(const Color& color) {
+  return color[0] * 299 + color[1] * 587 + color[2] * 114 > 140 * 1000 ? kBlack : kWhite;
+}
+
+// A line of text on a filled strip whose upper left corner is (left, top), moved so that it lies in the
+// picture.
+void DrawStrip(Image& image, Font& font, int left, int top, const std::string& text, const Color& color) {
+  const int margin = std::max(2, font.ascent() / 5);
+  const int width = font.Width(text) + 2 * margin, height = font.ascent() + font.descent();
+  left = std::max(0, std::min(left, image.width - width));
+  Fill(image, left, top, left + width, top + height, color);
+  font.Draw(image, left + margin, top + font.ascent(), text, InkOn(color));
+}
+
+}  // namespace
+
+Color ColorOf(int class_id) {
+  // Steps by the golden ratio come back to the same hue last; every third class is paler.
+  const double turn = 0.02 + class_id * 0.61803398875;
+  const double hue = (turn - std::floor(turn)) * 6;
+  const double saturation = class_id % 3 == 2 ? 0.55 : 0.85, value = 0.98;
+  Color color{};
+  for (size_t c = 0; c < 3; ++c) {
+    // Each primary is full for a third of the circle and fades over a sixth to either side.
+    double apart = std::abs(hue - static_cast<double>(2 * c));
+    apart = std::min(apart, 6 - apart);
+    const double share = std::clamp(2 - apart, 0.0, 1.0);
+    color[c] = static_cast<uint8_t>(255 * value * (1 - saturation * (1 - share)) + 0.5);
+  }
+  return color;
+}
+
+std::string Caption(const std::string& label, float score) {
+  return fmt::format("{} {:.2f}", label, score);
+}
+
+Status DrawMarkings(Image& image, std::span<const Marking> markings) {
+  ORTOLAN_RETURN_IF_ERROR(CheckImage(image));
+  ORTOLAN_ASSIGN_OR_RETURN(Font font, Font::Open(TextPixels(image)));
+  const int frame = FramePixels(image);
+  for (size_t i = markings.size(); i-- > 0;) {
+    const Marking& marking = markings[i];
+    const int left = Pixel(marking.box.left, image.width), right = Pixel(marking.box.right, image.width);
+    const int top = Pixel(marking.box.top, image.height), bottom = Pixel(marking.box.bottom, image.height);
+    if (right <= left || bottom <= top) continue;
+    Fill(image, left, top, right, std::min(bottom, top + frame), marking.color);
+    Fill(image, left, std::max(top, bottom - frame), right, bottom, marking.color);
+    Fill(image, left, top, std::min(right, left + frame), bottom, marking.color);
+    Fill(image, std::max(left, right - frame), top, right, bottom, marking.color);
+  }
+  // After all frames, so that none crosses a caption.
+  for (size_t i = markings.size(); i-- > 0;) {
+    const Marking& marking = markings[i];
+    if (marking.caption.empty()) continue;
+    const int height = font.ascent() + font.descent();
+    const int top = Pixel(marking.box.top, image.height), left = Pixel(marking.box.left, image.width);
+    DrawStrip(image, font, left, top >= height ? top - height : std::min(top, image.height - height),
+              marking.caption, marking.color);
+  }
+  return OkStatus();
+}
+
+Status DrawLines(Image& image, std::span<const std::string> lines) {
+  ORTOLAN_RETURN_IF_ERROR(CheckImage(image));
+  ORTOLAN_ASSIGN_OR_RETURN(Font font, Font::Open(TextPixels(image)));
+  int top = 0;
+  for (const std::string& line : lines) {
+    DrawStrip(image, font, 0, top, line, kBlack);
+    top += font.ascent() + font.descent();
+  }
+  return OkStatus();
+}
+
+}  // namespace ortolan::vision

@@ -1,0 +1,33 @@
+// Frames and captions on pictures. Internal.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "ortolan/vision.h"
+#include "vision/font.h"
+
+namespace ortolan::vision {
+
+struct Marking {
+  Box box;
+  std::string caption;  // UTF-8; none where empty
+  Color color{};
+};
+
+// Clearly different for neighbouring classes, the same for a class in every picture.
+Color ColorOf(int class_id);
+
+// "mug 0.97".
+std::string Caption(const std::string& label, float score);
+
+// Frames and captions, sized to the picture; the first marking on top. A caption is above its box where there
+// is room, else inside.
+Status DrawMarkings(Image& image, std::span<const Marking> markings);
+
+// Lines of text in the upper left corner.
+Status DrawLines(Image& image, std::span<const std::string> lines);
+
+}  // namespace ortolan::vision

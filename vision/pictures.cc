@@ -1,0 +1,48 @@
+// The picture functions of the public interface: exceptions for Status.
+#include "vision/draw.h"
+#include "vision/encode.h"
+#include "vision/image.h"
+#include "vision/throwing.h"
+
+namespace ortolan::vision {
+
+Image LoadImage(const std::string& path) {
+  return OrThrow(LoadImageFile(path));
+}
+Image LoadImage(std::span<const std::byte> bytes) {
+  return OrThrow(DecodeImage(bytes));
+}
+void SaveImage(const Image& image, const std::string& path) {
+  ThrowIfError(SaveImageFile(image, path));
+}
+Image Resize(const Image& image, int width, int height) {
+  return OrThrow(ResizeBilinear(image, width, height));
+}
+
+Array ToTensor(const Image& image) {
+  ThrowIfError(CheckImage(image));
+  Array array(ElementType::kFloat, {1, 3, image.height, image.width});
+  const std::span<float> out = array.Items<float>();
+  const size_t count = out.size() / 3;
+  for (size_t i = 0; i < count; ++i)
+    for (size_t c = 0; c < 3; ++c) out[c * count + i] = static_cast<float>(image.pixels[i * 3 + c]) / 255.0F;
+  return array;
+}
+
+void Draw(Image& image, const Detections& detections) {
+  ThrowIfError(CheckImage(image));
+  std::vector<Marking> markings;
+  for (const Detection& object : detections.objects)
+    markings.push_back({object.box, Caption(object.label, object.score), ColorOf(object.class_id)});
+  ThrowIfError(DrawMarkings(image, markings));
+}
+
+void Draw(Image& image, const Classification& classification) {
+  ThrowIfError(CheckImage(image));
+  std::vector<std::string> lines;
+  for (const ClassProbability& entry : classification.top)
+    lines.push_back(Caption(entry.label, entry.probability));
+  ThrowIfError(DrawLines(image, lines));
+}
+
+}  // namespace ortolan::vision
