@@ -1,0 +1,371 @@
+#include "kernels/attention/attention.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "base/half.h"
+
+namespace ortolan::kernels {
+namespace {
+
+// Scores of a block: 256 KB leave most of an L2 of 1 MB to the keys and values that pass.
+constexpr int64_t kBlockScores = 65536;
+constexpr int64_t kFewestRows = 32;
+constexpr int64_t kMostRows = 128;
+
+constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+
+int64_t RoundUp(int64_t value, int64_t to) {
+  return (value + to - 1) / to * to;
+}
+
+GemmElement GemmElementOf(AttentionElement element) {
+  return element == AttentionElement::kF16    ? GemmElement::kF16
+         : element == AttentionElement::kBF16 ? GemmElement::kBF16
+                                              : GemmElement::kF32;
+}
+
+template <typename T>
+double NumberOf(T item) {
+  if constexpr (std::is_arithmetic_v<T>)
+    return static_cast<double>(item);
+  else
+    return static_cast<double>(static_cast<float>(item));
+}
+template <typename T, typename Real>
+T Stored(Real number) {
+  if constexpr (std::is_arithmetic_v<T>)
+    return static_cast<T>(number);
+  else
+    return T(static_cast<float>(number));
+}
+
+struct KeyRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// Real is what is computed in, T the type of the tensors.
+template <typename T, typename Real>
+class Attention {
+ public:
+  Attention(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
+            ThreadPool& serial)
+      : plan_(plan), p_(plan.problem), o_(operands), scratch_(scratch), serial_(serial) {}
+
+  // Block `block` of the rows of all query heads that share key head `kv_head`.
+  void Block(int64_t item, int64_t kv_head, int64_t block, int slot) const;
+
+ private:
+  struct Row {
+    int64_t head, query;
+    KeyRange keys;
+  };
+  Row RowAt(int64_t item, int64_t kv_head, int64_t row) const;
+  void ReadQueries(int64_t item, int64_t kv_head, int64_t first, int64_t count, Real* to) const;
+  bool Multiply(const GemmShape& shape, const Real* a, const T* b, Real* c, int64_t c_stride,
+                std::span<std::byte> scratch) const;
+  void Scores(const Real* q, int64_t count, const T* keys, int64_t keys_count, Real* scores,
+              std::span<std::byte> scratch) const;
+  void Values(const Real* scores, int64_t count, const T* values, int64_t keys_count, Real* out,
+              std::span<std::byte> scratch) const;
+  void FinishRow(int64_t item, const Row& row, KeyRange block, Real* scores) const;
+  void AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const;
+  static void Softmax(const AttentionPlan& plan, Real* scores, int64_t count);
+  void Show(int64_t item, const Row& row, const Real* scores, AttentionScores stage) const;
+
+  const AttentionPlan& plan_;
+  const AttentionProblem& p_;
+  const AttentionOperands& o_;
+  std::byte* scratch_;
+  ThreadPool& serial_;
+};
+
+template <typename T, typename Real>
+typename Attention<T, Real>::Row Attention<T, Real>::RowAt(int64_t item, int64_t kv_head, int64_t row) const {
+  const int64_t group = p_.heads / p_.kv_heads;
+  Row made{kv_head * group + row / p_.queries, row % p_.queries, {0, p_.keys}};
+  const int64_t valid = o_.valid_keys != nullptr ? o_.valid_keys[item] : p_.keys;
+  const int64_t position = made.query + (o_.offset >= 0 ? o_.offset : valid - p_.queries);
+  KeyRange& keys = made.keys;
+  if (o_.valid_keys != nullptr) keys.end = std::min(keys.end, valid);
+  if (p_.causal) keys.end = std::min(keys.end, position + 1);
+  if (p_.right >= 0) keys.end = std::min(keys.end, position + p_.right + 1);
+  if (o_.mask.type != AttentionMask::Type::kNone) keys.end = std::min(keys.end, o_.mask.columns);
+  if (p_.left >= 0) keys.begin = std::max<int64_t>(0, position - p_.left);
+  if (keys.end <= keys.begin) keys = {0, 0};
+  return made;
+}
+
+template <typename T, typename Real>
+void Attention<T, Real>::ReadQueries(int64_t item, int64_t kv_head, int64_t first, int64_t count,
+                                     Real* to) const {
+  const int64_t group = p_.heads / p_.kv_heads;
+  const Real scale = static_cast<Real>(p_.scale);
+  for (int64_t r = first; r < first + count; ++r, to += p_.size) {
+    const int64_t head = kv_head * group + r / p_.queries;
+    const T* from =
+        static_cast<const T*>(o_.q.data) + item * o_.q.batch + head * o_.q.head + r % p_.queries * o_.q.row;
+    for (int64_t i = 0; i < p_.size; ++i) to[i] = static_cast<Real>(from[i]) * scale;
+  }
+}
+
+// The product on the gemm kernels, where they take Real and the slot's scratch suffices; it does for all
+// shapes that PlanAttention thought of.
+template <typename T, typename Real>
+bool Attention<T, Real>::Multiply(const GemmShape& shape, const Real* a, const T* b, Real* c,
+                                  int64_t c_stride, std::span<std::byte> scratch) const {
+  if constexpr (std::is_same_v<Real, float>) {
+    const GemmPlan plan = PlanGemm(*plan_.gemm, shape);
+    if (plan.slot_bytes() > scratch.size()) return false;
+    GemmOperands operands;
+    operands.a = a, operands.b = b, operands.c = c, operands.c_stride = c_stride;
+    RunGemm(*plan_.gemm, plan, operands, scratch, serial_);
+    return true;
+  } else {
+    return false;
+  }
+}
+
+template <typename T, typename Real>
+void Attention<T, Real>::Scores(const Real* q, int64_t count, const T* keys, int64_t keys_count, Real* scores,
+                                std::span<std::byte> scratch) const {
+  GemmShape shape;
+  shape.m = count, shape.n = keys_count, shape.k = p_.size;
+  shape.a = {nullptr, p_.size, 1};
+  shape.b = {nullptr, 1, o_.k.row, GemmElementOf(p_.element)};
+  if (Multiply(shape, q, keys, scores, plan_.score_stride, scratch)) return;
+  for (int64_t r = 0; r < count; ++r) {
+    for (int64_t j = 0; j < keys_count; ++j) {
+      Real sum = 0;
+      for (int64_t i = 0; i < p_.size; ++i)
+        sum += q[r * p_.size + i] * static_cast<Real>(keys[j * o_.k.row + i]);
+      scores[r * plan_.score_stride + j] = sum;
+    }
+  }
+}
+
+template <typename T, typename Real>
+void Attention<T, Real>::Values(const Real* scores, int64_t count, const T* values, int64_t keys_count,
+                                Real* out, std::span<std::byte> scratch) const {
+  GemmShape shape;
+  shape.m = count, shape.n = p_.value_size, shape.k = keys_count;
+  shape.a = {nullptr, plan_.score_stride, 1};
+  shape.b = {nullptr, o_.v.row, 1, GemmElementOf(p_.element)};
+  if (Multiply(shape, scores, values, out, p_.value_size, scratch)) return;
+  std::fill_n(out, count * p_.value_size, Real{0});
+  for (int64_t r = 0; r < count; ++r) {
+    for (int64_t j = 0; j < keys_count; ++j) {
+      const Real factor = scores[r * plan_.score_stride + j];
+      for (int64_t i = 0; i < p_.value_size; ++i)
+        out[r * p_.value_size + i] += factor * static_cast<Real>(values[j * o_.v.row + i]);
+    }
+  }
+}
+
+template <typename M, typename Real>
+void AddRow(const M* mask, int64_t count, Real* scores) {
+  for (int64_t j = 0; j < count; ++j) scores[j] += static_cast<Real>(NumberOf(mask[j]));
+}
+
+// Over the keys of the row; scores[0] is key keys.begin.
+template <typename T, typename Real>
+void Attention<T, Real>::AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const {
+  const AttentionMask& mask = o_.mask;
+  const int64_t at = item * mask.batch + row.head * mask.head + row.query * mask.row + keys.begin;
+  const int64_t count = keys.end - keys.begin;
+  switch (mask.type) {
+    case AttentionMask::Type::kNone:
+      return;
+    case AttentionMask::Type::kBool: {
+      const auto* seen = static_cast<const uint8_t*>(mask.data) + at;
+      for (int64_t j = 0; j < count; ++j)
+        scores[j] = seen[j] != 0 ? scores[j] : static_cast<Real>(kMinusInfinity);
+      return;
+    }
+    case AttentionMask::Type::kF32:
+      return AddRow(static_cast<const float*>(mask.data) + at, count, scores);
+    case AttentionMask::Type::kF16:
+      return AddRow(static_cast<const Float16*>(mask.data) + at, count, scores);
+    case AttentionMask::Type::kBF16:
+      return AddRow(static_cast<const BFloat16*>(mask.data) + at, count, scores);
+    case AttentionMask::Type::kF64:
+      return AddRow(static_cast<const double*>(mask.data) + at, count, scores);
+  }
+}
+
+// In place; zeros where every score is minus infinity.
+template <typename T, typename Real>
+void Attention<T, Real>::Softmax(const AttentionPlan& plan, Real* scores, int64_t count) {
+  Real most = static_cast<Real>(kMinusInfinity);
+  for (int64_t j = 0; j < count; ++j) most = scores[j] > most ? scores[j] : most;
+  const bool masked = most == static_cast<Real>(kMinusInfinity) &&
+                      std::none_of(scores, scores + count, [](Real s) { return std::isnan(s); });
+  if (masked) {
+    std::fill_n(scores, count, Real{0});
+    return;
+  }
+  if constexpr (std::is_same_v<Real, float>) {
+    plan.norm->softmax_rows(scores, scores, 1, count, false);
+  } else {
+    Real sum = 0;
+    for (int64_t j = 0; j < count; ++j) {
+      scores[j] = std::exp(scores[j] - most);
+      sum += scores[j];
+    }
+    for (int64_t j = 0; j < count; ++j) scores[j] /= sum;
+  }
+}
+
+template <typename T, typename Real>
+void Attention<T, Real>::Show(int64_t item, const Row& row, const Real* scores, AttentionScores stage) const {
+  if (o_.shown != stage) return;
+  T* to = static_cast<T*>(o_.scores) + ((item * p_.heads + row.head) * p_.queries + row.query) * p_.keys;
+  for (int64_t j = 0; j < p_.keys; ++j) to[j] = Stored<T>(scores[j]);
+}
+
+// From products to probabilities: scores[0] is key block.begin; the block has all keys where they are shown.
+template <typename T, typename Real>
+void Attention<T, Real>::FinishRow(int64_t item, const Row& row, KeyRange block, Real* scores) const {
+  const int64_t width = block.end - block.begin;
+  Show(item, row, scores, AttentionScores::kProduct);
+  if (p_.softcap > 0) {
+    const Real cap = static_cast<Real>(p_.softcap);
+    for (int64_t j = 0; j < width; ++j) scores[j] = cap * std::tanh(scores[j] / cap);
+  }
+  Show(item, row, scores, AttentionScores::kCapped);
+  const int64_t begin = row.keys.end > 0 ? row.keys.begin - block.begin : 0;
+  const int64_t end = row.keys.end > 0 ? row.keys.end - block.begin : 0;
+  if (end > begin) AddMask(item, row, row.keys, scores + begin);
+  if (o_.shown == AttentionScores::kBiased) {
+    std::fill(scores, scores + begin, static_cast<Real>(kMinusInfinity));
+    std::fill(scores + end, scores + width, static_cast<Real>(kMinusInfinity));
+    Show(item, row, scores, AttentionScores::kBiased);
+  }
+  if (end > begin) {
+    Softmax(plan_, scores + begin, end - begin);
+  }
+  std::fill(scores, scores + begin, Real{0});
+  std::fill(scores + end, scores + width, Real{0});
+  Show(item, row, scores, AttentionScores::kProbabilities);
+}
+
+template <typename T, typename Real>
+void Attention<T, Real>::Block(int64_t item, int64_t kv_head, int64_t block, int slot) const {
+  std::byte* const base =
+      scratch_ + static_cast<size_t>(slot) * (plan_.gemm_bytes + plan_.slot_floats * sizeof(float));
+  const std::span<std::byte> gemm(base, plan_.gemm_bytes);
+  Real* const scores = reinterpret_cast<Real*>(base + plan_.gemm_bytes);
+  Real* const q = scores + plan_.rows * plan_.score_stride;
+  Real* const out = q + RoundUp(plan_.rows * p_.size, 16);
+  const int64_t all = p_.heads / p_.kv_heads * p_.queries;
+  const int64_t first = block * plan_.rows, count = std::min(plan_.rows, all - first);
+  KeyRange keys{p_.keys, 0};
+  for (int64_t r = 0; r < count; ++r) {
+    const KeyRange own = RowAt(item, kv_head, first + r).keys;
+    if (own.end == 0) continue;
+    keys.begin = std::min(keys.begin, own.begin);
+    keys.end = std::max(keys.end, own.end);
+  }
+  if (o_.shown != AttentionScores::kNone) keys = {0, p_.keys};
+  const int64_t width = keys.end - keys.begin;
+  if (width > 0) {
+    const T* k =
+        static_cast<const T*>(o_.k.data) + item * o_.k.batch + kv_head * o_.k.head + keys.begin * o_.k.row;
+    const T* v =
+        static_cast<const T*>(o_.v.data) + item * o_.v.batch + kv_head * o_.v.head + keys.begin * o_.v.row;
+    ReadQueries(item, kv_head, first, count, q);
+    Scores(q, count, k, width, scores, gemm);
+    for (int64_t r = 0; r < count; ++r)
+      FinishRow(item, RowAt(item, kv_head, first + r), keys, scores + r * plan_.score_stride);
+    Values(scores, count, v, width, out, gemm);
+  } else {
+    std::fill_n(out, count * p_.value_size, Real{0});
+  }
+  for (int64_t r = 0; r < count; ++r) {
+    const Row row = RowAt(item, kv_head, first + r);
+    T* to = static_cast<T*>(o_.y.data) + item * o_.y.batch + row.head * o_.y.head + row.query * o_.y.row;
+    for (int64_t i = 0; i < p_.value_size; ++i) to[i] = Stored<T>(out[r * p_.value_size + i]);
+  }
+}
+
+template <typename T, typename Real>
+void RunTyped(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
+              ThreadPool& threads, ThreadPool& serial, FunctionRef<bool()> cancelled) {
+  const Attention<T, Real> attention(plan, operands, scratch, serial);
+  const int64_t tasks = plan.problem.batch * plan.problem.kv_heads * plan.blocks;
+  std::atomic<int64_t> next{0};
+  // Each slot takes block after block; which one does not matter for the result.
+  threads.ParallelFor(std::min<int64_t>(plan.slots, tasks), [&](int64_t slot) {
+    for (int64_t task = next++; task < tasks && !cancelled(); task = next++) {
+      const int64_t head = task / plan.blocks;
+      attention.Block(head / plan.problem.kv_heads, head % plan.problem.kv_heads, task % plan.blocks,
+                      static_cast<int>(slot));
+    }
+  });
+}
+
+}  // namespace
+
+size_t AttentionPlan::ScratchBytes() const {
+  return static_cast<size_t>(slots) * (gemm_bytes + slot_floats * sizeof(float));
+}
+
+AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& gemm,
+                            const NormF32Variant& norm, int threads) {
+  AttentionPlan plan;
+  plan.problem = problem;
+  plan.gemm = &gemm;
+  plan.norm = &norm;
+  const int64_t all = problem.heads / problem.kv_heads * problem.queries;
+  const int64_t fitting =
+      std::clamp(kBlockScores / std::max<int64_t>(problem.keys, 1), kFewestRows, kMostRows);
+  plan.blocks = (all + fitting - 1) / fitting;
+  plan.rows = plan.blocks == 0 ? 0 : (all + plan.blocks - 1) / plan.blocks;
+  // Whole cache lines, and no multiple of 4 KB: rows that far apart push each other out of L1.
+  plan.score_stride = RoundUp(problem.keys, 16);
+  if (plan.score_stride % 1024 == 0) plan.score_stride += 16;
+  const int64_t reals = plan.rows * plan.score_stride + RoundUp(plan.rows * problem.size, 16) +
+                        RoundUp(plan.rows * problem.value_size, 16);
+  plan.slot_floats = static_cast<size_t>(reals) * (problem.element == AttentionElement::kF64 ? 2 : 1);
+  const int64_t tasks = problem.batch * problem.kv_heads * plan.blocks;
+  plan.slots = static_cast<int>(std::clamp<int64_t>(tasks, 1, std::max(threads, 1)));
+  if (problem.element == AttentionElement::kF64) return plan;
+  // What a product over fewer keys or rows takes is no more than one of these: k is cut into blocks beyond
+  // half of L2, except for a single strip of rows.
+  const GemmElement element = GemmElementOf(problem.element);
+  const auto half_l2_floats = static_cast<int64_t>(GetCpuInfo().l2_bytes / 2 / sizeof(float));
+  for (const int64_t rows : {plan.rows, std::min<int64_t>(plan.rows, kMostGemmFewRows + 1), int64_t{1}}) {
+    for (const int64_t keys : {problem.keys, std::min(problem.keys, half_l2_floats / gemm.columns)}) {
+      GemmShape shape;
+      shape.m = rows, shape.n = keys, shape.k = problem.size;
+      shape.a = {nullptr, problem.size, 1};
+      shape.b = {nullptr, 1, problem.size, element};
+      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
+      shape.n = problem.value_size, shape.k = keys;
+      shape.a = {nullptr, plan.score_stride, 1};
+      shape.b = {nullptr, problem.value_size, 1, element};
+      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
+    }
+  }
+  plan.gemm_bytes = (plan.gemm_bytes + 63) / 64 * 64;
+  return plan;
+}
+
+void RunAttention(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
+                  ThreadPool& threads, ThreadPool& serial, FunctionRef<bool()> cancelled) {
+  switch (plan.problem.element) {
+    case AttentionElement::kF32:
+      return RunTyped<float, float>(plan, operands, scratch, threads, serial, cancelled);
+    case AttentionElement::kF16:
+      return RunTyped<Float16, float>(plan, operands, scratch, threads, serial, cancelled);
+    case AttentionElement::kBF16:
+      return RunTyped<BFloat16, float>(plan, operands, scratch, threads, serial, cancelled);
+    case AttentionElement::kF64:
+      return RunTyped<double, double>(plan, operands, scratch, threads, serial, cancelled);
+  }
+}
+
+}  // namespace ortolan::kernels

@@ -1,0 +1,88 @@
+// Scaled dot product attention: softmax(Q K^T * scale + bias) V for each head, over blocks of queries whose
+// scores stay in L2, with the products on the gemm kernels and the softmax on the norm kernels. Keys that no
+// query of a block sees are neither multiplied nor read.
+//
+// Heads of queries that share a head of keys are rows of one product, so K and V are read once for them.
+// Results do not depend on the number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "kernels/gemm/gemm.h"
+#include "kernels/norm/norm.h"
+#include "threads/pool.h"
+
+namespace ortolan::kernels {
+
+// Types of Q, K, V and the result. Half types compute in float and round once.
+enum class AttentionElement : uint8_t { kF32, kF16, kBF16, kF64 };
+
+struct AttentionProblem {
+  int64_t batch = 0;
+  int64_t heads = 0;  // of queries; a multiple of kv_heads
+  int64_t kv_heads = 0;
+  int64_t queries = 0;
+  int64_t keys = 0;
+  int64_t size = 0;  // of a query and of a key
+  int64_t value_size = 0;
+  double scale = 1;
+  double softcap = 0;  // 0: none
+  bool causal = false;
+  int64_t left = -1, right = -1;  // the window of keys around a query's position; -1: open
+  AttentionElement element = AttentionElement::kF32;
+};
+
+// What the fourth output of ONNX's Attention shows.
+enum class AttentionScores : uint8_t { kNone, kProduct, kCapped, kBiased, kProbabilities };
+
+// Rows of `size` adjacent elements; strides in elements.
+struct AttentionTensor {
+  void* data = nullptr;
+  int64_t batch = 0, head = 0, row = 0;
+};
+
+// Added to the scores, or for bool minus infinity where it is false. Strides are 0 where it is broadcast;
+// keys past its columns are masked.
+struct AttentionMask {
+  enum class Type : uint8_t { kNone, kBool, kF32, kF16, kBF16, kF64 };
+  Type type = Type::kNone;
+  const void* data = nullptr;
+  int64_t batch = 0, head = 0, row = 0;
+  int64_t columns = 0;
+};
+
+struct AttentionOperands {
+  AttentionTensor q, k, v, y;
+  AttentionMask mask;
+  const int64_t* valid_keys = nullptr;  // of each batch item, or null: all
+  // Keys before the first query's position: 0, the length of a cache, or where `valid_keys` is set
+  // and this is negative, valid_keys - queries.
+  int64_t offset = 0;
+  AttentionScores shown = AttentionScores::kNone;
+  void* scores = nullptr;  // batch x heads x queries x keys
+};
+
+struct AttentionPlan {
+  AttentionProblem problem;
+  const GemmVariant* gemm = nullptr;
+  const NormF32Variant* norm = nullptr;
+  int64_t rows = 0;    // of one block
+  int64_t blocks = 0;  // of one head of keys
+  int64_t score_stride = 0;
+  size_t gemm_bytes = 0;
+  size_t slot_floats = 0;
+  int slots = 1;
+
+  size_t ScratchBytes() const;
+};
+
+AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& gemm,
+                            const NormF32Variant& norm, int threads);
+
+// `serial` is a pool of one thread, for the products within a block. Stops early where cancelled() says so.
+void RunAttention(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
+                  ThreadPool& threads, ThreadPool& serial, FunctionRef<bool()> cancelled);
+
+}  // namespace ortolan::kernels
