@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "import/builder.h"
+#include "ops/compose.h"
 
 namespace ortolan::import {
 namespace {
@@ -34,6 +35,7 @@ Known OfLoop(const graph::Node& node, size_t i) {
 }
 
 Known OfScan(const graph::Node& node, size_t i) {
+  if (!node.HasInput(0)) return {};  // opset 8: the absent lengths in front, and a batch axis
   const size_t scans = static_cast<size_t>(std::max<int64_t>(node.attributes.Int("num_scan_inputs", 0), 0));
   const size_t inputs = node.inputs().size();
   const Value* value = node.input(i);
@@ -80,12 +82,14 @@ Status CheckBody(const graph::Node& node, const graph::Graph& body, size_t captu
   const size_t inputs = body.inputs().size() - captured;
   size_t expected = node.inputs().size();
   size_t least_outputs = node.outputs().size();
+  if (node.op != nullptr && IsComposed(*node.op)) return OkStatus();  // its `raise` knows
   if (node.op_type == "If") {
     expected = 0;
   } else if (node.op_type == "Loop") {
     expected = std::max<size_t>(expected, 2);
     least_outputs = 1 + std::max(least_outputs, expected - 2);
   } else if (node.op_type == "Scan") {
+    if (!node.HasInput(0)) --expected;
     const int64_t scans = node.attributes.Int("num_scan_inputs", 0);
     if (scans < 1 || static_cast<size_t>(scans) > expected) {
       return Fail("Node ({}) Op (Scan) num_scan_inputs is {}, there are {} inputs", node.name, scans,

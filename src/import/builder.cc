@@ -5,6 +5,7 @@
 
 #include "import/attributes.h"
 #include "import/schema.h"
+#include "ops/compose.h"
 
 namespace ortolan::import {
 
@@ -175,8 +176,8 @@ Status Builder::AddOperator(const NodeView& view, const OpDef& op, int opset, Sc
   ORTOLAN_RETURN_IF_ERROR(AddAttributes(view, op, opset, scope, *node));
   std::vector<Value*> captured;
   ORTOLAN_RETURN_IF_ERROR(AddBodies(view, scope, *node, &captured));
-  // An operator that has nothing but `raise` is composed: written as others, whatever the opset.
-  const bool composed = op.prepare == nullptr && op.emit == nullptr && op.infer == nullptr;
+  const bool composed = IsComposed(op);
+  if (composed) CompleteInputs(captured, *node);
   if ((!newest || composed) && op.raise != nullptr) {
     RaiseContext context{*scope.graph, *node, opset};
     Status status = op.raise(context);

@@ -13,10 +13,15 @@ struct Domain {
 };
 
 constexpr Domain kDomains[] = {
-    {"", kNewestOnnxOpset, true},      {"ai.onnx.ml", 5, true},
-    {"ai.onnx.training", 1, true},     {"ai.onnx.preview.training", 1, true},
-    {"com.microsoft", 1, false},       {"com.microsoft.experimental", 1, false},
-    {"com.microsoft.nchwc", 1, false}, {"com.ms.internal.nhwc", kNewestOnnxOpset, false},
+    {"", kNewestOnnxOpset, true},
+    {"ai.onnx.ml", 5, true},
+    {"ai.onnx.preview", 1, true},
+    {"ai.onnx.training", 1, true},
+    {"ai.onnx.preview.training", 1, true},
+    {"com.microsoft", 1, false},
+    {"com.microsoft.experimental", 1, false},
+    {"com.microsoft.nchwc", 1, false},
+    {"com.ms.internal.nhwc", kNewestOnnxOpset, false},
     {"org.pytorch.aten", 1, false},
 };
 

@@ -17,6 +17,7 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "ops/compose.h"
 #include "support/run_op.h"
 
 namespace ortolan {
@@ -311,8 +312,7 @@ Result<std::vector<Value>> RunCase(const Case& test, bool all_constant) {
     if (wanted) node->SetOutput(i, graph.NewValue("y"));
   }
   if (test.outputs.empty()) node->SetOutput(0, graph.NewValue("y"));
-  const bool composed =
-      node->op->prepare == nullptr && node->op->emit == nullptr && node->op->infer == nullptr;
+  const bool composed = IsComposed(*node->op);
   if ((test.opset != 0 || composed) && node->op->raise != nullptr) {
     RaiseContext raise{graph, *node, test.opset};
     ORTOLAN_RETURN_IF_ERROR(node->op->raise(raise));
