@@ -1,14 +1,66 @@
 // Scan: a body that runs once for each slice of its scan inputs, with states carried along; further outputs
 // of the body are stacked along an axis of choice.
+#include <algorithm>
+
 #include "ops/control/bodies.h"
 
 namespace ortolan {
 namespace {
 
-// Opset 8 had a batch axis and an optional sequence_lens input in front; its body is the same, its axes are
-// not.
+// A value without its first axis, as an input of `body`.
+graph::Value* Unbatched(const graph::Value* value, graph::Graph& body) {
+  graph::Value* input = body.NewValue(value->name());
+  input->type = value->type;
+  if (value->shape.has_rank() && value->shape.rank() > 0) {
+    input->shape = graph::Shape::DimList(value->shape.dims().begin() + 1, value->shape.dims().end());
+  }
+  body.AddInput(input);
+  return input;
+}
+
+// Opset 8 had a batch axis in front of everything and an optional sequence_lens input: it becomes a scan over
+// the batch whose body is the scan that was meant.
 Status Raise(RaiseContext& context) {
-  if (context.opset < 9) return NotImplemented("Scan of opset 8, with its batch axis, is not supported");
+  graph::Node& node = context.node;
+  if (context.opset >= 9) return OkStatus();
+  if (node.HasInput(0)) return NotImplemented("Scan of opset 8 with sequence_lens is not supported");
+  const auto body = std::get<std::shared_ptr<graph::Graph>>(*node.attributes.Find("body"));
+  const std::vector<graph::Value*> given(node.inputs().begin() + 1, node.inputs().end());
+  const int64_t scans = node.attributes.Int("num_scan_inputs", 0);
+  if (std::find(given.begin(), given.end(), nullptr) != given.end())
+    return InvalidGraph("Scan lacks an input");
+  auto outer = std::make_shared<graph::Graph>(context.graph.dims());
+  graph::Node* inner = outer->AppendNode();
+  inner->op = node.op;
+  inner->op_type = node.op_type;
+  inner->name = node.name;
+  inner->sources = node.sources;
+  inner->attributes.Set("body", body);
+  inner->attributes.Set("num_scan_inputs", scans);
+  if (const auto directions = node.attributes.Ints("directions"); !directions.empty()) {
+    inner->attributes.Set("scan_input_directions",
+                          std::vector<int64_t>(directions.begin(), directions.end()));
+  }
+  for (size_t i = 0; i < given.size(); ++i) inner->SetInput(i, Unbatched(given[i], *outer));
+  const size_t captured = body->inputs().size() - given.size();
+  for (size_t i = given.size(); i < body->inputs().size(); ++i) {
+    graph::Value* input = outer->NewValue(body->inputs()[i]->name());
+    input->type = body->inputs()[i]->type;
+    input->shape = body->inputs()[i]->shape;
+    outer->AddInput(input);
+    inner->SetInput(i, input);
+  }
+  if (captured > 0) inner->attributes.Set(graph::kCapturedAttribute, static_cast<int64_t>(captured));
+  for (size_t i = 0; i < body->outputs().size(); ++i) {
+    graph::Value* output = outer->NewValue(body->outputs()[i]->name());
+    inner->SetOutput(i, output);
+    outer->AddOutput(output);
+  }
+  ORTOLAN_RETURN_IF_ERROR(InferNode(*inner, *context.graph.dims()));
+  node.SetInputs(given);
+  node.attributes.Remove("directions");
+  node.attributes.Set("body", std::move(outer));
+  node.attributes.Set("num_scan_inputs", static_cast<int64_t>(given.size()));
   return OkStatus();
 }
 
