@@ -248,7 +248,11 @@ TEST(Elementwise, ModTakesTheSignThatItIsAskedFor) {
   auto floating = RunOp("Mod", {Floats({2}, {5.5f, -5.5f}), Floats({}, {2})}, {.attributes = fmod});
   ASSERT_TRUE(floating.ok());
   EXPECT_THAT(Items<float>((*floating)[0]), ElementsAre(1.5f, -1.5f));
-  EXPECT_FALSE(RunOp("Mod", {Floats({1}, {5}), Floats({1}, {2})}).ok());
+  auto floored = RunOp("Mod", {Floats({6}, {5.5f, -5.5f, 5.5f, -5.5f, -4, 3}),
+                               Floats({6}, {2, 2, -2, -2, 2, -std::numeric_limits<float>::infinity()})});
+  ASSERT_TRUE(floored.ok());
+  EXPECT_THAT(Items<float>((*floored)[0]),
+              ElementsAre(1.5f, 0.5f, -0.5f, -1.5f, 0, -std::numeric_limits<float>::infinity()));
 }
 
 TEST(Elementwise, PowOfMixedTypes) {

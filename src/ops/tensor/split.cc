@@ -44,6 +44,12 @@ Status InferParts(InferContext& context, const Dim& dim, std::vector<Dim>* parts
   const Dim part = Dim::CeilDiv(dim, count);
   for (int64_t i = 0; i + 1 < count; ++i) parts->push_back(part);
   const Dim last = dim - part * Dim(count - 1);
+  if (last.IsConstant() && last.constant() < 0 && !context.at_run()) {
+    // It may stand in a branch that is never taken.
+    for (Dim& size : *parts) size = context.Unknown();
+    parts->push_back(context.Unknown());
+    return OkStatus();
+  }
   if (last.IsConstant() && last.constant() < 0) {
     return InvalidArgument("Split: an axis of {} cannot be cut into {} parts", dim.constant(), count);
   }
