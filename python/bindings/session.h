@@ -22,6 +22,14 @@ class PySession {
   PySession(nb::object options, nb::object source)
       : options_(std::move(options)), source_(std::move(source)) {}
 
+  // The engine's session waits for its threads, which may be waiting for the GIL.
+  ~PySession() {
+    const nb::gil_scoped_release released;
+    engine_.reset();
+  }
+  PySession(const PySession&) = delete;
+  PySession& operator=(const PySession&) = delete;
+
   void Initialize(nb::handle providers, nb::handle provider_options, nb::handle disabled);
   // RuntimeError before Initialize.
   session::Session& engine() const;

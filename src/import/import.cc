@@ -12,6 +12,16 @@ namespace {
 
 using graph::Value;
 
+// "{2,N}", as onnxruntime writes shapes in messages.
+std::string Braced(const graph::Shape& shape) {
+  std::string text = graph::ShapeText(shape);
+  if (!text.empty() && text.front() == '[') {
+    text.front() = '{';
+    text.back() = '}';
+  }
+  return text;
+}
+
 class ModelImporter {
  public:
   ModelImporter(const model::ModelView& model, const ImportOptions& options)
@@ -23,6 +33,7 @@ class ModelImporter {
   void ReadMetadata();
   Status AddInputs();
   Status AddOverridables();
+  Result<Tensor> DefaultOf(const model::TensorView& initializer);
   Status AddOutputs();
 
   const model::ModelView& model_;
@@ -75,6 +86,15 @@ Status ModelImporter::AddInputs() {
   return OkStatus();
 }
 
+// The elements that a run takes where nothing is fed, in memory of their own: the file may be overwritten.
+Result<Tensor> ModelImporter::DefaultOf(const model::TensorView& initializer) {
+  for (const auto& [name, tensor] : options_.initializers) {
+    if (name == initializer.name) return tensor;
+  }
+  ORTOLAN_ASSIGN_OR_RETURN(const Tensor tensor, tensors_.Read(initializer));
+  return tensor.borrowed() ? tensor.Copied() : tensor;
+}
+
 // Initializers that are inputs, too, from IR 4 on: feeds may replace them. They are added by their
 // declaration, which a feed has to match, when they are to be inputs, and as constants otherwise.
 Status ModelImporter::AddOverridables() {
@@ -101,6 +121,8 @@ Status ModelImporter::AddOverridables() {
       value->shape = ToShape(declared, *made_.graph->dims());
       made_.graph->AddInput(value);
       scope_.names.emplace(info.name, value);
+      ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, DefaultOf(*initializer->second));
+      made_.overridable_defaults.push_back(std::move(tensor));
     }
     made_.overridable.push_back(std::move(declared));
   }
@@ -120,7 +142,7 @@ Status ModelImporter::AddOutputs() {
     if (Complete(declared, value->type, value->shape, *made_.graph->dims())) {
       made_.warnings.push_back(fmt::format(
           "Error merging shape info for output. '{}' source:{} target:{}. Falling back to lenient merge.",
-          info.name, graph::ShapeText(value->shape), graph::ShapeText(before)));
+          info.name, Braced(value->shape), Braced(before)));
     }
     made_.graph->AddOutput(value);
     made_.outputs.push_back(std::move(declared));

@@ -1,10 +1,14 @@
 #include "session/session.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "base/cpu.h"
 #include "passes/pass.h"
+#include "session/external.h"
 #include "session/profiler.h"
 
 namespace ortolan::session {
@@ -80,22 +84,6 @@ Status CheckThreads(const Options& options) {
                "use_per_session_threads must be false when using a global thread pool");
 }
 
-// Replacements of external initializers stand in for what the file names, so they must be just that.
-Status CheckExternal(const model::ModelView& view, const Options& options) {
-  for (const auto& [name, value] : options.external_initializers) {
-    const auto found = std::ranges::find(view.graph.initializers, name, &model::TensorView::name);
-    if (found == view.graph.initializers.end())
-      return Fail("Failed to find existing initializer with name {}.", name);
-    if (!found->external) return Fail("Trying to replace non-external initializer with external data");
-    const Tensor& given = value.tensor();
-    if (!std::ranges::equal(found->dims, std::span<const int64_t>(given.dims())))
-      return Fail("Replacement tensor's dimensions do not match.");
-    if (found->data_type != static_cast<int32_t>(given.dtype()))
-      return Fail("Replacement tensor's data type does not match.");
-  }
-  return OkStatus();
-}
-
 // "cpu:0;gpu:0": whether a run is to give the CPU's memory back. Only the CPU has an arena here.
 Result<bool> ShrinksArena(const std::map<std::string, std::string>& config) {
   std::string_view list = ConfigOf(config, "memory.enable_memory_arena_shrinkage");
@@ -113,6 +101,17 @@ Result<bool> ShrinksArena(const std::map<std::string, std::string>& config) {
     }
   }
   return config.contains("memory.enable_memory_arena_shrinkage");
+}
+
+constexpr char kExternalFileKey[] = "session.optimized_model_external_initializers_file_name";
+
+Status WriteFile(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  // onnxruntime's words for what open() says.
+  if (!file) return InvalidArgument("SystemError : {}", errno);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  return file ? OkStatus() : Fail("The model cannot be written to {}", path.string());
 }
 
 bool Cancelled(const Options& options) {
@@ -155,7 +154,8 @@ Result<std::unique_ptr<Session>> Session::FromBytes(std::span<const std::byte> b
 Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options options,
                                                 const char* loading_event, int64_t start_ns) {
   ORTOLAN_RETURN_IF_ERROR(CheckThreads(options));
-  ORTOLAN_RETURN_IF_ERROR(CheckExternal(view, options));
+  ORTOLAN_ASSIGN_OR_RETURN(auto external, GivenExternal(view, options));
+  for (auto& [name, tensor] : external) options.initializers.emplace_back(name, std::move(tensor));
   if (Cancelled(options)) return LoadCancelled();
   std::unique_ptr<Session> session(new Session(std::move(options)));
   ORTOLAN_ASSIGN_OR_RETURN(session->model_,
@@ -163,6 +163,7 @@ Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options o
   for (const std::string& warning : session->model_.warnings)
     Log(session->logger(), Severity::kWarning, warning);
   if (Cancelled(session->options_)) return LoadCancelled();
+  if (!session->options_.optimized_model_path.empty()) ORTOLAN_RETURN_IF_ERROR(session->SaveOptimized(view));
   const int64_t loaded = ProfilerNowNs();
   ORTOLAN_ASSIGN_OR_RETURN(session->executor_, session->MakeExecutor(std::move(session->model_.graph)));
   if (!session->model_.overridable.empty()) session->view_ = std::move(view);
@@ -189,6 +190,17 @@ Result<std::unique_ptr<exec::Executor>> Session::MakeExecutor(std::shared_ptr<gr
   ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const plan::Plan> plan,
                            plan::Plan::Make(std::move(graph), plan_options, *threads_));
   return std::make_unique<exec::Executor>(std::move(plan), threads_);
+}
+
+Status Session::SaveOptimized(const model::ModelView& view) const {
+  const std::filesystem::path path = options_.optimized_model_path;
+  const std::string_view format = ConfigOf(options_.config, "session.save_model_format");
+  if (format == "ORT" || (format.empty() && path.extension() == ".ort"))
+    return NotImplemented("The ORT format cannot be written: name an .onnx file");
+  ORTOLAN_ASSIGN_OR_RETURN(const exporting::OnnxFiles files, OptimizedModel(view, options_, *threads_));
+  ORTOLAN_RETURN_IF_ERROR(WriteFile(path, files.model));
+  if (files.external.empty()) return OkStatus();
+  return WriteFile(path.parent_path() / ConfigOf(options_.config, kExternalFileKey), files.external);
 }
 
 // The plan that takes overridable initializers as inputs: neither folded nor packed. Most models never need
@@ -309,6 +321,23 @@ Result<std::string> Session::EndProfiling() {
 
 uint64_t Session::profiling_start_ns() const {
   return profiler_ == nullptr ? 0 : profiler_->start_ns();
+}
+
+Result<exporting::OnnxFiles> OptimizedModel(const model::ModelView& view, const Options& options,
+                                            ThreadPool& threads) {
+  import::ImportOptions import_options = ImportOptionsOf(options, threads);
+  import_options.overridable_as_inputs = true;
+  ORTOLAN_ASSIGN_OR_RETURN(import::ImportedModel model, import::Import(view, import_options));
+  passes::PassContext context = PassContextOf(options, threads);
+  context.level = std::min(context.level, passes::Level::kBasic);
+  ORTOLAN_RETURN_IF_ERROR(passes::RunPasses(*model.graph, context));
+  exporting::OnnxOptions export_options;
+  export_options.input_defaults = model.overridable_defaults;
+  export_options.external_file = ConfigOf(options.config, kExternalFileKey);
+  const std::string least(
+      ConfigOf(options.config, "session.optimized_model_external_initializers_min_size_in_bytes"));
+  if (!least.empty()) export_options.external_least_bytes = std::strtoull(least.c_str(), nullptr, 10);
+  return exporting::ExportOnnx(*model.graph, view, export_options);
 }
 
 Result<std::string> DescribeStage(const std::string& path, std::string_view stage, const Options& options) {

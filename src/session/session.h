@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "exec/executor.h"
+#include "export/onnx.h"
 #include "import/import.h"
 #include "session/async.h"
 #include "session/options.h"
@@ -73,6 +74,9 @@ class Session {
   explicit Session(Options options);
   static Result<std::unique_ptr<Session>> Build(model::ModelView view, Options options,
                                                 const char* loading_event, int64_t start_ns);
+  // Writes the model to options_.optimized_model_path as it stands after the passes up to kBasic: what later
+  // passes make has no standard form.
+  Status SaveOptimized(const model::ModelView& view) const;
   static Status CopyResult(const Value& from, Value& to);
   Result<std::unique_ptr<exec::Executor>> MakeExecutor(std::shared_ptr<graph::Graph> graph) const;
   Result<exec::Executor*> OverridingExecutor();
@@ -96,6 +100,10 @@ class Session {
   std::once_flag async_once_;
   std::unique_ptr<AsyncRunner> async_;  // made by the first RunAsync; the last member, so that it goes first
 };
+
+// The optimized form of a model, serialized; what SaveOptimized writes.
+Result<exporting::OnnxFiles> OptimizedModel(const model::ModelView& view, const Options& options,
+                                            ThreadPool& threads);
 
 // The text of one stage of a model file: "model", "graph", "passes" or "plan".
 Result<std::string> DescribeStage(const std::string& path, std::string_view stage, const Options& options);

@@ -5,6 +5,11 @@
 >>> outputs = session.run(None, {"x": array})
 """
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from ortolan import _native
 from ortolan._native import ModelMetadata, NodeArg, RunOptions, SessionIOBinding
 from ortolan.devices import (
@@ -61,6 +66,16 @@ __version__: str = _native.__version__
 __author__ = "The Ortolan authors"
 version = __version__
 package_name = "ortolan"
+
+_MODULES = {"capi": "ortolan.capi", "onnxruntime_validation": "ortolan.capi.onnxruntime_validation"}
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the modules that programs reach as attributes on first use; most need none."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(_MODULES[name])
+
 
 __all__ = [
     "ExecutionMode",
