@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "command.h"
+#include "session/profiler.h"
 #include "session/session.h"
 
 namespace ortolan::cli {
@@ -106,13 +107,50 @@ Measured Measure(const BenchOptions& options) {
   return measured;
 }
 
+// One step of the plan, or all steps of one kind. The work is what the operator states; 0 where it states
+// none.
 struct StepCost {
-  std::string op, kernel;
-  double us = 0;
+  std::string op, kernel, name, shape;
+  double us = 0, flops = 0, bytes = 0;
   size_t steps = 0;
+
+  double gflops() const { return us > 0 ? flops / us * 1e-3 : 0; }
+  double gbytes() const { return us > 0 ? bytes / us * 1e-3 : 0; }
+
+  void Add(const StepCost& other) {
+    us += other.us;
+    flops += other.flops;
+    bytes += other.bytes;
+    steps += other.steps;
+  }
 };
 
-// The time of each kind of step over some profiled runs, the costliest first.
+// Costliest first.
+std::vector<StepCost> Sorted(std::vector<StepCost> list) {
+  std::stable_sort(list.begin(), list.end(),
+                   [](const StepCost& a, const StepCost& b) { return a.us > b.us; });
+  return list;
+}
+
+StepCost CostOfEvent(const nlohmann::json& event, size_t runs) {
+  const auto& args = event["args"];
+  const double share = 1.0 / static_cast<double>(runs);
+  StepCost cost{.op = args.value("op_name", ""), .kernel = args.value("kernel", "")};
+  cost.name = event.value("name", "");
+  cost.name = cost.name.substr(0, cost.name.rfind("_kernel_time"));
+  for (const auto& output : args["output_type_shape"]) {
+    if (cost.shape.empty()) cost.shape = output.begin().value().dump();
+  }
+  cost.us = args.value("duration_ns", 0.0) * 1e-3 * share;
+  cost.flops = args.value("flops", 0.0) * share;
+  double operands = 0;
+  for (const char* size : {"parameter_size", "activation_size", "output_size"})
+    operands += std::stod(args.value(size, "0"));
+  cost.bytes = args.value("bytes", operands) * share;
+  return cost;
+}
+
+// What each step of the plan takes over some profiled runs, in the order of the plan.
 std::vector<StepCost> Profile(const BenchOptions& options, size_t runs) {
   session::Options settings;
   settings.enable_profiling = true;
@@ -125,39 +163,71 @@ std::vector<StepCost> Profile(const BenchOptions& options, size_t runs) {
   const auto events = nlohmann::json::parse(file, nullptr, false);
   file.close();
   std::filesystem::remove(*path);
-  const auto is_step = [](const nlohmann::json& event) {
-    return event.is_object() && event.value("cat", "") == "Node";
-  };
-  // The first run is cold: its steps are left out.
-  auto cold = static_cast<size_t>(std::count_if(events.begin(), events.end(), is_step)) / (runs + 1);
-  std::map<std::pair<std::string, std::string>, StepCost> costs;
+  std::vector<StepCost> steps;
+  // Names need not be unique, so a step is its name and how often the run met that name before.
+  std::map<std::pair<std::string, size_t>, size_t> places;
+  std::map<std::string, size_t> met;
+  bool cold = true;  // the first run's steps are left out
   for (const auto& event : events) {
-    if (!is_step(event)) continue;
-    if (cold > 0) {
-      --cold;
-      continue;
+    if (!event.is_object()) continue;
+    if (event.value("name", "") == "model_run") {
+      cold = false;
+      met.clear();
     }
-    const auto& args = event["args"];
-    const std::string op = args.value("op_name", ""), kernel = args.value("kernel", "");
-    StepCost& cost = costs[{op, kernel}];
-    cost.op = op;
-    cost.kernel = kernel;
-    cost.us += event.value("dur", 0.0) / static_cast<double>(runs);
-    ++cost.steps;
+    if (cold || event.value("cat", "") != "Node") continue;
+    StepCost cost = CostOfEvent(event, runs);
+    const auto [place, fresh] = places.try_emplace({cost.name, met[cost.name]++}, steps.size());
+    if (fresh) {
+      steps.push_back(std::move(cost));
+      steps.back().steps = 1;
+    } else {
+      steps[place->second].Add(cost);
+    }
+  }
+  return steps;
+}
+
+std::vector<StepCost> ByKind(const std::vector<StepCost>& steps) {
+  std::map<std::pair<std::string, std::string>, StepCost> kinds;
+  for (const StepCost& step : steps) {
+    StepCost& kind = kinds[{step.op, step.kernel}];
+    kind.op = step.op;
+    kind.kernel = step.kernel;
+    kind.Add(step);
   }
   std::vector<StepCost> list;
-  for (auto& [key, cost] : costs) {
-    cost.steps /= runs;
-    list.push_back(std::move(cost));
+  for (auto& [key, kind] : kinds) list.push_back(std::move(kind));
+  return Sorted(std::move(list));
+}
+
+nlohmann::json JsonOf(const StepCost& step, double peak_flops) {
+  nlohmann::json made = {
+      {"op", step.op}, {"kernel", step.kernel}, {"us", step.us}, {"gb_per_s", step.gbytes()}};
+  if (step.flops > 0) {
+    made["gflops"] = step.gflops();
+    made["share_of_peak"] = step.gflops() * 1e9 / peak_flops;
   }
-  std::sort(list.begin(), list.end(), [](const StepCost& a, const StepCost& b) { return a.us > b.us; });
-  return list;
+  return made;
+}
+
+void PrintSteps(const std::vector<StepCost>& steps, double total_us, double peak_flops, bool kinds) {
+  fmt::print("{:>10} {:>6} {:>5} {:>8} {:>6} {:>7}  {}\n", "us", "share", kinds ? "steps" : "", "GFLOP/s",
+             "peak", "GB/s", kinds ? "operator, kernel" : "operator, kernel, output, node");
+  for (const StepCost& step : steps) {
+    std::string speed = fmt::format("{:>8} {:>6}", "", "");
+    if (step.flops > 0)
+      speed = fmt::format("{:8.1f} {:5.1f}%", step.gflops(), step.gflops() * 1e11 / peak_flops);
+    fmt::print("{:10.1f} {:5.1f}% {:>5} {} {:7.1f}  {} {} {} {}\n", step.us,
+               total_us > 0 ? step.us / total_us * 100 : 0.0, kinds ? std::to_string(step.steps) : "", speed,
+               step.gbytes(), step.op, step.kernel, step.shape, step.name);
+  }
 }
 
 void Bench(const BenchOptions& options) {
   const Measured measured = Measure(options);
   std::vector<StepCost> steps;
   if (options.profile) steps = Profile(options, std::clamp<size_t>(measured.runs_ms.size(), 1, 20));
+  const double peak_flops = options.profile ? session::MachinePeakFlops(options.threads) : 0;
   const double median = measured.Quantile(0.5);
   if (options.json) {
     nlohmann::json report = {{"model", options.model},
@@ -169,9 +239,15 @@ void Bench(const BenchOptions& options) {
                              {"p10_ms", measured.Quantile(0.1)},
                              {"p90_ms", measured.Quantile(0.9)},
                              {"fastest_ms", measured.runs_ms.front()}};
-    for (const StepCost& step : steps)
-      report["steps"].push_back(
-          {{"op", step.op}, {"kernel", step.kernel}, {"us", step.us}, {"count", step.steps}});
+    if (options.profile) report["peak_gflops"] = peak_flops * 1e-9;
+    for (const StepCost& step : steps) {
+      report["steps"].push_back(JsonOf(step, peak_flops));
+      report["steps"].back().update({{"name", step.name}, {"output", step.shape}});
+    }
+    for (const StepCost& kind : ByKind(steps)) {
+      report["kinds"].push_back(JsonOf(kind, peak_flops));
+      report["kinds"].back()["steps"] = kind.steps;
+    }
     fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
@@ -180,13 +256,17 @@ void Bench(const BenchOptions& options) {
       "median {:.3f} ms, 10 % below {:.3f}, 10 % above {:.3f}, fastest {:.3f} ({} runs, {:.1f} a second)\n",
       median, measured.Quantile(0.1), measured.Quantile(0.9), measured.runs_ms.front(),
       measured.runs_ms.size(), 1e3 / median);
-  double total = 0;
-  for (const StepCost& step : steps) total += step.us;
-  if (!steps.empty())
-    fmt::print("{:>12} {:>7} {:>6}  {}\n", "microseconds", "share", "steps", "operator, kernel");
-  for (const StepCost& step : steps)
-    fmt::print("{:12.1f} {:6.1f}% {:6}  {} {}\n", step.us, total > 0 ? step.us / total * 100 : 0.0,
-               step.steps, step.op, step.kernel);
+  if (steps.empty()) return;
+  double total_us = 0;
+  for (const StepCost& step : steps) total_us += step.us;
+  fmt::print("\nsteps by kind; peak is this machine's fused multiply-adds: {:.1f} GFLOP/s\n",
+             peak_flops * 1e-9);
+  PrintSteps(ByKind(steps), total_us, peak_flops, true);
+  constexpr size_t kShown = 20;
+  std::vector<StepCost> slowest = Sorted(steps);
+  slowest.resize(std::min(slowest.size(), kShown));
+  fmt::print("\nslowest steps ({} of {})\n", slowest.size(), steps.size());
+  PrintSteps(slowest, total_us, peak_flops, false);
 }
 
 }  // namespace
@@ -201,7 +281,8 @@ void AddBench(CLI::App& app) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--dim", options->dims, "NAME=SIZE: a symbolic size (default 1)");
   command->add_flag("--json", options->json, "print JSON");
-  command->add_flag("--profile", options->profile, "show what each kind of step takes");
+  command->add_flag("--profile", options->profile,
+                    "show what each step takes: kernel, speed, share of the machine's peak");
   command->callback([options] { Bench(*options); });
 }
 

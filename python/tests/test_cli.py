@@ -150,6 +150,32 @@ def test_bench_reports_times(matmul: Path) -> None:
     assert "median" in succeed("bench", matmul, "--seconds", "0")
 
 
+def test_bench_profile_shows_work_and_share_of_peak(tmp_path: Path) -> None:
+    weights = np.full((32, 16, 3, 3), 0.01, np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
+            helper.make_node("MatMul", ["c", "v"], ["y"]),
+        ],
+        "work",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 16, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 32, 8, 5])],
+        [
+            onnx.numpy_helper.from_array(weights, "w"),
+            helper.make_tensor("v", TensorProto.FLOAT, [8, 5], [1.0] * 40),
+        ],
+    )
+    path = tmp_path / "work.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    report = json.loads(succeed("bench", path, "--seconds", "0", "--threads", "1", "--json", "--profile"))
+    expected = {"Conv": 2 * (2 * 32 * 8 * 8) * (16 * 9), "MatMul": 2 * (2 * 32 * 8 * 5) * 8}
+    for op, flops in expected.items():
+        (step,) = [step for step in report["steps"] if step["op"].startswith(op)]
+        assert step["gflops"] * step["us"] * 1e3 == pytest.approx(flops, rel=1e-6)
+        assert step["share_of_peak"] == pytest.approx(step["gflops"] / report["peak_gflops"])
+    assert "peak" in succeed("bench", path, "--seconds", "0", "--profile")
+
+
 def test_predict_names_the_picture() -> None:
     model, picture = EXAMPLE / "objects.onnx", EXAMPLE / "picture.jpg"
     (result,) = json.loads(succeed("predict", model, picture, "--top", "2", "--json"))

@@ -3,10 +3,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
+
+#include "kernels/peak/peak.h"
 
 namespace ortolan::session {
 namespace {
@@ -42,12 +46,34 @@ json TypeAndShape(const TensorRef& tensor) {
       {std::string(DTypeName(tensor.dtype)), std::vector<int64_t>(tensor.dims.begin(), tensor.dims.end())}};
 }
 
+// The work of a step as its operator states it, or nothing.
+std::optional<Cost> CostOf(const graph::Node& node, const RunContext& context) {
+  if (node.op == nullptr || node.op->cost == nullptr) return std::nullopt;
+  std::vector<Dims> inputs(context.input_count());
+  std::vector<Dims> outputs(context.output_count());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (context.HasInput(i)) inputs[i] = context.input(i).dims;
+  }
+  for (size_t o = 0; o < outputs.size(); ++o) {
+    if (context.HasOutput(o)) outputs[o] = context.output(o).dims;
+  }
+  return node.op->cost(node, {inputs, outputs, 1});
+}
+
 }  // namespace
 
 int64_t ProfilerNowNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+double MachinePeakFlops(int threads) {
+  constexpr int kBursts = 20;
+  const CpuInfo& cpu = GetCpuInfo();
+  double best = 0;
+  for (int i = 0; i < kBursts; ++i) best = std::max(best, kernels::FmaBurst(cpu.isa));
+  return best * (threads > 0 ? threads : cpu.physical_cores);
 }
 
 Profiler::Profiler(const std::string& prefix)
@@ -87,11 +113,16 @@ void Profiler::StepDone(const plan::BoundStep& step, int64_t start_ns, int64_t e
   json args = {{"op_name", node.op_type},
                {"provider", "CPUExecutionProvider"},
                {"kernel", step.step->prepared.kernel},
+               {"duration_ns", end_ns - start_ns},
                {"parameter_size", std::to_string(parameter_bytes)},
                {"activation_size", std::to_string(activation_bytes)},
                {"output_size", std::to_string(output_bytes)},
                {"input_type_shape", std::move(inputs)},
                {"output_type_shape", std::move(outputs)}};
+  if (const std::optional<Cost> cost = CostOf(node, context)) {
+    args["flops"] = cost->flops;
+    args["bytes"] = cost->bytes;
+  }
   if (!node.sources.empty()) args["sources"] = node.sources;
   Add(EventOf("Node", node.name + "_kernel_time", start_ns - start_ns_, end_ns - start_ns_, std::move(args))
           .dump());

@@ -38,6 +38,10 @@ class Profiler final : public exec::StepObserver {
   bool finished_ = false;
 };
 
+// The most float32 operations a second that `threads` cores do at the level that kernels are chosen for: bare
+// multiply-adds, the best of some bursts (a few milliseconds). What profiles show speeds as shares of.
+double MachinePeakFlops(int threads);
+
 // Nanoseconds of the clock that events are measured with.
 int64_t ProfilerNowNs();
 

@@ -1,8 +1,6 @@
 // Layers of networks in one thread, as shares of the machine's FMA peak. Bursts of a layer alternate with
 // bursts of bare FMA and the best of each counts, so that a busy machine slows both or neither.
 #include <benchmark/benchmark.h>
-#include <immintrin.h>
-#include <time.h>
 
 #include <algorithm>
 #include <string>
@@ -11,48 +9,10 @@
 #include "kernels/conv/depthwise.h"
 #include "kernels/conv/direct.h"
 #include "kernels/conv/winograd.h"
+#include "kernels/peak/peak.h"
 
 namespace ortolan::kernels {
 namespace {
-
-// CPU time of the thread: on a busy machine the wall clock counts other processes' slices too.
-double Seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-constexpr int64_t kTurns = 10000;
-
-__attribute__((target("avx512f"))) void FmaAvx512() {
-  __m512 sums[12], x = _mm512_set1_ps(0.5f);
-  for (__m512& sum : sums) sum = _mm512_set1_ps(1e-30f);
-  for (int64_t t = 0; t < kTurns; ++t) {
-#pragma GCC unroll 12
-    for (__m512& sum : sums) sum = _mm512_fmadd_ps(sum, x, x);
-    asm volatile("" : "+v"(x));  // keeps the loop without touching memory
-  }
-  for (__m512& sum : sums) benchmark::DoNotOptimize(sum);
-}
-
-__attribute__((target("avx2,fma"))) void FmaAvx2() {
-  __m256 sums[12], x = _mm256_set1_ps(0.5f);
-  for (__m256& sum : sums) sum = _mm256_set1_ps(1e-30f);
-  for (int64_t t = 0; t < kTurns; ++t) {
-#pragma GCC unroll 12
-    for (__m256& sum : sums) sum = _mm256_fmadd_ps(sum, x, x);
-    asm volatile("" : "+x"(x));
-  }
-  for (__m256& sum : sums) benchmark::DoNotOptimize(sum);
-}
-
-// FLOP/s of one burst.
-double PeakBurst(Isa isa) {
-  const double start = Seconds();
-  isa == Isa::kAvx512 ? FmaAvx512() : FmaAvx2();
-  const double lanes = isa == Isa::kAvx512 ? 16 : 8;
-  return 2 * 12 * lanes * static_cast<double>(kTurns) / (Seconds() - start);
-}
 
 AlignedBuffer Filled(int64_t floats) {
   AlignedBuffer buffer = std::move(AlignedBuffer::Allocate(static_cast<size_t>(floats) * 4)).value();
@@ -65,11 +25,11 @@ template <typename Layer>
 void Measure(benchmark::State& state, Isa isa, double flops, Layer layer) {
   double best = 1e9, peak = 0;
   for (auto _ : state) {
-    peak = std::max(peak, PeakBurst(isa));
+    peak = std::max(peak, FmaBurst(isa));
     const int runs = static_cast<int>(std::max(1.0, 2e6 / flops));
-    const double start = Seconds();
+    const double start = ThreadSeconds();
     for (int r = 0; r < runs; ++r) layer();
-    const double seconds = (Seconds() - start) / runs;
+    const double seconds = (ThreadSeconds() - start) / runs;
     best = std::min(best, seconds);
     state.SetIterationTime(seconds);
   }

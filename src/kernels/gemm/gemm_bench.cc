@@ -1,9 +1,6 @@
 // Shares of the machine's peak. Bursts of the product alternate with bursts of bare FMA (or of a bare read of
 // the same bytes) and the best of each counts, so that a busy machine slows both or neither.
 #include <benchmark/benchmark.h>
-#include <immintrin.h>
-
-#include <time.h>
 
 #include <algorithm>
 #include <cstring>
@@ -12,55 +9,10 @@
 
 #include "base/aligned_buffer.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/peak/peak.h"
 
 namespace ortolan::kernels {
 namespace {
-
-// CPU time of the thread: on a busy machine the wall clock counts other processes' slices too.
-double Seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-#if defined(__clang__)
-#define ORTOLAN_BENCH_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define ORTOLAN_BENCH_UNROLL _Pragma("GCC unroll 12")
-#endif
-
-// Twelve independent chains of FMA, `turns` times; returns the operations done.
-__attribute__((target("avx512f"))) double FmaAvx512(int64_t turns) {
-  __m512 sums[12];
-  for (__m512& sum : sums) sum = _mm512_set1_ps(1e-30f);
-  __m512 x = _mm512_set1_ps(0.5f);
-  for (int64_t t = 0; t < turns; ++t) {
-    ORTOLAN_BENCH_UNROLL
-    for (int i = 0; i < 12; ++i) sums[i] = _mm512_fmadd_ps(sums[i], x, x);
-    asm volatile("" : "+v"(x));
-  }
-  for (__m512& sum : sums) asm volatile("" : : "v"(sum));
-  return static_cast<double>(turns) * 12 * 32;
-}
-__attribute__((target("avx2,fma"))) double FmaAvx2(int64_t turns) {
-  __m256 sums[12];
-  for (__m256& sum : sums) sum = _mm256_set1_ps(1e-30f);
-  __m256 x = _mm256_set1_ps(0.5f);
-  for (int64_t t = 0; t < turns; ++t) {
-    ORTOLAN_BENCH_UNROLL
-    for (int i = 0; i < 12; ++i) sums[i] = _mm256_fmadd_ps(sums[i], x, x);
-    asm volatile("" : "+x"(x));
-  }
-  for (__m256& sum : sums) asm volatile("" : : "x"(sum));
-  return static_cast<double>(turns) * 12 * 16;
-}
-
-// GFLOP/s of one burst of about 200 us.
-double PeakBurst(Isa isa) {
-  const double start = Seconds();
-  const double flops = isa == Isa::kAvx512 ? FmaAvx512(60000) : FmaAvx2(120000);
-  return flops / (Seconds() - start) * 1e-9;
-}
 
 struct Problem {
   int64_t batch, m, n, k;
@@ -101,12 +53,12 @@ void RunProblem(benchmark::State& state, const GemmVariant& variant, const Probl
   const double bytes = 4.0 * static_cast<double>(batch) * static_cast<double>(k * n + m * k + m * n);
   double best = 1e9, peak = 0;
   for (auto _ : state) {
-    peak = std::max(peak, PeakBurst(variant.isa));
+    peak = std::max(peak, FmaBurst(variant.isa) * 1e-9);
     const int runs = static_cast<int>(std::max(1.0, 2e7 / flops));
-    const double start = Seconds();
+    const double start = ThreadSeconds();
     for (int r = 0; r < runs; ++r)
       RunGemm(variant, plan, operands, {scratch.data(), scratch.size()}, threads);
-    const double seconds = (Seconds() - start) / runs;
+    const double seconds = (ThreadSeconds() - start) / runs;
     best = std::min(best, seconds);
     state.SetIterationTime(seconds);
   }

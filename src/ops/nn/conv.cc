@@ -2,6 +2,7 @@
 //
 // Float runs on the kernels of the blocked layout where they apply; the rest, and double, on the planar
 // kernel. The half types are widened to float.
+#include <algorithm>
 #include <optional>
 
 #include "kernels/conv/conv.h"
@@ -168,6 +169,11 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   return OkStatus();
 }
 
+Cost CostOf(const graph::Node& /*node*/, const BindContext& shapes) {
+  const Dims& y = shapes.outputs[0];
+  return nn::ConvCost(shapes, ElementCount(y) / std::max<int64_t>(y[1], 1));
+}
+
 constexpr int kVersions[] = {1, 11, 22};
 constexpr FormalParameter kInputs[] = {{"X", "T"}, {"W", "T"}, {"B", "T", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
@@ -185,6 +191,7 @@ constexpr OpDef kConv{
     .types = kTypes,
     .attributes = kAttributes,
     .infer = Infer,
+    .cost = CostOf,
     .prepare = Prepare,
 };
 

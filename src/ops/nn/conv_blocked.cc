@@ -1,5 +1,6 @@
 // ortolan::ConvBlocked: Conv with its output in the blocked layout and its input blocked or planar. Made by
 // the layout pass, for float and constant weights only.
+#include <algorithm>
 #include <optional>
 
 #include "kernels/conv/depthwise.h"
@@ -188,6 +189,11 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   return OkStatus();
 }
 
+Cost CostOf(const graph::Node& /*node*/, const BindContext& shapes) {
+  const Dims& y = shapes.outputs[0];
+  return nn::ConvCost(shapes, ElementCount(y) / std::max<int64_t>(y[1] * y.back(), 1));
+}
+
 constexpr int kVersions[] = {1};
 constexpr FormalParameter kInputs[] = {{"X", "T"}, {"W", "T"}, {"B", "T", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
@@ -206,6 +212,7 @@ constexpr OpDef kConvBlocked{
     .attributes = kAttributes,
     .traits = {.epilogue = EpilogueForm::kBlocked},
     .infer = Infer,
+    .cost = CostOf,
     .prepare = Prepare,
 };
 

@@ -83,6 +83,14 @@ Result<kernels::ConvShape> BindConv(const ConvSpec& spec, const Dims& x, const D
   return shape;
 }
 
+Cost ConvCost(const BindContext& shapes, int64_t positions) {
+  Cost cost;
+  cost.flops = 2.0 * static_cast<double>(positions) * static_cast<double>(ElementCount(shapes.inputs[1]));
+  for (const Dims& dims : shapes.inputs) cost.bytes += 4.0 * static_cast<double>(ElementCount(dims));
+  cost.bytes += 4.0 * static_cast<double>(ElementCount(shapes.outputs[0]));
+  return cost;
+}
+
 std::optional<KernelSizes> KernelOf(const Dims& w) {
   if (w.size() < 3 || w.size() > 2 + kernels::kSpatialAxes) return std::nullopt;
   KernelSizes kernel;

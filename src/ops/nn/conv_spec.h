@@ -21,6 +21,10 @@ Result<graph::Shape> ConvOutput(const ConvSpec& spec, const graph::Shape& x, con
 // The problem for concrete planar shapes; `bias` is empty where there is none.
 Result<kernels::ConvShape> BindConv(const ConvSpec& spec, const Dims& x, const Dims& w, const Dims& bias);
 
+// The work of a convolution whose weights meet `positions` places of the batch (of Y; of X for a transposed
+// one).
+Cost ConvCost(const BindContext& shapes, int64_t positions);
+
 // Kernel sizes as kernels take them, ones in front; nothing where W's rank is none that they take.
 struct KernelSizes {
   int64_t sizes[kernels::kSpatialAxes] = {1, 1, 1};

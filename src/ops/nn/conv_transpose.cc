@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/conv/conv.h"
+#include "ops/nn/conv_spec.h"
 #include "ops/nn/pooling.h"
 #include "ops/nn/window.h"
 #include "ops/op.h"
@@ -229,6 +230,11 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   return OkStatus();
 }
 
+Cost CostOf(const graph::Node& /*node*/, const BindContext& shapes) {
+  const Dims& x = shapes.inputs[0];
+  return nn::ConvCost(shapes, ElementCount(x) / std::max<int64_t>(x[1], 1));
+}
+
 constexpr int kVersions[] = {1, 11, 22};
 constexpr FormalParameter kInputs[] = {{"X", "T"}, {"W", "T"}, {"B", "T", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
@@ -246,6 +252,7 @@ constexpr OpDef kConvTranspose{
     .types = kTypes,
     .attributes = kAttributes,
     .infer = Infer,
+    .cost = CostOf,
     .prepare = Prepare,
 };
 

@@ -1,10 +1,12 @@
 // ortolan::ConvTransposeBlocked: ConvTranspose of a blocked value where the kernel equals the stride and
 // nothing is padded, with constant weights. Made by the layout pass. The kernel's size is W's.
+#include <algorithm>
 #include <optional>
 
 #include "kernels/conv/upconv.h"
 #include "ops/epilogue.h"
 #include "ops/nn/blocked.h"
+#include "ops/nn/conv_spec.h"
 #include "ops/op.h"
 
 namespace ortolan {
@@ -101,6 +103,11 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
 }
 
 constexpr AttributeSpec kAttributes[] = {{"block", graph::AttributeType::kInt, true}};
+Cost CostOf(const graph::Node& /*node*/, const BindContext& shapes) {
+  const Dims& x = shapes.inputs[0];
+  return nn::ConvCost(shapes, ElementCount(x) / std::max<int64_t>(x[1] * x.back(), 1));
+}
+
 constexpr int kVersions[] = {1};
 constexpr FormalParameter kInputs[] = {{"X", "T"}, {"W", "T"}, {"B", "T", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
@@ -119,6 +126,7 @@ constexpr OpDef kConvTransposeBlocked{
     .attributes = kAttributes,
     .traits = {.epilogue = EpilogueForm::kBlocked},
     .infer = Infer,
+    .cost = CostOf,
     .prepare = Prepare,
 };
 

@@ -1,0 +1,9 @@
+// Bare multiply-adds for avx512: see peak_body.h.
+#include "kernels/peak/peak_body.h"
+
+namespace ortolan::kernels {
+
+extern double (*const kFmaChainsAvx512)(long turns, float start, float* sink);
+double (*const kFmaChainsAvx512)(long turns, float start, float* sink) = FmaChains;
+
+}  // namespace ortolan::kernels
