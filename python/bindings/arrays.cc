@@ -153,7 +153,8 @@ Tensor TensorFromBits(nb::handle array, DType dtype) {
     RaiseRuntimeError(fmt::format("Items size in the incoming array: {} specified by onnxtype: {}", width,
                                   DTypeBytes(dtype, 1)));
   }
-  if (DTypeBits(dtype) < 8) return PackBits(whole, dtype);
+  // Types of 4 and 2 bits: the packed bytes stand at the array's front, which has the tensor's shape, as in
+  // onnxruntime.
   return Tensor::Wrap(dtype, DimsOf(whole), PyArray_DATA(whole),
                       KeepAlive(nb::object(dense).release().ptr()));
 }

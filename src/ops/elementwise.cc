@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "ops/packed.h"
+
 namespace ortolan {
 
 using kernels::Element;
@@ -156,7 +158,14 @@ Status PrepareFused(PrepareContext& context, Prepared* prepared) {
 Status PrepareNode(PrepareContext& context, Prepared* prepared) {
   const OpDef& op = *context.node.op;
   if (CanEmit(context.node)) return PrepareElementwise(context, prepared);
-  if (op.prepare != nullptr) return op.prepare(context, prepared);
+  if (op.prepare != nullptr) {
+    Status status = op.prepare(context, prepared);
+    // A movement operator knows no types that pack several elements to a byte.
+    const bool unpack = status.code() == StatusCode::kNotImplemented && op.emit == nullptr;
+    if (!unpack || !HasPackedTypes(context.node)) return status;
+    *prepared = {};
+    return PrepareUnpacked(context, prepared);
+  }
   return NotImplemented("operator {} has no kernel for these types", op.name);
 }
 

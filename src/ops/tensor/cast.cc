@@ -1,6 +1,6 @@
 // Cast: each element as type `to`. Floating to integer truncates towards zero, integers wrap around,
-// everything but zero is true; strings are written and parsed. Refuses the 8-bit and narrower floats, the 4-
-// and 2-bit integers and complex types, and strings that are no numbers.
+// everything but zero is true; strings are written and parsed. Small floats saturate unless `saturate` is 0;
+// integers of 4 and 2 bits keep the low bits. Refuses complex types and strings that are no numbers.
 #include "ops/elementwise_room.h"
 #include "ops/tensor/cast_elements.h"
 

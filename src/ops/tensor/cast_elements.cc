@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "ops/elementwise.h"
+#include "ops/tensor/low_bits.h"
 
 namespace ortolan {
 namespace {
@@ -137,6 +138,105 @@ RunFunction StringFunction(DType dtype, int direction) {
   }
 }
 
+// ---------------------------------------------------------------------------------------------- low-bit
+// types
+
+struct LowBitCast {
+  LowBitRounding rounding;
+  bool by_ints = false;  // both types are integers
+};
+
+// A multiple of kMostPacked, so that no two ranges share a byte.
+constexpr int64_t kLowBitPiece = 1024;
+
+template <typename Number>
+void CastPieces(const LowBitCast& cast, const TensorRef& from, const TensorRef& to, ThreadPool& threads) {
+  const int64_t pieces = (to.count() + kLowBitPiece - 1) / kLowBitPiece;
+  threads.ParallelRanges(pieces, 16, [&](int64_t first, int64_t last) {
+    Number numbers[kLowBitPiece];
+    for (int64_t piece = first; piece < last; ++piece) {
+      const int64_t begin = piece * kLowBitPiece;
+      const int64_t count = std::min(kLowBitPiece, to.count() - begin);
+      // Types were checked by prepare: neither can fail.
+      if constexpr (std::is_same_v<Number, float>) {
+        (void)ReadFloats(from, begin, count, numbers);
+        (void)WriteFloats(numbers, to, begin, count, cast.rounding);
+      } else {
+        (void)ReadInts(from, begin, count, numbers);
+        (void)WriteInts(numbers, to, begin, count);
+      }
+    }
+  });
+}
+
+Status RunLowBits(const void* state, RunContext& context) {
+  const auto& cast = *static_cast<const LowBitCast*>(state);
+  const TensorRef& from = context.input(0);
+  const TensorRef& to = context.output(0);
+  if (cast.by_ints) {
+    CastPieces<int64_t>(cast, from, to, context.threads());
+  } else {
+    CastPieces<float>(cast, from, to, context.threads());
+  }
+  return OkStatus();
+}
+
+Status RunLowBitsToString(const void*, RunContext& context) {
+  const TensorRef& from = context.input(0);
+  const auto to = context.output(0).Items<std::string>();
+  for (size_t i = 0; i < to.size(); ++i) {
+    float number = 0;
+    ORTOLAN_RETURN_IF_ERROR(ReadFloats(from, static_cast<int64_t>(i), 1, &number));
+    to[i] = TextOf(number);
+  }
+  return OkStatus();
+}
+
+Status RunLowBitsFromString(const void* state, RunContext& context) {
+  const auto& cast = *static_cast<const LowBitCast*>(state);
+  const auto from = context.input(0).Items<const std::string>();
+  for (size_t i = 0; i < from.size(); ++i) {
+    float number = 0;
+    ORTOLAN_RETURN_IF_ERROR(ParseOne(from[i], &number));
+    ORTOLAN_RETURN_IF_ERROR(
+        WriteFloats(&number, context.output(0), static_cast<int64_t>(i), 1, cast.rounding));
+  }
+  return OkStatus();
+}
+
+// The attributes of Cast and CastLike that say how to round.
+Result<LowBitRounding> RoundingOf(const graph::Attributes& attributes) {
+  LowBitRounding rounding;
+  rounding.saturate = attributes.Int("saturate", 1) != 0;
+  const std::string_view mode = attributes.String("round_mode", "up");
+  if (mode == "nearest") {
+    rounding.power = PowerRounding::kNearest;
+  } else if (mode == "down") {
+    rounding.power = PowerRounding::kDown;
+  } else if (mode != "up") {
+    return InvalidArgument("Cast: attribute round_mode must be up, down or nearest, got '{}'", mode);
+  }
+  return rounding;
+}
+
+Status PrepareLowBits(PrepareContext& context, DType from, DType to, Prepared* prepared) {
+  LowBitCast cast;
+  ORTOLAN_ASSIGN_OR_RETURN(cast.rounding, RoundingOf(context.node.attributes));
+  const auto whole = [](DType dtype) { return IsInteger(dtype) || dtype == DType::kBool; };
+  cast.by_ints = whole(from) && whole(to);
+  prepared->kernel = "cast_low_bits";
+  prepared->run = RunLowBits;
+  if (from == to) {
+    prepared->run = RunCopy;
+  } else if (to == DType::kString) {
+    prepared->run = RunLowBitsToString;
+  } else if (from == DType::kString) {
+    prepared->run = RunLowBitsFromString;
+  }
+  prepared->state = std::make_shared<const LowBitCast>(cast);
+  return OkStatus();
+}
+
 }  // namespace
 
 Status PrepareCast(PrepareContext& context, Prepared* prepared) {
@@ -148,6 +248,10 @@ Status PrepareCast(PrepareContext& context, Prepared* prepared) {
     builder.Output(builder.Input(*from_element), *to_element);
     ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const kernels::Program> program, builder.Build(context.isa));
     return PrepareProgram(std::move(program), {0}, fmt::format("cast_{}", IsaName(context.isa)), prepared);
+  }
+  if ((Contains(kLowBitTypes, from) && Contains(kCastTypes, to)) ||
+      (Contains(kLowBitTypes, to) && Contains(kCastTypes, from))) {
+    return PrepareLowBits(context, from, to, prepared);
   }
   prepared->kernel = "cast_string";
   if (from == DType::kString && to == DType::kString) {

@@ -1,0 +1,41 @@
+// Element types of 8 bits and less that no kernel computes with: the small floats and the packed integers of
+// 4 and 2 bits. They are read and written through float or int64, in ranges.
+#pragma once
+
+#include <cstdint>
+
+#include "base/small_float.h"
+#include "base/status.h"
+#include "value/tensor.h"
+
+namespace ortolan {
+
+inline constexpr DTypeSet kSmallFloats =
+    SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ,
+          DType::kFloat4E2M1, DType::kFloat8E8M0);
+inline constexpr DTypeSet kPackedIntegers = SetOf(DType::kInt4, DType::kUInt4, DType::kInt2, DType::kUInt2);
+inline constexpr DTypeSet kLowBitTypes = kSmallFloats | kPackedIntegers;
+
+// Packed elements share bytes: ranges that different threads write begin at a multiple of this.
+inline constexpr int64_t kMostPacked = 4;
+
+// How numbers become elements of a low-bit type.
+struct LowBitRounding {
+  bool saturate = true;  // small floats; packed integers keep their low bits
+  PowerRounding power = PowerRounding::kUp;
+};
+
+// One element of a packed type to a byte, sign-extended for the signed integers; begin counts elements.
+void UnpackElements(DType dtype, const void* packed, int64_t begin, int64_t count, uint8_t* bytes);
+void PackElements(DType dtype, const uint8_t* bytes, int64_t begin, int64_t count, void* packed);
+
+// Elements [begin, begin + count) of any numeric type, bool included, as numbers and back. Into float, double
+// is rounded to odd, so that a second rounding to a small float gives what one rounding would have given.
+Status ReadFloats(const TensorRef& from, int64_t begin, int64_t count, float* to);
+Status WriteFloats(const float* from, const TensorRef& to, int64_t begin, int64_t count,
+                   const LowBitRounding& rounding);
+// The integer types and bool alone.
+Status ReadInts(const TensorRef& from, int64_t begin, int64_t count, int64_t* to);
+Status WriteInts(const int64_t* from, const TensorRef& to, int64_t begin, int64_t count);
+
+}  // namespace ortolan
