@@ -5,31 +5,8 @@
 namespace ortolan {
 namespace {
 
-using graph::Dim;
-using graph::Shape;
-
-Status Mismatch(const InferContext& context) {
-  if (!context.at_run())
-    return Fail("[ShapeInferenceError] Incompatible dimensions for matrix multiplication");
-  return Fail("MatMul dimension mismatch: {} by {}", ShapeText(context.shape(0)),
-              ShapeText(context.shape(1)));
-}
-
 Status Infer(InferContext& context) {
-  const Shape& a = context.shape(0);
-  const Shape& b = context.shape(1);
-  if (!a.has_rank() || !b.has_rank()) return OkStatus();
-  if (a.rank() == 0 || b.rank() == 0) return Fail("[ShapeInferenceError] Input tensors of wrong rank (0).");
-  const auto a_rank = static_cast<size_t>(a.rank()), b_rank = static_cast<size_t>(b.rank());
-  const Dim a_inner = a[a_rank - 1];
-  const Dim b_inner = b[b_rank == 1 ? 0 : b_rank - 2];
-  if (a_inner.IsConstant() && b_inner.IsConstant() && a_inner != b_inner) return Mismatch(context);
-  Shape::DimList a_batch, b_batch;
-  if (a_rank > 2) a_batch.assign(a.dims().begin(), a.dims().end() - 2);
-  if (b_rank > 2) b_batch.assign(b.dims().begin(), b.dims().end() - 2);
-  ORTOLAN_ASSIGN_OR_RETURN(Shape shape, BroadcastShapes(Shape(a_batch), Shape(b_batch), context));
-  if (a_rank > 1) shape.dims().push_back(a[a_rank - 2]);
-  if (b_rank > 1) shape.dims().push_back(b[b_rank - 1]);
+  ORTOLAN_ASSIGN_OR_RETURN(graph::Shape shape, math::MatMulShape(context, 0, 1));
   context.SetShape(0, std::move(shape));
   return OkStatus();
 }

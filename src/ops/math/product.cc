@@ -128,6 +128,29 @@ Status PrepareProduct(PrepareContext& context, bool transpose_a, bool transpose_
   return OkStatus();
 }
 
+Result<graph::Shape> MatMulShape(InferContext& context, size_t a_input, size_t b_input) {
+  using graph::Shape;
+  const Shape& a = context.shape(a_input);
+  const Shape& b = context.shape(b_input);
+  if (!a.has_rank() || !b.has_rank()) return Shape();
+  if (a.rank() == 0 || b.rank() == 0) return Fail("[ShapeInferenceError] Input tensors of wrong rank (0).");
+  const auto a_rank = static_cast<size_t>(a.rank()), b_rank = static_cast<size_t>(b.rank());
+  const graph::Dim a_inner = a[a_rank - 1];
+  const graph::Dim b_inner = b[b_rank == 1 ? 0 : b_rank - 2];
+  if (a_inner.IsConstant() && b_inner.IsConstant() && a_inner != b_inner) {
+    if (!context.at_run())
+      return Fail("[ShapeInferenceError] Incompatible dimensions for matrix multiplication");
+    return Fail("MatMul dimension mismatch: {} by {}", ShapeText(a), ShapeText(b));
+  }
+  Shape::DimList a_batch, b_batch;
+  if (a_rank > 2) a_batch.assign(a.dims().begin(), a.dims().end() - 2);
+  if (b_rank > 2) b_batch.assign(b.dims().begin(), b.dims().end() - 2);
+  ORTOLAN_ASSIGN_OR_RETURN(Shape shape, BroadcastShapes(Shape(a_batch), Shape(b_batch), context));
+  if (a_rank > 1) shape.dims().push_back(a[a_rank - 2]);
+  if (b_rank > 1) shape.dims().push_back(b[b_rank - 1]);
+  return shape;
+}
+
 Result<ProductSizes> MatMulSizes(const Dims& a, const Dims& b) {
   if (a.empty() || b.empty()) return Fail("MatMul dimension mismatch: an operand is a scalar");
   ProductSizes sizes;

@@ -43,6 +43,9 @@ struct ProductSizes {
   Dims batch;
 };
 
+// The symbolic shape of numpy's matmul of inputs a and b; rank unknown where theirs is.
+Result<graph::Shape> MatMulShape(InferContext& context, size_t a, size_t b);
+
 // kFail "MatMul dimension mismatch" where they do not fit.
 Result<ProductSizes> MatMulSizes(const Dims& a, const Dims& b);
 

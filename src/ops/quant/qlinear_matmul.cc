@@ -1,0 +1,108 @@
+// QLinearMatMul: numpy's matmul of 8-bit integers, the int32 sums brought to the scale and zero point of the
+// result. Scales and zero points of A are one number or one for each row, those of B one number or one for
+// each column, those of the result one number. The 8-bit floats are refused.
+#include "ops/quant/integer_matmul.h"
+#include "ops/tensor/low_bits.h"
+
+namespace ortolan {
+namespace {
+
+constexpr size_t kAScale = 1, kAZero = 2, kB = 3, kBScale = 4, kBZero = 5, kYScale = 6, kYZero = 7;
+
+Status Infer(InferContext& context) {
+  if (context.HasInput(kYZero)) context.SetType(0, context.dtype(kYZero));
+  ORTOLAN_ASSIGN_OR_RETURN(graph::Shape shape, math::MatMulShape(context, 0, kB));
+  context.SetShape(0, std::move(shape));
+  return OkStatus();
+}
+
+Status Bind(const void* state, const BindContext& context, Binding* binding) {
+  auto bound = std::make_shared<quant::IntegerMatMulBinding>();
+  ORTOLAN_RETURN_IF_ERROR(
+      quant::BindIntegerMatMul(*static_cast<const quant::IntegerMatMul*>(state), context, bound.get()));
+  binding->scratch_bytes = bound->scratch_bytes;
+  binding->data = std::move(bound);
+  return OkStatus();
+}
+
+Result<std::vector<float>> ScalesOf(const RunContext& context, size_t input, int64_t lines) {
+  const TensorRef& tensor = context.input(input);
+  if (tensor.count() != 1 && tensor.count() != lines) {
+    return InvalidArgument("QLinearMatMul: input {} has shape {}, expected one element or {}", input,
+                           DimsText(tensor.dims), lines);
+  }
+  std::vector<float> scales(static_cast<size_t>(tensor.count()));
+  ORTOLAN_RETURN_IF_ERROR(ReadFloats(tensor, 0, tensor.count(), scales.data()));
+  return scales;
+}
+
+Status Run(const void* state, RunContext& context) {
+  const auto& binding = *static_cast<const quant::IntegerMatMulBinding*>(context.binding());
+  const int64_t m = binding.sizes.m, n = binding.sizes.n;
+  ORTOLAN_ASSIGN_OR_RETURN(const std::vector<float> a_scale, ScalesOf(context, kAScale, m));
+  ORTOLAN_ASSIGN_OR_RETURN(const std::vector<float> b_scale, ScalesOf(context, kBScale, n));
+  ORTOLAN_ASSIGN_OR_RETURN(const std::vector<float> y_scale, ScalesOf(context, kYScale, 1));
+  const TensorRef& zero_point = context.input(kYZero);
+  if (zero_point.count() != 1) return InvalidArgument("QLinearMatMul: y_zero_point must have one element");
+  const bool is_signed = zero_point.dtype == DType::kInt8;
+  const int32_t zero = is_signed ? *zero_point.As<const int8_t>() : *zero_point.As<const uint8_t>();
+  auto* sums = reinterpret_cast<int32_t*>(context.scratch() + binding.sums_offset);
+  auto* y = context.output(0).As<std::byte>();
+  const auto requantize = [&](int64_t item) {
+    for (int64_t i = 0; i < m; ++i) {
+      const float row = a_scale[a_scale.size() == 1 ? 0 : static_cast<size_t>(i)] / y_scale[0];
+      std::byte* to = y + (item * m + i) * n;
+      if (b_scale.size() == 1) {
+        kernels::RequantizeElements(sums + i * n, n, row * b_scale[0], zero, is_signed, to);
+        continue;
+      }
+      for (int64_t j = 0; j < n; ++j) {
+        const float scale = row * b_scale[static_cast<size_t>(j)];
+        kernels::RequantizeElements(sums + i * n + j, 1, scale, zero, is_signed, to + j);
+      }
+    }
+  };
+  return quant::RunIntegerMatMul(
+      *static_cast<const quant::IntegerMatMul*>(state), binding, context, [&](int64_t) { return sums; },
+      requantize);
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  auto state = std::make_shared<quant::IntegerMatMul>();
+  ORTOLAN_RETURN_IF_ERROR(
+      quant::PrepareIntegerMatMul(context, {0, kAZero, kB, kBZero}, state.get(), prepared));
+  const DType result = context.node.output(0)->type.dtype;
+  if (result != DType::kInt8 && result != DType::kUInt8) {
+    return NotImplemented("QLinearMatMul to {}", DTypeName(result));
+  }
+  prepared->state = std::move(state);
+  prepared->bind = Bind;
+  prepared->run = Run;
+  return OkStatus();
+}
+
+constexpr DTypeSet kQuantized = SetOf(DType::kInt8, DType::kUInt8, DType::kFloat8E4M3FN,
+                                      DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ);
+constexpr int kVersions[] = {10, 21};
+constexpr FormalParameter kInputs[] = {{"a", "T1"},       {"a_scale", "TS"},     {"a_zero_point", "T1"},
+                                       {"b", "T2"},       {"b_scale", "TS"},     {"b_zero_point", "T2"},
+                                       {"y_scale", "TS"}, {"y_zero_point", "T3"}};
+constexpr FormalParameter kOutputs[] = {{"y", "T3"}};
+constexpr TypeConstraint kTypes[] = {{"TS", SetOf(DType::kFloat, DType::kFloat16, DType::kBFloat16)},
+                                     {"T1", kQuantized},
+                                     {"T2", kQuantized},
+                                     {"T3", kQuantized}};
+
+}  // namespace
+
+extern const OpDef kQLinearMatMul;
+constexpr OpDef kQLinearMatMul{.domain = "",
+                               .name = "QLinearMatMul",
+                               .versions = kVersions,
+                               .inputs = kInputs,
+                               .outputs = kOutputs,
+                               .types = kTypes,
+                               .infer = Infer,
+                               .prepare = Prepare};
+
+}  // namespace ortolan
