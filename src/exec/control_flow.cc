@@ -26,7 +26,11 @@ Result<bool> BoolOf(const Value& value, std::string_view what) {
 // Per-iteration results of a Loop or Scan, to be stacked along an axis.
 class Stacker {
  public:
-  void Add(const Value& value) { items_.push_back(value.tensor()); }
+  Status Add(const Value& value) {
+    if (value.kind() != Value::Kind::kTensor) return InvalidArgument("A scan output must be a tensor");
+    items_.push_back(value.tensor());
+    return OkStatus();
+  }
 
   // `empty_dims` is the shape of one item where there was no iteration.
   Result<Value> Stack(int64_t axis, bool reversed, DType dtype, const Dims& empty_dims) const {
@@ -121,7 +125,7 @@ Result<std::vector<Value>> RunLoop(const plan::Step& step, Bodies bodies, std::s
     ORTOLAN_ASSIGN_OR_RETURN(std::vector<Value> made, RunBody(body, feeds, cancelled));
     ORTOLAN_ASSIGN_OR_RETURN(go_on, BoolOf(made[0], "The condition that a Loop body returns"));
     for (size_t c = 0; c < carried; ++c) feeds[2 + c] = std::move(made[1 + c]);
-    for (size_t s = 0; s < scans; ++s) stackers[s].Add(made[1 + carried + s]);
+    for (size_t s = 0; s < scans; ++s) ORTOLAN_RETURN_IF_ERROR(stackers[s].Add(made[1 + carried + s]));
   }
   std::vector<Value> outputs(feeds.begin() + 2, feeds.begin() + 2 + static_cast<ptrdiff_t>(carried));
   for (size_t s = 0; s < scans; ++s) {
@@ -185,7 +189,7 @@ Result<std::vector<Value>> RunScan(const plan::Step& step, Bodies bodies, std::s
     }
     ORTOLAN_ASSIGN_OR_RETURN(std::vector<Value> made, RunBody(body, feeds, cancelled));
     for (size_t s = 0; s < states; ++s) feeds[s] = std::move(made[s]);
-    for (size_t s = 0; s < scans; ++s) stackers[s].Add(made[states + s]);
+    for (size_t s = 0; s < scans; ++s) ORTOLAN_RETURN_IF_ERROR(stackers[s].Add(made[states + s]));
   }
   std::vector<Value> outputs(feeds.begin(), feeds.begin() + static_cast<ptrdiff_t>(states));
   for (size_t s = 0; s < scans; ++s) {
@@ -199,6 +203,45 @@ Result<std::vector<Value>> RunScan(const plan::Step& step, Bodies bodies, std::s
   return outputs;
 }
 
+// Body inputs: an item of each sequence, tensors whole, captured values; body outputs: items of the outputs.
+Result<std::vector<Value>> RunSequenceMap(const plan::Step& step, Bodies bodies,
+                                          std::span<const Value> inputs, const std::atomic<bool>* cancelled) {
+  Executor& body = *bodies[0];
+  const size_t own = inputs.size() - graph::CapturedCount(*step.node);
+  if (inputs[0].kind() != Value::Kind::kSequence)
+    return InvalidArgument("The first input of SequenceMap must be a sequence");
+  const size_t length = inputs[0].sequence().items.size();
+  for (size_t i = 1; i < own; ++i) {
+    if (inputs[i].kind() != Value::Kind::kSequence) continue;
+    if (inputs[i].sequence().items.size() != length) {
+      return InvalidArgument("The sequences of SequenceMap have {} and {} items", length,
+                             inputs[i].sequence().items.size());
+    }
+  }
+  const auto& declared = body.plan().graph().outputs();
+  std::vector<std::shared_ptr<Sequence>> sequences;
+  for (const graph::Value* output : declared) {
+    sequences.push_back(std::make_shared<Sequence>());
+    sequences.back()->element = output->type.dtype;
+  }
+  std::vector<Value> feeds(inputs.begin(), inputs.end());
+  for (size_t k = 0; k < length; ++k) {
+    for (size_t i = 0; i < own; ++i) {
+      if (inputs[i].kind() == Value::Kind::kSequence) feeds[i] = inputs[i].sequence().items[k];
+    }
+    ORTOLAN_ASSIGN_OR_RETURN(std::vector<Value> made, RunBody(body, feeds, cancelled));
+    for (size_t o = 0; o < made.size(); ++o) {
+      if (made[o].kind() == Value::Kind::kTensor) sequences[o]->element = made[o].tensor().dtype();
+      sequences[o]->items.push_back(std::move(made[o]));
+    }
+  }
+  std::vector<Value> outputs;
+  for (std::shared_ptr<Sequence>& made : sequences) {
+    outputs.emplace_back(std::shared_ptr<const Sequence>(std::move(made)));
+  }
+  return outputs;
+}
+
 }  // namespace
 
 Result<std::vector<Value>> RunControlFlow(const plan::Step& step, Bodies bodies,
@@ -207,6 +250,7 @@ Result<std::vector<Value>> RunControlFlow(const plan::Step& step, Bodies bodies,
   if (name == "If") return RunIf(step, bodies, inputs, cancelled);
   if (name == "Loop") return RunLoop(step, bodies, inputs, cancelled);
   if (name == "Scan") return RunScan(step, bodies, inputs, cancelled);
+  if (name == "SequenceMap") return RunSequenceMap(step, bodies, inputs, cancelled);
   return NotImplemented("{} is not a control-flow operator that can be run", name);
 }
 

@@ -1,4 +1,4 @@
-// If, Loop and Scan: operators that run plans. Their declarations stand in ops/control/.
+// If, Loop, Scan and SequenceMap: operators that run plans. Their declarations stand in ops/control/.
 #pragma once
 
 #include <atomic>

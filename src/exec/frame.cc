@@ -189,7 +189,7 @@ Status Frame::RunSteps(const RunRequest& request, std::span<const char> needed) 
       if (context.cancelled()) return Fail("Exiting due to terminate flag being set to true.");
       return plan::NodeError(*step.step->node, std::move(status));
     }
-    if (request.observer != nullptr) request.observer->StepDone(*bound_, step, start, NowNs(), context);
+    if (request.observer != nullptr) request.observer->StepDone(step, start, NowNs(), context);
     for (int value : step.released) {
       objects_[static_cast<size_t>(value)] = Value();
       refs_[static_cast<size_t>(value)].data = nullptr;
@@ -279,6 +279,11 @@ Status Frame::RunView(const plan::BoundStep& bound, const graph::Shape& shape) {
   const auto whole =
       static_cast<size_t>(bound.step->inputs[static_cast<size_t>(bound.step->node->op->traits.view_of)]);
   const auto view = static_cast<size_t>(bound.step->outputs[0]);
+  if (!bound_->plan->values()[whole].source->type.IsTensor()) {  // a sequence or an optional: shared as it is
+    objects_[view] = ValueOf(static_cast<int>(whole));
+    refs_[view] = refs_[whole];
+    return OkStatus();
+  }
   if (!shape.IsConstant()) return Fail("The shape of the view is not known");
   Dims dims;
   for (const graph::Dim& dim : shape.dims()) dims.push_back(dim.constant());

@@ -124,10 +124,8 @@ Status LoadCancelled() {
 
 }  // namespace
 
-Session::Session(Options options, int64_t start_ns)
-    : options_(std::move(options)), threads_(PoolFor(options_)) {
-  if (options_.enable_profiling)
-    profiler_ = std::make_unique<Profiler>(options_.profile_file_prefix, start_ns);
+Session::Session(Options options) : options_(std::move(options)), threads_(PoolFor(options_)) {
+  if (options_.enable_profiling) profiler_ = std::make_unique<Profiler>(options_.profile_file_prefix);
 }
 
 Session::~Session() {
@@ -159,7 +157,7 @@ Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options o
   ORTOLAN_ASSIGN_OR_RETURN(auto external, GivenExternal(view, options));
   for (auto& [name, tensor] : external) options.initializers.emplace_back(name, std::move(tensor));
   if (Cancelled(options)) return LoadCancelled();
-  std::unique_ptr<Session> session(new Session(std::move(options), start_ns));
+  std::unique_ptr<Session> session(new Session(std::move(options)));
   ORTOLAN_ASSIGN_OR_RETURN(session->model_,
                            import::Import(view, ImportOptionsOf(session->options_, *session->threads_)));
   for (const std::string& warning : session->model_.warnings)
@@ -252,19 +250,15 @@ Status Session::Run(std::span<const Value> feeds, std::span<const int> wanted, c
                     std::span<Value> results) {
   const int64_t start = profiler_ != nullptr ? ProfilerNowNs() : 0;
   for (size_t i = 0; i < feeds.size(); ++i) ORTOLAN_RETURN_IF_ERROR(CheckFeed(i, feeds[i]));
-  const int64_t checked = profiler_ != nullptr ? ProfilerNowNs() : 0;
   bool shrink = false;
   if (!options.config.empty()) {
     ORTOLAN_ASSIGN_OR_RETURN(shrink, ShrinksArena(options.config));
   }
   Status status =
       wanted.empty() ? RunAll(feeds, {}, options, results) : RunWanted(feeds, wanted, options, results);
+  if (status.ok()) status = OwnSequences(feeds, results);
   if (shrink) Trim();
-  if (profiler_ != nullptr) {
-    const int64_t end = ProfilerNowNs();
-    profiler_->AddSessionEvent("SequentialExecutor::Execute", checked, end);
-    profiler_->AddSessionEvent("model_run", start, end);
-  }
+  if (profiler_ != nullptr) profiler_->AddSessionEvent("model_run", start, ProfilerNowNs());
   if (!status.ok()) {
     const bool own = options.log_severity >= 0 || !options.log_id.empty();
     Logger log = logger();
@@ -311,14 +305,51 @@ void Session::RunAsync(std::vector<Value> feeds, std::vector<int> wanted, RunOpt
   });
 }
 
+namespace {
+
+// Whether the value holds its memory alone.
+bool HeldAlone(const Sequence& sequence) {
+  return std::ranges::all_of(sequence.items, [](const Value& item) {
+    if (item.kind() == Value::Kind::kTensor) return item.tensor().owner().use_count() == 1;
+    return item.kind() == Value::Kind::kNone;
+  });
+}
+
+Result<Value> CopyOf(const Value& value) {
+  if (value.kind() == Value::Kind::kTensor) {
+    ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, value.tensor().Copied());
+    return Value(std::move(copy));
+  }
+  if (value.kind() != Value::Kind::kSequence) return value;
+  auto made = std::make_shared<Sequence>();
+  made->element = value.sequence().element;
+  for (const Value& item : value.sequence().items) {
+    ORTOLAN_ASSIGN_OR_RETURN(Value copy, CopyOf(item));
+    made->items.push_back(std::move(copy));
+  }
+  return Value(std::shared_ptr<const Sequence>(std::move(made)));
+}
+
+}  // namespace
+
+// Inside a run sequences share their items, with feeds and with each other; a caller may write to what it
+// gets.
+Status Session::OwnSequences(std::span<const Value> feeds, std::span<Value> results) {
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i].kind() != Value::Kind::kSequence) continue;
+    const auto same = [&](const Value& other) {
+      return other.kind() == Value::Kind::kSequence && &other.sequence() == &results[i].sequence();
+    };
+    const bool shared = std::ranges::any_of(feeds, same) || std::ranges::any_of(results.first(i), same);
+    if (!shared && HeldAlone(results[i].sequence())) continue;
+    ORTOLAN_ASSIGN_OR_RETURN(results[i], CopyOf(results[i]));
+  }
+  return OkStatus();
+}
+
 // An output that was asked for twice is two arrays.
 Status Session::CopyResult(const Value& from, Value& to) {
-  if (from.kind() != Value::Kind::kTensor) {
-    to = from;
-    return OkStatus();
-  }
-  ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, from.tensor().Copied());
-  to = std::move(copy);
+  ORTOLAN_ASSIGN_OR_RETURN(to, CopyOf(from));
   return OkStatus();
 }
 

@@ -71,12 +71,13 @@ class Session {
   ThreadPool& threads() const { return *threads_; }
 
  private:
-  Session(Options options, int64_t start_ns);
+  explicit Session(Options options);
   static Result<std::unique_ptr<Session>> Build(model::ModelView view, Options options,
                                                 const char* loading_event, int64_t start_ns);
   // Writes the model to options_.optimized_model_path as it stands after the passes up to kBasic: what later
   // passes make has no standard form.
   Status SaveOptimized(const model::ModelView& view) const;
+  static Status OwnSequences(std::span<const Value> feeds, std::span<Value> results);
   static Status CopyResult(const Value& from, Value& to);
   Result<std::unique_ptr<exec::Executor>> MakeExecutor(std::shared_ptr<graph::Graph> graph) const;
   Result<exec::Executor*> OverridingExecutor();

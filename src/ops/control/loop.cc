@@ -17,7 +17,8 @@ Status Infer(InferContext& context) {
     context.output(i).type = value->type;
     if (i < carried) {
       const InferInput& initial = context.input(kFixedInputs + i);
-      if (initial.present && initial.type.known()) context.output(i).type = initial.type;
+      // A body may turn an optional into what it holds; otherwise the two types are one.
+      if (!value->type.known() && initial.present) context.output(i).type = initial.type;
       context.SetShape(i, CommonShape(initial.shape, value->shape, context));
     } else {
       context.SetShape(i, WithDimAt(value->shape, 0, context.Unknown()));
