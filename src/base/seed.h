@@ -6,8 +6,11 @@
 
 namespace ortolan {
 
+// Streams that are opened after this call repeat themselves, each its own.
 void SetProcessSeed(int64_t seed);
-// Nothing where the user has set none: operators then draw one.
+// Nothing where the user has set none: streams are then seeded by the machine.
 std::optional<int64_t> ProcessSeed();
+// The seed of a new stream.
+uint64_t NextStreamSeed();
 
 }  // namespace ortolan

@@ -410,7 +410,7 @@ TEST(Elementwise, IdentityAndDropoutPassOn) {
   ASSERT_TRUE(out.ok()) << out.status().message();
   EXPECT_THAT(Items<float>((*out)[0]), ElementsAre(1, 2));
   EXPECT_THAT(Items<bool>((*out)[1]), ElementsAre(true, true));
-  EXPECT_FALSE(RunOp("Dropout", {Floats({2}, {1, 2}), Floats({}, {0.5f}), Bools({}, {1})}).ok());
+  EXPECT_FALSE(RunOp("Dropout", {Floats({2}, {1, 2}), Floats({}, {1.0f}), Bools({}, {1})}).ok());
 }
 
 // A node as a model of an older opset has it, raised and evaluated.

@@ -121,7 +121,9 @@ void JoinWithBefore(Node& node) {
 
 Status RunIdentity(Graph& graph, PassContext&) {
   graph.ForEachNode([&](Node& node) {
-    if (node.op->traits.control_flow || !node.op->traits.pure) return;
+    // Dropout is pure where it does not train, which HandsOn checks.
+    const bool pure = node.op->traits.pure || IsAnyOf(node, {"Dropout"});
+    if (node.op->traits.control_flow || !pure) return;
     JoinWithBefore(node);
     if (IsIdentity(node)) {
       for (size_t i = 1; i < node.outputs().size(); ++i) {

@@ -1,8 +1,12 @@
-// Dropout, for inference: the data as it is, and a mask of which every element is kept. Refuses, when it
-// runs, a training_mode that is true.
+// Dropout. For inference the data as it is, and a mask of which every element is kept. With a training_mode
+// that is true each element is zero with probability `ratio`, else divided by 1 - ratio; the mask says which
+// are kept.
 #include <algorithm>
 
 #include "ops/elementwise_room.h"
+#include "ops/random/stream.h"
+#include "ops/tensor/element_types.h"
+#include "ops/tensor/low_bits.h"
 
 namespace ortolan {
 namespace {
@@ -20,9 +24,45 @@ Status Infer(InferContext& context) {
   return InferSameShape(context);
 }
 
-Status Run(const void*, RunContext& context) {
+constexpr float kUsualRatio = 0.5f;
+
+Result<float> RatioOf(const RunContext& context) {
+  float ratio = kUsualRatio;
+  if (context.HasInput(1)) {
+    if (context.input(1).count() != 1) return InvalidArgument("Dropout: ratio must have one element");
+    ORTOLAN_RETURN_IF_ERROR(ReadFloats(context.input(1), 0, 1, &ratio));
+  }
+  if (!(ratio >= 0 && ratio < 1))
+    return InvalidArgument("Dropout: ratio is {}, expected one of [0, 1)", ratio);
+  return ratio;
+}
+
+Status RunTraining(const random::Stream& stream, RunContext& context) {
+  ORTOLAN_ASSIGN_OR_RETURN(const float ratio, RatioOf(context));
+  const TensorRef& data = context.input(0);
+  return WithNumberType(data.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    using W = WideNumber<T>;
+    const T* x = data.As<const T>();
+    T* y = context.HasOutput(0) ? context.output(0).As<T>() : nullptr;
+    uint8_t* mask = context.HasOutput(1) ? context.output(1).As<uint8_t>() : nullptr;
+    const W scale = static_cast<W>(1) / (static_cast<W>(1) - static_cast<W>(ratio));
+    const auto drop = [&](int64_t begin, int64_t end, uint64_t counter) {
+      for (int64_t i = begin; i < end; ++i) {
+        const auto bits = Philox(stream.seed(), counter + static_cast<uint64_t>(i - begin));
+        const bool kept = random::Uniform(bits) >= static_cast<double>(ratio);
+        if (y != nullptr) y[i] = kept ? T(AsNumber(x[i]) * scale) : T(W{0});
+        if (mask != nullptr) mask[i] = kept ? 1 : 0;
+      }
+    };
+    random::ForEachDraw(stream, data.count(), context.threads(), drop);
+    return OkStatus();
+  });
+}
+
+Status Run(const void* state, RunContext& context) {
   if (context.HasInput(2) && context.input(2).count() > 0 && *context.input(2).As<const uint8_t>() != 0) {
-    return NotImplemented("Dropout with training_mode is not implemented");
+    return RunTraining(*static_cast<const random::Stream*>(state), context);
   }
   const TensorRef& data = context.input(0);
   if (context.HasOutput(0) && context.output(0).data != data.data) CopyElements(data, context.output(0));
@@ -32,11 +72,8 @@ Status Run(const void*, RunContext& context) {
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
-  const Tensor* training = context.Constant(2);
-  if (training != nullptr && training->count() > 0 && *training->ref().As<const uint8_t>() != 0) {
-    return NotImplemented("Dropout with training_mode is not implemented");
-  }
-  prepared->kernel = "dropout_inference";
+  prepared->state = random::StreamOf(context.node.attributes);
+  prepared->kernel = "dropout";
   prepared->run = Run;
   return OkStatus();
 }
@@ -60,7 +97,7 @@ constexpr OpDef kDropout{.domain = "",
                          .outputs = kOutputs,
                          .types = kTypes,
                          .attributes = kAttributes,
-                         .traits = {.in_place = 1},
+                         .traits = {.pure = false, .in_place = 1},
                          .raise = Raise,
                          .infer = Infer,
                          .cost = ElementwiseCost,
