@@ -21,8 +21,8 @@ class Frame;
 class StepObserver {
  public:
   virtual ~StepObserver() = default;
-  virtual void StepDone(const plan::BoundStep& step, int64_t start_ns, int64_t end_ns,
-                        const RunContext& context) = 0;
+  virtual void StepDone(const plan::BoundPlan& bound, const plan::BoundStep& step, int64_t start_ns,
+                        int64_t end_ns, const RunContext& context) = 0;
 };
 
 struct RunRequest {

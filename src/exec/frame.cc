@@ -189,7 +189,7 @@ Status Frame::RunSteps(const RunRequest& request, std::span<const char> needed) 
       if (context.cancelled()) return Fail("Exiting due to terminate flag being set to true.");
       return plan::NodeError(*step.step->node, std::move(status));
     }
-    if (request.observer != nullptr) request.observer->StepDone(step, start, NowNs(), context);
+    if (request.observer != nullptr) request.observer->StepDone(*bound_, step, start, NowNs(), context);
     for (int value : step.released) {
       objects_[static_cast<size_t>(value)] = Value();
       refs_[static_cast<size_t>(value)].data = nullptr;

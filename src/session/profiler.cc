@@ -1,5 +1,6 @@
 #include "session/profiler.h"
 
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ std::string FileName(const std::string& prefix) {
   std::strftime(text, sizeof(text), "%Y-%m-%d_%H-%M-%S", &parts);
   const auto milliseconds =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  return fmt::format("{}_{}_{}.json", prefix, text, milliseconds);
+  return fmt::format("{}_{}_{:03}.json", prefix, text, milliseconds);
 }
 
 json EventOf(const char* category, std::string name, int64_t start_ns, int64_t end_ns, json args) {
@@ -60,6 +61,16 @@ std::optional<Cost> CostOf(const graph::Node& node, const RunContext& context) {
   return node.op->cost(node, {inputs, outputs, 1});
 }
 
+// Who ran the step. Helpers claim chunks by themselves, so there is no schedule to tell about.
+json ThreadFacts() {
+  return {{"main_thread",
+           {{"thread_pool_name", "intra-op"},
+            {"thread_id", std::to_string(syscall(SYS_gettid))},
+            {"block_size", json::array()},
+            {"core", sched_getcpu()}}},
+          {"sub_threads", json::object()}};
+}
+
 }  // namespace
 
 int64_t ProfilerNowNs() {
@@ -76,11 +87,12 @@ double MachinePeakFlops(int threads) {
   return best * (threads > 0 ? threads : cpu.physical_cores);
 }
 
-Profiler::Profiler(const std::string& prefix)
-    : start_ns_(ProfilerNowNs()),
+Profiler::Profiler(const std::string& prefix, int64_t start_ns)
+    : start_ns_(start_ns),
       wall_start_ns_(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
                                                std::chrono::system_clock::now().time_since_epoch())
-                                               .count())),
+                                               .count() -
+                                           (ProfilerNowNs() - start_ns))),
       file_name_(FileName(prefix)) {}
 
 void Profiler::Add(std::string event) {
@@ -92,8 +104,8 @@ void Profiler::AddSessionEvent(const char* name, int64_t start_ns, int64_t end_n
   Add(EventOf("Session", name, start_ns - start_ns_, end_ns - start_ns_, json::object()).dump());
 }
 
-void Profiler::StepDone(const plan::BoundStep& step, int64_t start_ns, int64_t end_ns,
-                        const RunContext& context) {
+void Profiler::StepDone(const plan::BoundPlan& bound, const plan::BoundStep& step, int64_t start_ns,
+                        int64_t end_ns, const RunContext& context) {
   const graph::Node& node = *step.step->node;
   json inputs = json::array();
   json outputs = json::array();
@@ -110,21 +122,32 @@ void Profiler::StepDone(const plan::BoundStep& step, int64_t start_ns, int64_t e
     outputs.push_back(TypeAndShape(context.output(o)));
     output_bytes += context.output(o).bytes();
   }
+  const auto index = step.step - bound.plan->steps().data();
   json args = {{"op_name", node.op_type},
                {"provider", "CPUExecutionProvider"},
+               {"node_index", std::to_string(index)},
                {"kernel", step.step->prepared.kernel},
                {"duration_ns", end_ns - start_ns},
                {"parameter_size", std::to_string(parameter_bytes)},
                {"activation_size", std::to_string(activation_bytes)},
                {"output_size", std::to_string(output_bytes)},
                {"input_type_shape", std::move(inputs)},
-               {"output_type_shape", std::move(outputs)}};
+               {"output_type_shape", std::move(outputs)},
+               {"thread_scheduling_stats", ThreadFacts()},
+               // The run's memory is one arena that the plan has laid out; outputs are written into it.
+               {"mem_arena_held", std::to_string(bound.arena_bytes)},
+               {"mem_arena_held_delta", "0"},
+               {"mem_in_use_peak", std::to_string(bound.live_bytes)},
+               {"mem_bytes_in_use", std::to_string(bound.live_bytes)},
+               {"mem_in_use_delta", std::to_string(output_bytes)},
+               {"mem_requested_in_use_delta", std::to_string(output_bytes)}};
   if (const std::optional<Cost> cost = CostOf(node, context)) {
     args["flops"] = cost->flops;
     args["bytes"] = cost->bytes;
   }
   if (!node.sources.empty()) args["sources"] = node.sources;
-  Add(EventOf("Node", node.name + "_kernel_time", start_ns - start_ns_, end_ns - start_ns_, std::move(args))
+  const std::string name = node.name.empty() ? fmt::format("{}_{}", node.op_type, index) : node.name;
+  Add(EventOf("Node", name + "_kernel_time", start_ns - start_ns_, end_ns - start_ns_, std::move(args))
           .dump());
 }
 

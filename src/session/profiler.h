@@ -14,13 +14,15 @@ namespace ortolan::session {
 
 class Profiler final : public exec::StepObserver {
  public:
-  explicit Profiler(const std::string& prefix);
+  // start_ns: when the session began to be made, by ProfilerNowNs.
+  Profiler(const std::string& prefix, int64_t start_ns);
 
   uint64_t start_ns() const { return wall_start_ns_; }  // wall clock
 
-  // A phase of the session's life: "model_loading_uri", "session_initialization", "model_run".
+  // A phase of the session's life: "model_loading_uri", "session_initialization",
+  // "SequentialExecutor::Execute", "model_run".
   void AddSessionEvent(const char* name, int64_t start_ns, int64_t end_ns);
-  void StepDone(const plan::BoundStep& step, int64_t start_ns, int64_t end_ns,
+  void StepDone(const plan::BoundPlan& bound, const plan::BoundStep& step, int64_t start_ns, int64_t end_ns,
                 const RunContext& context) override;
 
   // Writes the file and returns its name; empty on the second call. kFail where the file cannot be written.

@@ -124,8 +124,10 @@ Status LoadCancelled() {
 
 }  // namespace
 
-Session::Session(Options options) : options_(std::move(options)), threads_(PoolFor(options_)) {
-  if (options_.enable_profiling) profiler_ = std::make_unique<Profiler>(options_.profile_file_prefix);
+Session::Session(Options options, int64_t start_ns)
+    : options_(std::move(options)), threads_(PoolFor(options_)) {
+  if (options_.enable_profiling)
+    profiler_ = std::make_unique<Profiler>(options_.profile_file_prefix, start_ns);
 }
 
 Session::~Session() {
@@ -157,7 +159,7 @@ Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options o
   ORTOLAN_ASSIGN_OR_RETURN(auto external, GivenExternal(view, options));
   for (auto& [name, tensor] : external) options.initializers.emplace_back(name, std::move(tensor));
   if (Cancelled(options)) return LoadCancelled();
-  std::unique_ptr<Session> session(new Session(std::move(options)));
+  std::unique_ptr<Session> session(new Session(std::move(options), start_ns));
   ORTOLAN_ASSIGN_OR_RETURN(session->model_,
                            import::Import(view, ImportOptionsOf(session->options_, *session->threads_)));
   for (const std::string& warning : session->model_.warnings)
@@ -250,6 +252,7 @@ Status Session::Run(std::span<const Value> feeds, std::span<const int> wanted, c
                     std::span<Value> results) {
   const int64_t start = profiler_ != nullptr ? ProfilerNowNs() : 0;
   for (size_t i = 0; i < feeds.size(); ++i) ORTOLAN_RETURN_IF_ERROR(CheckFeed(i, feeds[i]));
+  const int64_t checked = profiler_ != nullptr ? ProfilerNowNs() : 0;
   bool shrink = false;
   if (!options.config.empty()) {
     ORTOLAN_ASSIGN_OR_RETURN(shrink, ShrinksArena(options.config));
@@ -258,7 +261,11 @@ Status Session::Run(std::span<const Value> feeds, std::span<const int> wanted, c
       wanted.empty() ? RunAll(feeds, {}, options, results) : RunWanted(feeds, wanted, options, results);
   if (status.ok()) status = OwnSequences(feeds, results);
   if (shrink) Trim();
-  if (profiler_ != nullptr) profiler_->AddSessionEvent("model_run", start, ProfilerNowNs());
+  if (profiler_ != nullptr) {
+    const int64_t end = ProfilerNowNs();
+    profiler_->AddSessionEvent("SequentialExecutor::Execute", checked, end);
+    profiler_->AddSessionEvent("model_run", start, end);
+  }
   if (!status.ok()) {
     const bool own = options.log_severity >= 0 || !options.log_id.empty();
     Logger log = logger();

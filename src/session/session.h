@@ -71,7 +71,7 @@ class Session {
   ThreadPool& threads() const { return *threads_; }
 
  private:
-  explicit Session(Options options);
+  Session(Options options, int64_t start_ns);
   static Result<std::unique_ptr<Session>> Build(model::ModelView view, Options options,
                                                 const char* loading_event, int64_t start_ns);
   // Writes the model to options_.optimized_model_path as it stands after the passes up to kBasic: what later

@@ -1,7 +1,8 @@
 // Runs the operators' cases: text files src/ops/<topic>/*.cases with inputs and expected outputs that numpy
 // and ONNX's reference computed. ORTOLAN_CASES names further files, separated by colons.
 //
-//   Softmax@11 axis=1            operator, opset whose form the case has (absent: the newest), attributes
+//   Softmax@11 axis=1            operator, opset whose form the case has (absent: the newest), attributes;
+//                                operators of other domains as ai.onnx.ml::Scaler
 //   in float [2,2] 1 2 3 4       an input: type, dims, elements; `const` in place of `in`: a constant of the
 //   graph; in -                         an absent one out float [2,2] ...          an expected output; `out
 //   -` is not asked for; `error TEXT`: the run must fail with it
@@ -287,9 +288,10 @@ void Compare(const Value& got_value, const Tensor& expected, const std::string& 
 Result<std::vector<Value>> RunCase(const Case& test, bool all_constant) {
   graph::Graph graph(std::make_shared<graph::DimPool>());
   graph::Node* node = graph.AppendNode();
-  node->op = FindOp("", test.op);
+  const size_t colons = test.op.find("::");
+  node->op_type = colons == std::string::npos ? test.op : test.op.substr(colons + 2);
+  node->op = FindOp(colons == std::string::npos ? "" : test.op.substr(0, colons), node->op_type);
   if (node->op == nullptr) return NotImplemented("no operator {}", test.op);
-  node->op_type = test.op;
   node->attributes = test.attributes;
   const std::vector<Value>& inputs = test.inputs;
   std::vector<const graph::Value*> fed(inputs.size());

@@ -16,6 +16,24 @@ from pathlib import Path
 from types import ModuleType
 
 _NAMES = {"onnxruntime": "ortolan"}
+# The release whose API the package has; programs compare it with what they need.
+_REPORTED_VERSION = "1.31.1"
+
+
+def _facade(original: ModuleType) -> ModuleType:
+    """Make the module that programs get as onnxruntime: the package's own names, the reported version."""
+    made = ModuleType("onnxruntime", original.__doc__)
+    made.__dict__.update(
+        {k: v for k, v in vars(original).items() if not k.startswith("__") or k == "__all__"}
+    )
+    made.__dict__.update(
+        __getattr__=original.__getattr__,
+        __version__=_REPORTED_VERSION,
+        version=_REPORTED_VERSION,
+        package_name="onnxruntime",
+        get_version_string=lambda: _REPORTED_VERSION,
+    )
+    return made
 
 
 class _Loader(importlib.abc.Loader):
@@ -26,11 +44,15 @@ class _Loader(importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         module = importlib.import_module(self.name)
+        if "." not in self.name:
+            self.spec = None
+            return _facade(module)
         self.spec = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self.spec  # the import system has put the other name's there
+        if self.spec is not None:
+            module.__spec__ = self.spec  # the import system has put the other name's there
 
 
 class _Finder(importlib.abc.MetaPathFinder):

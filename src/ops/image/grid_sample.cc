@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "ops/op.h"
 #include "ops/tensor/float_types.h"
@@ -93,7 +94,7 @@ AxisTaps TapsOf(double coordinate, int64_t size, const State& state) {
   const double low = state.align_corners ? 0.0 : -0.5;
   const double high = state.align_corners ? length - 1 : length - 0.5;
   double x = state.align_corners ? (coordinate + 1) / 2 * (length - 1) : ((coordinate + 1) * length - 1) / 2;
-  if (std::isnan(x)) x = low;  // where PyTorch puts it
+  if (std::isnan(x)) x = -std::numeric_limits<double>::infinity();  // outside
   if (state.mode == Mode::kNearest) x = std::nearbyint(x);
   if (x < low || x > high) {
     if (state.padding == Padding::kBorder) x = std::clamp(x, 0.0, length - 1);

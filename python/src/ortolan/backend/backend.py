@@ -6,7 +6,7 @@ import os
 from typing import Any, ClassVar, NoReturn
 
 import onnx
-from onnx import ModelProto, checker, helper, version
+from onnx import ModelProto, checker, helper
 from onnx.backend.base import Backend
 
 from ortolan import InferenceSession, SessionOptions, get_available_providers, get_device
@@ -27,10 +27,6 @@ _SESSION_ATTRIBUTES = (
     "use_deterministic_compute",
     "use_per_session_threads",
 )
-
-
-def _parts(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
 
 
 class OnnxRuntimeBackend(Backend):
@@ -77,9 +73,7 @@ class OnnxRuntimeBackend(Backend):
         if isinstance(model, InferenceSession):
             return OnnxRuntimeBackendRep(model)
         if isinstance(model, ModelProto):
-            # The checker knows the opsets of its own onnx release only.
-            if _parts(version.version) >= (1, 2):
-                checker.check_model(model)
+            checker.check_model(model)
             supported, why = cls.is_opset_supported(model)
             if not supported:
                 import unittest
