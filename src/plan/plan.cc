@@ -3,27 +3,28 @@
 #include <unordered_map>
 
 #include "base/aligned_buffer.h"
-
 #include "ops/elementwise.h"
 
 namespace ortolan::plan {
 namespace {
 
 // Constants that every reader packed keep type and shape only: the packed form is the one copy in memory.
-void ReleasePackedConstants(const graph::Graph& graph, const std::vector<Step>& steps) {
-  std::unordered_map<const graph::Value*, size_t> consumed;
-  for (const Step& step : steps) {
-    const auto& inputs = step.node->inputs();
+// They go as soon as the last reader has packed them, so that a load never holds all weights twice.
+class PackedConstants {
+ public:
+  void Packed(const graph::Node& node, uint32_t consumed) {
+    const auto& inputs = node.inputs();
     for (size_t i = 0; i < inputs.size() && i < 32; ++i) {
-      if (inputs[i] != nullptr && ((step.prepared.consumed >> i) & 1)) ++consumed[inputs[i]];
+      if (inputs[i] == nullptr || ((consumed >> i) & 1) == 0) continue;
+      inputs[i]->constant().DropPages();
+      if (++readers_[inputs[i]] == inputs[i]->consumers().size() && !inputs[i]->IsOutput())
+        inputs[i]->ReleaseConstantData();
     }
   }
-  for (const auto& value : graph.values()) {
-    if (value == nullptr || !value->IsConstant() || value->IsOutput()) continue;
-    const auto found = consumed.find(value.get());
-    if (found != consumed.end() && found->second == value->consumers().size()) value->ReleaseConstantData();
-  }
-}
+
+ private:
+  std::unordered_map<const graph::Value*, size_t> readers_;  // that have packed it
+};
 
 // What is left of the model's own memory is copied into one block: after this nothing reads the file or the
 // caller's bytes again.
@@ -91,6 +92,7 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
   }
   for (const graph::Value* output : graph->outputs()) plan->outputs_.push_back(index_of(output));
 
+  PackedConstants packed;
   for (graph::Node* node = graph->first(); node != nullptr; node = node->next()) {
     ORTOLAN_RETURN_IF_ERROR(CopyBorrowedAttributes(*node));
     Step step;
@@ -108,13 +110,9 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
       if (Status status = PrepareNode(context, &step.prepared); !status.ok())
         return NodeError(*node, std::move(status));
     }
-    for (size_t i = 0; i < node->inputs().size() && i < 32; ++i) {
-      if (((step.prepared.consumed >> i) & 1) != 0 && node->HasInput(i))
-        node->input(i)->constant().DropPages();
-    }
+    packed.Packed(*node, step.prepared.consumed);
     plan->steps_.push_back(std::move(step));
   }
-  ReleasePackedConstants(*graph, plan->steps_);
   ORTOLAN_RETURN_IF_ERROR(CopyBorrowedConstants(*graph));
   plan->graph_ = std::move(graph);
   return std::shared_ptr<const Plan>(std::move(plan));
