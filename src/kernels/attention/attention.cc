@@ -199,17 +199,17 @@ void Attention<T, Real>::AddMask(int64_t item, const Row& row, KeyRange keys, Re
 // In place; zeros where every score is minus infinity.
 template <typename T, typename Real>
 void Attention<T, Real>::Softmax(const AttentionPlan& plan, Real* scores, int64_t count) {
-  Real most = static_cast<Real>(kMinusInfinity);
-  for (int64_t j = 0; j < count; ++j) most = scores[j] > most ? scores[j] : most;
-  const bool masked = most == static_cast<Real>(kMinusInfinity) &&
-                      std::none_of(scores, scores + count, [](Real s) { return std::isnan(s); });
-  if (masked) {
+  // Ends at the first key of almost every row.
+  int64_t seen = 0;
+  while (seen < count && scores[seen] == static_cast<Real>(kMinusInfinity)) ++seen;
+  if (seen == count) {
     std::fill_n(scores, count, Real{0});
     return;
   }
   if constexpr (std::is_same_v<Real, float>) {
     plan.norm->softmax_rows(scores, scores, 1, count, false);
   } else {
+    const Real most = *std::max_element(scores, scores + count);
     Real sum = 0;
     for (int64_t j = 0; j < count; ++j) {
       scores[j] = std::exp(scores[j] - most);

@@ -126,25 +126,31 @@ struct Taps {
   std::array<double, kMostTaps> weight;
 };
 
-// coordinates are x first, the axes' order is reversed.
+// coordinates are x first, the axes' order is reversed. Missing axes have one tap of weight one.
 template <typename G>
 void TapsAt(const G* coordinates, std::span<const int64_t> sizes, const State& state, Taps* taps) {
-  taps->count = 1;
-  taps->offset[0] = 0;
-  taps->weight[0] = 1;
-  for (size_t axis = 0; axis < sizes.size(); ++axis) {
-    const auto coordinate = static_cast<double>(AsNumber(coordinates[sizes.size() - 1 - axis]));
-    const AxisTaps own = TapsOf(coordinate, sizes[axis], state);
-    Taps next;
-    for (size_t i = 0; i < taps->count; ++i) {
-      for (size_t k = 0; k < own.count; ++k) {
-        if (own.at[k] < 0) continue;
-        next.offset[next.count] = taps->offset[i] * sizes[axis] + own.at[k];
-        next.weight[next.count++] = taps->weight[i] * own.weight[k];
+  AxisTaps axes[kMostAxes];
+  const size_t missing = kMostAxes - sizes.size();
+  for (size_t i = 0; i < missing; ++i) axes[i].weight[0] = 1;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    axes[missing + i] =
+        TapsOf(static_cast<double>(AsNumber(coordinates[sizes.size() - 1 - i])), sizes[i], state);
+  }
+  const int64_t width = sizes.back(), height = sizes.size() > 1 ? sizes[sizes.size() - 2] : 1;
+  size_t count = 0;
+  for (size_t i = 0; i < axes[0].count; ++i) {
+    for (size_t j = 0; j < axes[1].count; ++j) {
+      const int64_t row = axes[0].at[i] * height + axes[1].at[j];
+      const double weight = axes[0].weight[i] * axes[1].weight[j];
+      if (axes[0].at[i] < 0 || axes[1].at[j] < 0) continue;
+      for (size_t k = 0; k < axes[2].count; ++k) {
+        if (axes[2].at[k] < 0) continue;
+        taps->offset[count] = row * width + axes[2].at[k];
+        taps->weight[count++] = weight * axes[2].weight[k];
       }
     }
-    *taps = next;
   }
+  taps->count = count;
 }
 
 // x and y at the first channel's plane and element.

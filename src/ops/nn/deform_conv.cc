@@ -111,20 +111,30 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   return OkStatus();
 }
 
-// The bilinear value at (y, x), zeros outside.
-template <typename T, typename Sum>
-Sum ValueAt(const T* plane, int64_t height, int64_t width, Sum y, Sum x) {
-  if (!(y > -1 && y < static_cast<Sum>(height) && x > -1 && x < static_cast<Sum>(width))) return 0;
-  const Sum top = std::floor(y), left = std::floor(x);
-  const Sum v = y - top, u = x - left;
-  const auto row = static_cast<int64_t>(top), column = static_cast<int64_t>(left);
-  auto at = [&](int64_t r, int64_t c) {
-    return r < 0 || c < 0 || r >= height || c >= width ? Sum{0}
-                                                       : static_cast<Sum>(AsNumber(plane[r * width + c]));
-  };
-  return (1 - v) * ((1 - u) * at(row, column) + u * at(row, column + 1)) +
-         v * ((1 - u) * at(row + 1, column) + u * at(row + 1, column + 1));
-}
+// Pixels whose taps are computed before the channels that share them are read.
+constexpr int64_t kTapBlock = 64;
+
+// For each pixel of a block the four elements of a plane around its position, and their weights; zero
+// outside.
+template <typename Sum>
+struct Taps {
+  int64_t at[4][kTapBlock];
+  Sum weight[4][kTapBlock];
+
+  void Set(int64_t i, Sum y, Sum x, Sum scale, int64_t height, int64_t width) {
+    const bool inside = y > -1 && y < static_cast<Sum>(height) && x > -1 && x < static_cast<Sum>(width);
+    const Sum top = inside ? std::floor(y) : 0, left = inside ? std::floor(x) : 0;
+    const Sum v = y - top, u = x - left;
+    const auto row = static_cast<int64_t>(top), column = static_cast<int64_t>(left);
+    const Sum weights[4] = {(1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u};
+    for (int k = 0; k < 4; ++k) {
+      const int64_t r = row + k / 2, c = column + k % 2;
+      const bool exists = inside && r >= 0 && c >= 0 && r < height && c < width;
+      at[k][i] = exists ? r * width + c : 0;
+      weight[k][i] = exists ? scale * weights[k] : 0;
+    }
+  }
+};
 
 // columns[channel][tap][pixel] of one batch item.
 template <typename T, typename Sum>
@@ -136,21 +146,32 @@ void FillColumns(const State& state, const Bound& bound, RunContext& context, in
   const T* mask = context.HasInput(kMask)
                       ? context.input(kMask).As<const T>() + item * state.offset_groups * taps * pixels
                       : nullptr;
-  const int64_t channels_per_group = bound.channels / state.offset_groups;
-  context.threads().ParallelFor(bound.channels * taps, [&](int64_t row) {
-    const int64_t channel = row / taps, tap = row % taps;
-    const int64_t moved = channel / channels_per_group * taps + tap;
+  const int64_t channels = bound.channels / state.offset_groups;  // of one offset group
+  const int64_t blocks = (pixels + kTapBlock - 1) / kTapBlock;
+  context.threads().ParallelFor(state.offset_groups * taps * blocks, [&](int64_t chunk) {
+    const int64_t moved = chunk / blocks, tap = moved % taps;
     const T* dy = offset + moved * 2 * pixels;
     const T* dx = dy + pixels;
     const int64_t first_y = tap / window.kernel[2] * window.dilation[1] - window.pad[1];
     const int64_t first_x = tap % window.kernel[2] * window.dilation[2] - window.pad[2];
-    for (int64_t i = 0; i < pixels; ++i) {
-      const int64_t r = i / window.out[2], c = i % window.out[2];
-      const Sum y = static_cast<Sum>(first_y + r * window.stride[1]) + static_cast<Sum>(AsNumber(dy[i]));
-      const Sum u = static_cast<Sum>(first_x + c * window.stride[2]) + static_cast<Sum>(AsNumber(dx[i]));
-      Sum value = ValueAt<T, Sum>(x + channel * height * width, height, width, y, u);
-      if (mask != nullptr) value *= static_cast<Sum>(AsNumber(mask[moved * pixels + i]));
-      columns[row * pixels + i] = value;
+    const int64_t begin = chunk % blocks * kTapBlock, count = std::min(kTapBlock, pixels - begin);
+    Taps<Sum> around;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t at = begin + i, r = at / window.out[2], c = at % window.out[2];
+      const Sum y = static_cast<Sum>(first_y + r * window.stride[1]) + static_cast<Sum>(AsNumber(dy[at]));
+      const Sum u = static_cast<Sum>(first_x + c * window.stride[2]) + static_cast<Sum>(AsNumber(dx[at]));
+      const Sum scale = mask != nullptr ? static_cast<Sum>(AsNumber(mask[moved * pixels + at])) : Sum{1};
+      around.Set(i, y, u, scale, height, width);
+    }
+    for (int64_t channel = moved / taps * channels; channel < (moved / taps + 1) * channels; ++channel) {
+      const T* plane = x + channel * height * width;
+      Sum* to = columns + (channel * taps + tap) * pixels + begin;
+      for (int64_t i = 0; i < count; ++i) {
+        Sum sum = 0;
+        for (int k = 0; k < 4; ++k)
+          sum += around.weight[k][i] * static_cast<Sum>(AsNumber(plane[around.at[k][i]]));
+        to[i] = sum;
+      }
     }
   });
 }
