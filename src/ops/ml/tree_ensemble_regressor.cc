@@ -1,0 +1,99 @@
+// TreeEnsembleRegressor: sums, means or extremes of what the leaves of decision trees say of each target,
+// with base values and a transform. Refuses malformed trees and rows with fewer features than the trees read.
+#include "ops/ml/tree_rows.h"
+
+namespace ortolan {
+namespace {
+
+Status Infer(InferContext& context) {
+  context.SetType(0, DType::kFloat);
+  context.SetShape(0, ml::RowsShape(context.shape(0), context.attributes().Int("n_targets", 1)));
+  return OkStatus();
+}
+
+struct State {
+  ml::Trees trees;
+  std::vector<double> base;
+  ml::PostTransform transform;
+};
+
+Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
+  return ml::BindTrees(static_cast<const State*>(opaque)->trees, context, binding);
+}
+
+Status Run(const void* opaque, RunContext& context) {
+  const State& state = *static_cast<const State*>(opaque);
+  const int64_t targets = state.trees.targets;
+  return ml::ForEachRow(state.trees, context, [&](int64_t row, const double* scores, const uint8_t*, float*) {
+    float* to = context.output(0).As<float>() + row * targets;
+    for (int64_t i = 0; i < targets; ++i) {
+      const double base =
+          state.base.empty() ? 0.0 : state.base[state.base.size() == 1 ? 0 : static_cast<size_t>(i)];
+      to[i] = static_cast<float>(scores[i] + base);
+    }
+    ml::Transform(state.transform, to, targets);
+  });
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  const graph::Attributes& attributes = context.node.attributes;
+  const int64_t targets = attributes.Int("n_targets", 1);
+  if (targets < 1 || targets > INT32_MAX)
+    return InvalidArgument("TreeEnsembleRegressor: n_targets is {}", targets);
+  State state;
+  ORTOLAN_ASSIGN_OR_RETURN(state.trees, ml::ReadOldTrees(attributes, "target", targets));
+  ORTOLAN_ASSIGN_OR_RETURN(state.transform, ml::PostTransformOf(attributes.String("post_transform", "NONE")));
+  state.base = ml::NumbersOf(attributes, "base_values", "base_values_as_tensor");
+  if (state.base.size() > 1 && static_cast<int64_t>(state.base.size()) != targets) {
+    return InvalidArgument("TreeEnsembleRegressor: {} base values for {} targets", state.base.size(),
+                           targets);
+  }
+  prepared->state = std::make_shared<const State>(std::move(state));
+  prepared->bind = Bind;
+  prepared->run = Run;
+  prepared->kernel = "trees";
+  return OkStatus();
+}
+
+using graph::AttributeType;
+constexpr int kVersions[] = {1, 3, 5};
+constexpr FormalParameter kInputs[] = {{"X", "T"}};
+constexpr FormalParameter kOutputs[] = {{"Y", "tensor(float)"}};
+constexpr AttributeSpec kAttributes[] = {
+    {"base_values_as_tensor", AttributeType::kTensor},
+    {"post_transform", AttributeType::kString},
+    {"nodes_nodeids", AttributeType::kInts},
+    {"nodes_treeids", AttributeType::kInts},
+    {"nodes_featureids", AttributeType::kInts},
+    {"nodes_values", AttributeType::kFloats},
+    {"nodes_values_as_tensor", AttributeType::kTensor},
+    {"nodes_falsenodeids", AttributeType::kInts},
+    {"nodes_truenodeids", AttributeType::kInts},
+    {"nodes_hitrates", AttributeType::kFloats},
+    {"nodes_hitrates_as_tensor", AttributeType::kTensor},
+    {"base_values", AttributeType::kFloats},
+    {"nodes_missing_value_tracks_true", AttributeType::kInts},
+    {"nodes_modes", AttributeType::kStrings},
+    {"aggregate_function", AttributeType::kString},
+    {"n_targets", AttributeType::kInt},
+    {"target_weights", AttributeType::kFloats},
+    {"target_weights_as_tensor", AttributeType::kTensor},
+    {"target_ids", AttributeType::kInts},
+    {"target_nodeids", AttributeType::kInts},
+    {"target_treeids", AttributeType::kInts},
+};
+
+}  // namespace
+
+extern const OpDef kTreeEnsembleRegressor;
+constexpr OpDef kTreeEnsembleRegressor{.domain = "ai.onnx.ml",
+                                       .name = "TreeEnsembleRegressor",
+                                       .versions = kVersions,
+                                       .inputs = kInputs,
+                                       .outputs = kOutputs,
+                                       .types = ml::kFeatureT,
+                                       .attributes = kAttributes,
+                                       .infer = Infer,
+                                       .prepare = Prepare};
+
+}  // namespace ortolan
