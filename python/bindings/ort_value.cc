@@ -120,7 +120,8 @@ void BindConstructors(nb::class_<OrtValue>& made) {
       .def_static(
           "from_dlpack",
           [](nb::handle data, bool is_bool) { return MakeOrtValue(TensorFromCapsule(data, is_bool), {}); },
-          nb::arg("data"), nb::arg("is_bool_tensor") = false);
+          nb::arg("data"), nb::arg("is_bool_tensor") = false,
+          nb::sig("def from_dlpack(data: object, is_bool_tensor: bool = False) -> OrtValue"));
 }
 
 }  // namespace
@@ -214,7 +215,8 @@ void BindOrtValue(nb::module_& module) {
           [](const OrtValue& self, nb::handle) {
             return CapsuleFromTensor(TensorOf(self, "Only tensor type OrtValues are supported"));
           },
-          nb::arg("stream").none() = nb::none())
+          nb::arg("stream").none() = nb::none(),
+          nb::sig("def __dlpack__(self, stream: object = None) -> object"))
       .def("__dlpack_device__", &DlpackDevice);
 }
 

@@ -79,7 +79,8 @@ void BindVector(nb::module_& module) {
           [](OrtValueVector& self, nb::handle capsule, bool is_bool) {
             self.values.push_back(MakeOrtValue(TensorFromCapsule(capsule, is_bool), {}));
           },
-          nb::arg("dlpack_tensor"), nb::arg("is_bool_tensor") = false)
+          nb::arg("dlpack_tensor"), nb::arg("is_bool_tensor") = false,
+          nb::sig("def push_back(self, dlpack_tensor: object, is_bool_tensor: bool = False) -> None"))
       .def("push_back_batch", &PushBatch)
       .def("reserve", [](OrtValueVector& self, size_t count) { self.values.reserve(count); })
       .def("shrink_to_fit", [](OrtValueVector& self) { self.values.shrink_to_fit(); })

@@ -373,8 +373,34 @@ void PySession::Initialize(nb::handle providers, nb::handle provider_options, nb
   if (providers_.empty()) providers_.emplace_back("CPUExecutionProvider");
 }
 
+namespace {
+
+// The model as it is after the passes up to the basic level, and what its external file holds.
+nb::tuple OptimizedModel(nb::handle source, nb::handle python_options) {
+  const session::Options options = OptionsFromPython(python_options);
+  Result<exporting::OnnxFiles> made = [&]() -> Result<exporting::OnnxFiles> {
+    const bool in_memory = PyBytes_Check(source.ptr());
+    const std::string path = in_memory ? std::string() : nb::cast<std::string>(source);
+    std::span<const std::byte> bytes;
+    if (in_memory) {
+      bytes = {reinterpret_cast<const std::byte*>(PyBytes_AS_STRING(source.ptr())),
+               static_cast<size_t>(PyBytes_GET_SIZE(source.ptr()))};
+    }
+    const nb::gil_scoped_release released;
+    ORTOLAN_ASSIGN_OR_RETURN(const model::ModelView view,
+                             in_memory ? model::ParseModel(bytes, nullptr) : model::OpenModel(path));
+    return session::OptimizedModel(view, options, *SharedThreadPool());
+  }();
+  const exporting::OnnxFiles files = ValueOrRaise(std::move(made));
+  return nb::make_tuple(nb::bytes(files.model.data(), files.model.size()),
+                        nb::bytes(files.external.data(), files.external.size()));
+}
+
+}  // namespace
+
 void BindSession(nb::module_& module) {
   BindFacts(module);
+  module.def("optimized_model", &OptimizedModel, nb::arg("path_or_bytes"), nb::arg("options"));
   nb::class_<PySession>(module, "InferenceSession", "A loaded model. Safe to use from several threads.")
       .def("__init__",
            [](PySession* self, nb::object options, nb::object source, bool is_path, bool) {

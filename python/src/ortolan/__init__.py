@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
 
 from ortolan import _native
 from ortolan._native import ModelMetadata, NodeArg, RunOptions, SessionIOBinding
@@ -67,22 +66,36 @@ __author__ = "The Ortolan authors"
 version = __version__
 package_name = "ortolan"
 
+# Few programs need these; each costs time to import.
+_LAZY = {
+    "AdapterFormat": "ortolan.adapters",
+    "LoraAdapter": "ortolan.adapters",
+    "ModelCompiler": "ortolan.compiler",
+    "OrtEpContextData": "ortolan.compiler",
+    "OrtEpContextDataBuffer": "ortolan.compiler",
+    "OrtExternalInitializerInfo": "ortolan.compiler",
+}
 _MODULES = {"capi": "ortolan.capi", "onnxruntime_validation": "ortolan.capi.onnxruntime_validation"}
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import the modules that programs reach as attributes on first use; most need none."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return importlib.import_module(_MODULES[name])
+def __getattr__(name: str) -> object:
+    """Import what most programs do not use when it is asked for."""
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
+    "AdapterFormat",
     "ExecutionMode",
     "ExecutionOrder",
     "GraphOptimizationLevel",
     "IOBinding",
     "InferenceSession",
+    "LoraAdapter",
+    "ModelCompiler",
     "ModelMetadata",
     "NodeArg",
     "OrtAllocatorType",
@@ -93,8 +106,11 @@ __all__ = [
     "OrtDeviceVendorId",
     "OrtEpAssignedNode",
     "OrtEpAssignedSubgraph",
+    "OrtEpContextData",
+    "OrtEpContextDataBuffer",
     "OrtEpDevice",
     "OrtExecutionProviderDevicePolicy",
+    "OrtExternalInitializerInfo",
     "OrtHardwareDevice",
     "OrtHardwareDeviceType",
     "OrtMemType",

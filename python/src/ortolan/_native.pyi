@@ -188,7 +188,7 @@ class OrtValue:
 
     def to_dlpack(self) -> object: ...
 
-    def __dlpack__(self, stream: object | None = None) -> object: ...
+    def __dlpack__(self, stream: object = None) -> object: ...
 
     def __dlpack_device__(self) -> tuple: ...
 
@@ -359,6 +359,8 @@ class ModelMetadata:
     @custom_metadata_map.setter
     def custom_metadata_map(self, arg: Mapping[str, str], /) -> None: ...
 
+def optimized_model(path_or_bytes: object, options: object) -> tuple: ...
+
 class InferenceSession:
     """A loaded model. Safe to use from several threads."""
 
@@ -441,6 +443,11 @@ def set_default_logger_verbosity(arg: int, /) -> None: ...
 def set_seed(arg: int, /) -> None: ...
 
 def set_global_thread_pool_sizes(intra_op_num_threads: int = 0, inter_op_num_threads: int = 0) -> None: ...
+
+def all_operators() -> list:
+    """
+    (domain, name, versions, inputs, outputs, type constraints, attributes) of every operator.
+    """
 
 def decode_image(data: bytes) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
     """JPEG, PNG or WebP bytes as RGB (h, w, 3)."""

@@ -15,6 +15,7 @@ from ortolan.enums import (
     OrtMemoryInfoDeviceType,
     OrtMemType,
 )
+from ortolan.properties import Property
 from ortolan.providers import get_available_providers
 
 _CPU = "CPUExecutionProvider"
@@ -114,26 +115,20 @@ _IN_ORDER = ("max_mem", "arena_extend_strategy", "initial_chunk_size_bytes", "ma
 class OrtArenaCfg:
     """How an arena allocator grows; -1 (0 for the size) leaves a choice to the engine."""
 
-    __slots__ = (
-        "arena_extend_strategy",
-        "initial_chunk_size_bytes",
-        "initial_growth_chunk_size_bytes",
-        "max_dead_bytes_per_chunk",
-        "max_mem",
-        "max_power_of_two_extend_bytes",
+    __slots__ = tuple(
+        "_" + name
+        for name in (*_IN_ORDER, "initial_growth_chunk_size_bytes", "max_power_of_two_extend_bytes")
     )
 
-    arena_extend_strategy: int
-    initial_chunk_size_bytes: int
-    initial_growth_chunk_size_bytes: int
-    max_dead_bytes_per_chunk: int
-    max_mem: int
-    max_power_of_two_extend_bytes: int
+    arena_extend_strategy = Property(int, -1, "0: twice as much each time, 1: as much as was asked for.")
+    initial_chunk_size_bytes = Property(int, -1, "Size of the first piece.")
+    initial_growth_chunk_size_bytes = Property(int, -1, "Size of the second piece.")
+    max_dead_bytes_per_chunk = Property(int, -1, "How much of a piece may stay unused before it is split.")
+    max_mem = Property(int, 0, "The most that is taken; 0: no bound.")
+    max_power_of_two_extend_bytes = Property(int, -1, "The most that one doubling adds.")
 
     def __init__(self, arg0: int | dict[str, int], /, *arguments: int) -> None:
         """Take a dict of what the slots name, or the four values that `_IN_ORDER` names."""
-        for name in self.__slots__:
-            setattr(self, name, 0 if name == "max_mem" else -1)
         if isinstance(arg0, dict):
             if arguments:
                 raise TypeError("OrtArenaCfg takes one dict or four integers")
@@ -143,7 +138,7 @@ class OrtArenaCfg:
                 raise TypeError("OrtArenaCfg takes one dict or four integers")
             options = dict(zip(_IN_ORDER, (arg0, *arguments), strict=True))
         for name, value in options.items():
-            if name not in self.__slots__:
+            if "_" + name not in self.__slots__:
                 raise RuntimeError(f"Invalid OrtArenaCfg option: {name}")
             if not hasattr(value, "__index__"):
                 raise RuntimeError(f"OrtArenaCfg option {name} must be an integer, got {value!r}")

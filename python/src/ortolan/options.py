@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any
 
 from ortolan import _native, errors
 from ortolan._native import RunOptions
@@ -14,12 +14,11 @@ from ortolan.enums import (
     GraphOptimizationLevel,
     OrtExecutionProviderDevicePolicy,
 )
+from ortolan.properties import Property
 from ortolan.providers import get_all_providers, get_available_providers
 
 if TYPE_CHECKING:
     from ortolan.devices import OrtEpDevice
-
-T = TypeVar("T")
 
 __all__ = ["RunOptions", "SessionOptions"]
 
@@ -38,33 +37,6 @@ _PROPERTY_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "session.use_per_session_threads": ("use_per_session_threads", "1".__eq__),
     "session.use_deterministic_compute": ("use_deterministic_compute", "1".__eq__),
 }
-
-
-class _Property(Generic[T]):
-    """A property with a default that takes values of one type only; an int is no enum and a bool no int."""
-
-    def __init__(self, kind: type[T], default: T, doc: str) -> None:
-        self.kind, self.default, self.__doc__ = kind, default, doc
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name, self.slot = name, "_" + name
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> _Property[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> T | _Property[T]:
-        return self if instance is None else getattr(instance, self.slot, self.default)
-
-    def __set__(self, instance: object, value: T) -> None:
-        setattr(instance, self.slot, self._converted(value))
-
-    def _converted(self, value: object) -> T:
-        if isinstance(value, self.kind):
-            return value
-        if self.kind is int and hasattr(value, "__index__"):
-            return int(value)  # type: ignore
-        raise TypeError(f"{self.name} must be {self.kind.__name__}, not {type(value).__name__}")
 
 
 class _Config:
@@ -123,38 +95,36 @@ class SessionOptions:
         "_use_per_session_threads",
     )
 
-    enable_cpu_mem_arena = _Property(bool, True, "Whether the memory of runs is kept for later runs.")
-    enable_mem_pattern = _Property(bool, True, "Whether placements of values are planned ahead.")
-    enable_mem_reuse = _Property(
+    enable_cpu_mem_arena = Property(bool, True, "Whether the memory of runs is kept for later runs.")
+    enable_mem_pattern = Property(bool, True, "Whether placements of values are planned ahead.")
+    enable_mem_reuse = Property(
         bool, True, "Whether values share memory when they do not live at the same time."
     )
-    enable_profiling = _Property(
+    enable_profiling = Property(
         bool, False, "Whether each run is profiled; see InferenceSession.end_profiling."
     )
-    execution_mode = _Property(
-        ExecutionMode, ExecutionMode.ORT_SEQUENTIAL, "Sequential or parallel branches."
-    )
-    execution_order = _Property(ExecutionOrder, ExecutionOrder.DEFAULT, "The order in which nodes run.")
-    graph_optimization_level = _Property(
+    execution_mode = Property(ExecutionMode, ExecutionMode.ORT_SEQUENTIAL, "Sequential or parallel branches.")
+    execution_order = Property(ExecutionOrder, ExecutionOrder.DEFAULT, "The order in which nodes run.")
+    graph_optimization_level = Property(
         GraphOptimizationLevel, GraphOptimizationLevel.ORT_ENABLE_ALL, "How much the graph is rewritten."
     )
-    inter_op_num_threads = _Property(int, 0, "Threads across nodes; 0 lets the engine choose.")
-    intra_op_num_threads = _Property(
+    inter_op_num_threads = Property(int, 0, "Threads across nodes; 0 lets the engine choose.")
+    intra_op_num_threads = Property(
         int,
         0,
         "Threads within a node, the caller's included; 0 is one per usable core, shared by all sessions.",
     )
-    log_severity_level = _Property(
+    log_severity_level = Property(
         int, -1, "0 verbose, 1 info, 2 warning, 3 error, 4 fatal; -1 the default's."
     )
-    log_verbosity_level = _Property(int, 0, "Detail of verbose logging.")
-    logid = _Property(str, "", "The word that marks this session's log lines.")
-    optimized_model_filepath = _Property(str, "", "Where the optimized model is written; empty: nowhere.")
-    profile_file_prefix = _Property(str, "onnxruntime_profile_", "Start of the profile's file name.")
-    use_deterministic_compute = _Property(
+    log_verbosity_level = Property(int, 0, "Detail of verbose logging.")
+    logid = Property(str, "", "The word that marks this session's log lines.")
+    optimized_model_filepath = Property(str, "", "Where the optimized model is written; empty: nowhere.")
+    profile_file_prefix = Property(str, "onnxruntime_profile_", "Start of the profile's file name.")
+    use_deterministic_compute = Property(
         bool, False, "Whether results are independent of the batch position."
     )
-    use_per_session_threads = _Property(bool, True, "Whether the session has threads of its own.")
+    use_per_session_threads = Property(bool, True, "Whether the session has threads of its own.")
 
     def __init__(self) -> None:
         self._config = _Config("SessionOptions")

@@ -8,9 +8,11 @@ from typing import Any
 
 from ortolan import _native, errors
 from ortolan._native import ModelMetadata, NodeArg, RunOptions
-from ortolan.devices import OrtEpDevice, OrtMemoryInfo, cpu_memory_info, get_ep_devices, no_constructor
+from ortolan.devices import OrtEpDevice, OrtMemoryInfo, get_ep_devices
 from ortolan.enums import OrtDeviceVendorId
 from ortolan.io_binding import IOBinding
+from ortolan.native_session import InferenceSession as NativeSession
+from ortolan.native_session import OrtEpAssignedNode, OrtEpAssignedSubgraph
 from ortolan.options import SessionOptions
 from ortolan.providers import Provider, check_and_normalize
 from ortolan.values import OrtValue, native_device
@@ -27,50 +29,10 @@ __all__ = [
 _CPU = "CPUExecutionProvider"
 
 
-class OrtEpAssignedNode:
-    """A node of the model that runs."""
-
-    __slots__ = ("_domain", "_name", "_op_type")
-
-    __init__ = no_constructor
-
-    @property
-    def name(self) -> str:
-        """The node's name in the file."""
-        return self._name
-
-    @property
-    def domain(self) -> str:
-        """The operator's domain."""
-        return self._domain
-
-    @property
-    def op_type(self) -> str:
-        """The operator."""
-        return self._op_type
-
-
-class OrtEpAssignedSubgraph:
-    """Nodes that one provider runs together."""
-
-    __slots__ = ("_nodes",)
-
-    __init__ = no_constructor
-
-    @property
-    def ep_name(self) -> str:
-        """The provider."""
-        return _CPU
-
-    def get_nodes(self) -> list[OrtEpAssignedNode]:
-        """Return the nodes."""
-        return list(self._nodes)
-
-
 class Session:
     """What every kind of session can do. Programs make an InferenceSession."""
 
-    _sess: _native.InferenceSession
+    _sess: NativeSession
     _sess_options: SessionOptions
 
     def __init__(self, enable_fallback: bool = True) -> None:
@@ -98,15 +60,15 @@ class Session:
 
     def get_input_memory_infos(self) -> list[OrtMemoryInfo]:
         """Return where each input is read."""
-        return [cpu_memory_info() for _ in self._inputs_meta]
+        return self._sess.input_meminfos
 
     def get_output_memory_infos(self) -> list[OrtMemoryInfo]:
         """Return where each output is written."""
-        return [cpu_memory_info() for _ in self._outputs_meta]
+        return self._sess.output_meminfos
 
     def get_input_epdevices(self) -> list[OrtEpDevice]:
         """Return the device that reads each input."""
-        return [get_ep_devices()[0] for _ in self._inputs_meta]
+        return self._sess.input_epdevices
 
     def get_providers(self) -> list[str]:
         """Return the names of the providers in use, best first."""
@@ -121,14 +83,7 @@ class Session:
 
         :raises Fail: the configuration entry ``session.record_ep_graph_assignment_info`` is not ``1``
         """
-        subgraphs = []
-        for name, domain, op_type in self._sess.assigned_nodes():
-            node = OrtEpAssignedNode.__new__(OrtEpAssignedNode)
-            node._name, node._domain, node._op_type = name, domain, op_type
-            subgraph = OrtEpAssignedSubgraph.__new__(OrtEpAssignedSubgraph)
-            subgraph._nodes = [node]
-            subgraphs.append(subgraph)
-        return subgraphs
+        return self._sess.get_provider_graph_assignment_info()
 
     def set_providers(
         self,
@@ -242,7 +197,7 @@ class Session:
 
     def get_tuning_results(self) -> list[dict[str, Any]]:
         """Return what providers learned by trying kernels: nothing, the CPU's are chosen without trials."""
-        return []
+        return self._sess.get_tuning_results()
 
     def set_tuning_results(
         self, results: Sequence[Mapping[str, Any]], error_on_invalid: bool = False
@@ -251,23 +206,15 @@ class Session:
 
         :raises RuntimeError: `error_on_invalid` is true and there are results
         """
-        for index, result in enumerate(results):
-            if error_on_invalid:
-                raise RuntimeError(
-                    f"Error in execution: Invalid TuningResults (index={index}). "
-                    f"{result['ep']} does not support TunableOp."
-                )
+        self._sess.set_tuning_results(results, error_on_invalid)
 
     def set_ep_dynamic_options(self, options: dict[str, str]) -> None:
         """Tell providers about a change of workload. The CPU provider has no such options."""
-        if not options:
-            raise RuntimeError("No options were provided")
-        if not all(isinstance(item, str) for pair in options.items() for item in pair):
-            raise TypeError("Options are pairs of str")
+        self._sess.set_ep_dynamic_options(options)
 
     def release_captured_graph(self, graph_annotation_id: int = 0) -> None:
         """Release what a provider captured of a run. The CPU provider captures none."""
-        int(graph_annotation_id)
+        self._sess.release_captured_graph(graph_annotation_id)
 
     def _fall_back(self, error: Exception) -> None:
         """Go on with the CPU after a provider's failure, or raise it."""
@@ -336,7 +283,7 @@ class InferenceSession(Session):
         providers = {**providers, _CPU: providers.get(_CPU, {})}  # what no other takes runs on the CPU
         is_path = self._model_path is not None
         source = self._model_path if is_path else self._model_bytes
-        sess = _native.InferenceSession(options, source, is_path, False)
+        sess = NativeSession(options, source, is_path, False)
         sess.initialize_session(list(providers), list(providers.values()), self._disabled_optimizers)
         self._sess = sess
         self._providers = list(providers)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ortolan.adapters import AdapterFormat
 from ortolan.capi import onnxruntime_pybind11_state as C
+from ortolan.compiler import ModelCompiler, make_get_initializer_location_func_wrapper
 from ortolan.enums import OrtDeviceVendorId
 from ortolan.io_binding import IOBinding
 from ortolan.providers import Provider, normalize
@@ -31,9 +33,11 @@ def check_and_normalize_provider_args(
 
 
 __all__ = [
+    "AdapterFormat",
     "C",
     "IOBinding",
     "InferenceSession",
+    "ModelCompiler",
     "OrtDevice",
     "OrtDeviceVendorId",
     "OrtValue",
@@ -43,4 +47,5 @@ __all__ = [
     "copy_tensors",
     "get_ort_device_type",
     "get_vendor_id_for_device_type",
+    "make_get_initializer_location_func_wrapper",
 ]
