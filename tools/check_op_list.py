@@ -24,7 +24,8 @@ def main() -> int:
         text = file.read_text()
         for name in re.findall(r"^constexpr OpDef k(\w+)", text, re.MULTILINE):
             if f"extern const OpDef k{name};" not in text:
-                print(f"{file.relative_to(OPS.parent.parent)}: `extern const OpDef k{name};` is missing above its OpDef")
+                where = file.relative_to(OPS.parent.parent)
+                print(f"{where}: `extern const OpDef k{name};` is missing above its OpDef")
                 return 1
     rows = [line for line in (OPS / "ops.inc").read_text().splitlines() if line.startswith("ORTOLAN_OP")]
     expected = expected_rows()

@@ -55,6 +55,40 @@ def test_wrong_sequences() -> None:
         made.run(None, {"s": (np.zeros(1, np.float32),)})
 
 
+def test_nothing_in_place_of_a_tensor() -> None:
+    made = session(
+        [helper.make_node("SequenceAt", ["s", "i"], ["x"]), helper.make_node("Add", ["x", "x"], ["y"])],
+        [info("s", SEQUENCE_TYPE), models.value("i", [], TensorProto.INT64)],
+        [models.value("y", None)],
+    )
+    with pytest.raises(Exception, match="no tensor"):
+        made.run(None, {"s": [None], "i": np.array(0)})
+    body = helper.make_graph(
+        [
+            helper.make_node("OptionalGetElement", ["v"], ["got"]),
+            helper.make_node("Identity", ["go"], ["go_on"]),
+        ],
+        "body",
+        [
+            models.value("i", [], TensorProto.INT64),
+            models.value("go", [], TensorProto.BOOL),
+            info("v", helper.make_optional_type_proto(FLOAT_TYPE)),
+        ],
+        [models.value("go_on", [], TensorProto.BOOL), models.value("got", None)],
+    )
+    loop = session(
+        [
+            helper.make_node("Loop", ["n", "", "o"], ["last"], body=body),
+            helper.make_node("Add", ["last", "last"], ["y"]),
+        ],
+        [models.value("n", [], TensorProto.INT64), info("o", helper.make_optional_type_proto(FLOAT_TYPE))],
+        [models.value("y", None)],
+    )
+    assert loop.run(None, {"n": np.array(1), "o": np.ones(1, np.float32)})[0] == 2
+    with pytest.raises(Exception, match="holds nothing"):
+        loop.run(None, {"n": np.array(0), "o": None})
+
+
 def test_one_sequence_as_two_outputs() -> None:
     made = session(
         [

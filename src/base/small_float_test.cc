@@ -75,7 +75,7 @@ TEST(SmallFloat, RoundsToTheNearestCode) {
   std::mt19937 random(11);
   for (const Form& form : kForms) {
     std::vector<float> values = {0.0f,   1e-30f,   1e-45f, 1e6f, 447.9f, 464.0f,
-                                 480.0f, 61440.0f, 5.0f,   2.5f,  0.25f};
+                                 480.0f, 61440.0f, 5.0f,   2.5f, 0.25f};
     std::uniform_real_distribution<float> fraction(1, 2);
     for (int exponent = -20; exponent < 18; ++exponent) {
       for (int i = 0; i < 20; ++i) values.push_back(std::ldexp(fraction(random), exponent));

@@ -216,6 +216,11 @@ Status Frame::RunDynamic(const plan::BoundStep& bound, StepContext& context) {
     ORTOLAN_ASSIGN_OR_RETURN(std::vector<Value> made, RunControlFlow(step, executor_.BodiesOf(step), inputs,
                                                                      context.cancelled_flag()));
     for (size_t o = 0; o < step.outputs.size() && o < made.size(); ++o) {
+      const bool tensor =
+          step.outputs[o] >= 0 && plan.values()[static_cast<size_t>(step.outputs[o])].source->type.IsTensor();
+      // An optional that no iteration of a Loop turned into what it holds.
+      if (tensor && made[o].kind() != Value::Kind::kTensor)
+        return InvalidArgument("Output {} of {} holds nothing where a tensor is expected", o, op.name);
       if (step.outputs[o] >= 0) context.SetOutputValue(o, std::move(made[o]));
     }
     return OkStatus();
@@ -230,6 +235,11 @@ Status Frame::RunDynamic(const plan::BoundStep& bound, StepContext& context) {
     }
     const TensorRef& ref = refs_[static_cast<size_t>(i)];
     const bool tensor = ref.data != nullptr || plan.values()[static_cast<size_t>(i)].source->type.IsTensor();
+    // Only an optional may hold nothing; what a kernel reads as a tensor is there, or has no elements.
+    if (tensor && ref.data == nullptr && ref.count() != 0 &&
+        bound_->values[static_cast<size_t>(i)].place == plan::Place::kDynamic) {
+      return InvalidArgument("Missing Input: {}", plan.values()[static_cast<size_t>(i)].source->name());
+    }
     InferInput input{
         true, plan.values()[static_cast<size_t>(i)].source->type, {}, nullptr, ref.data ? &ref : nullptr};
     if (tensor) input.shape = graph::Shape::OfConstants(ref.dims);

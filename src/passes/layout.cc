@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "ops/all_ops.h"
 #include "ops/nn/blocked.h"
 #include "ops/nn/conv_spec.h"
-#include "ops/all_ops.h"
 
 namespace ortolan::passes {
 namespace {

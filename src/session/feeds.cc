@@ -25,6 +25,17 @@ Status TypeError(const import::DeclaredValue& declared, const Value& feed, std::
                          TypeText(declared.type));
 }
 
+// Items of a sequence have a type, but no declared shape that onnxruntime would hold them to.
+Status CheckItems(const import::DeclaredValue& declared, const ValueType& item, const Value& feed) {
+  if (!item.IsTensor()) return OkStatus();
+  for (const Value& value : feed.sequence().items) {
+    if (value.kind() != Value::Kind::kTensor)
+      return InvalidArgument("An item of the sequence for input '{}' is no tensor", declared.name);
+    if (value.tensor().dtype() != item.dtype) return TypeError(declared, feed);
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Status CheckTensor(const import::DeclaredValue& declared, const ValueType& type, const Value& feed,
@@ -73,11 +84,7 @@ Status Session::CheckFeed(size_t input, const Value& feed) const {
                                declared.name);
       }
       if (feed.kind() != Value::Kind::kSequence) return TypeError(declared, feed);
-      if (type.inner->IsTensor() && !feed.sequence().items.empty() &&
-          feed.sequence().element != type.inner->dtype) {
-        return TypeError(declared, feed);
-      }
-      return OkStatus();
+      return CheckItems(declared, *type.inner, feed);
     case ValueType::Kind::kMap:
       return feed.kind() == Value::Kind::kMap ? OkStatus() : TypeError(declared, feed);
     case ValueType::Kind::kUnknown:
