@@ -6,48 +6,26 @@
 
 #include "base/seed.h"
 #include "bindings.h"
-#include "ops/op.h"
+#include "session/operators.h"
 
 namespace ortolan::python {
 
 namespace {
 
-nb::list Parameters(std::span<const FormalParameter> parameters) {
+nb::list Parameters(const std::vector<session::OperatorFacts::Parameter>& parameters) {
   nb::list list;
-  for (const FormalParameter& parameter : parameters) {
-    list.append(nb::make_tuple(std::string(parameter.name), std::string(parameter.type),
-                               static_cast<int>(parameter.arity)));
-  }
+  for (const auto& parameter : parameters)
+    list.append(nb::make_tuple(parameter.name, parameter.type, parameter.arity));
   return list;
-}
-
-nb::dict Constraints(std::span<const TypeConstraint> types) {
-  nb::dict dict;
-  for (const TypeConstraint& type : types) {
-    nb::list names;
-    for (int number = 1; number < kDTypeCount; ++number) {
-      const auto dtype = static_cast<DType>(number);
-      if (Contains(type.tensors, dtype)) names.append(TypeText(ValueType::TensorOf(dtype)));
-      if (Contains(type.sequences, dtype))
-        names.append(TypeText(ValueType::SequenceOf(ValueType::TensorOf(dtype))));
-      if (Contains(type.optionals, dtype))
-        names.append(TypeText(ValueType::OptionalOf(ValueType::TensorOf(dtype))));
-    }
-    dict[nb::str(type.name.data(), type.name.size())] = names;
-  }
-  return dict;
 }
 
 nb::list AllOperators() {
   nb::list list;
-  for (const OpDef* op : AllOps()) {
-    if (op->domain == "ortolan") continue;  // made by passes, never by files
-    nb::list attributes;
-    for (const AttributeSpec& attribute : op->attributes) attributes.append(std::string(attribute.name));
-    list.append(nb::make_tuple(std::string(op->domain), std::string(op->name),
-                               std::vector<int>(op->versions.begin(), op->versions.end()),
-                               Parameters(op->inputs), Parameters(op->outputs), Constraints(op->types),
-                               attributes));
+  for (const session::OperatorFacts& op : session::KnownOperators()) {
+    nb::dict types;
+    for (const auto& [name, allowed] : op.types) types[name.c_str()] = allowed;
+    list.append(nb::make_tuple(op.domain, op.name, op.versions, Parameters(op.inputs), Parameters(op.outputs),
+                               types, op.attributes));
   }
   return list;
 }

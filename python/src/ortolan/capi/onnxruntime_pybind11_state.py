@@ -91,6 +91,15 @@ from ortolan.runtime import (
     set_global_thread_pool_sizes,
     set_seed,
 )
+from ortolan.weight_quantization import (
+    pack_fp4_weights_for_cuda_moe_gemm,
+    quantize_matmul_2bits,
+    quantize_matmul_4bits,
+    quantize_matmul_8bits,
+    quantize_matmul_bnb4,
+    quantize_qdq_matmul_2bits,
+    quantize_qdq_matmul_4bits,
+)
 
 kNextPowerOfTwo = ArenaExtendStrategy.kNextPowerOfTwo
 kSameAsRequested = ArenaExtendStrategy.kSameAsRequested
@@ -252,6 +261,13 @@ __all__ = [
     "kNextPowerOfTwo",
     "kSameAsRequested",
     "opkernel",
+    "pack_fp4_weights_for_cuda_moe_gemm",
+    "quantize_matmul_2bits",
+    "quantize_matmul_4bits",
+    "quantize_matmul_8bits",
+    "quantize_matmul_bnb4",
+    "quantize_qdq_matmul_2bits",
+    "quantize_qdq_matmul_4bits",
     "register_execution_provider_library",
     "schemadef",
     "set_default_logger_severity",
