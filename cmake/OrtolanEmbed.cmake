@@ -1,5 +1,5 @@
-# ortolan_embed(SOURCE FILE HEADER NAME): SOURCE becomes a C++ file that defines the span NAME, declared in HEADER, over
-# the bytes of FILE.
+# ortolan_embed(SOURCE FILE HEADER NAME): SOURCE becomes a C++ file that defines the function NAME, declared in HEADER,
+# which returns the bytes of FILE.
 function(ortolan_embed source file header name)
   set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
   file(READ "${file}" bytes HEX)
@@ -12,7 +12,9 @@ namespace ortolan::vision {
 namespace {
 constexpr unsigned char kBytes[] = {@bytes@};
 }  // namespace
-const std::span<const std::byte> @name@ = std::as_bytes(std::span(kBytes));
+std::span<const std::byte> @name@() {
+  return std::as_bytes(std::span(kBytes));
+}
 }  // namespace ortolan::vision
 ]])
 endfunction()

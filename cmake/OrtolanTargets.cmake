@@ -12,7 +12,7 @@ ortolan_isa_flags(${ORTOLAN_SOURCES})
 
 include(OrtolanEmbed)
 set(ORTOLAN_FONT_SOURCE "${PROJECT_BINARY_DIR}/vision/font_file.cc")
-ortolan_embed("${ORTOLAN_FONT_SOURCE}" "${PROJECT_SOURCE_DIR}/vision/fonts/DejaVuSans-Bold-subset.ttf" vision/font.h kFontFile)
+ortolan_embed("${ORTOLAN_FONT_SOURCE}" "${PROJECT_SOURCE_DIR}/vision/fonts/DejaVuSans-Bold-subset.ttf" vision/font.h FontFile)
 
 # Everything once as objects; the static core serves the command, the Python module and the tests, the shared library
 # serves C++ programs.

@@ -17,7 +17,7 @@ int TextPixels(const Image& image) {
   return std::clamp(static_cast<int>(std::min(image.width, image.height) * 0.03), 12, 96);
 }
 int FramePixels(const Image& image) {
-  return std::clamp(static_cast<int>((image.width + image.height) * 0.0018 + 0.5), 2, 24);
+  return std::clamp(static_cast<int>(std::lround((image.width + image.height) * 0.0018)), 2, 24);
 }
 
 void Fill(Image& image, int left, int top, int right, int bottom, const Color& color) {
@@ -61,7 +61,7 @@ Color ColorOf(int class_id) {
     double apart = std::abs(hue - static_cast<double>(2 * c));
     apart = std::min(apart, 6 - apart);
     const double share = std::clamp(2 - apart, 0.0, 1.0);
-    color[c] = static_cast<uint8_t>(255 * value * (1 - saturation * (1 - share)) + 0.5);
+    color[c] = static_cast<uint8_t>(std::lround(255 * value * (1 - saturation * (1 - share))));
   }
   return color;
 }

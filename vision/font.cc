@@ -74,8 +74,8 @@ Result<Font> Font::Open(int pixels) {
   font.impl_.reset(new Impl);
   Impl& impl = *font.impl_;
   if (FT_Init_FreeType(&impl.library) != 0) return Fail("cannot start the font renderer");
-  if (FT_New_Memory_Face(impl.library, reinterpret_cast<const FT_Byte*>(kFontFile.data()),
-                         static_cast<FT_Long>(kFontFile.size()), 0, &impl.face) != 0)
+  if (FT_New_Memory_Face(impl.library, reinterpret_cast<const FT_Byte*>(FontFile().data()),
+                         static_cast<FT_Long>(FontFile().size()), 0, &impl.face) != 0)
     return Fail("cannot open the font");
   if (FT_Set_Pixel_Sizes(impl.face, 0, static_cast<FT_UInt>(pixels)) != 0)
     return Fail("the font has no size of {} pixels", pixels);

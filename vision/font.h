@@ -15,7 +15,7 @@ namespace ortolan::vision {
 using Color = std::array<uint8_t, 3>;
 
 // The font file's bytes; made by CMake from vision/fonts/.
-extern const std::span<const std::byte> kFontFile;
+std::span<const std::byte> FontFile();
 
 // The font at one size. Not for use by two threads at once.
 class Font {

@@ -60,6 +60,7 @@ TEST(DecodeYolo, DropsDoublesOfAClassOnly) {
 
 TEST(DecodeYolo, StopsAtTheMost) {
   std::vector<std::vector<float>> cells;
+  cells.reserve(9);
   for (int i = 0; i < 9; ++i) cells.push_back({i * 10.0F + 5, 5, 4, 4, 0.5F + static_cast<float>(i) * 0.01F});
   const auto found = Decode(cells, {0.5F, 0.5F, 4});
   ASSERT_EQ(found.size(), 4U);

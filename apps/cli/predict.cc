@@ -104,7 +104,7 @@ class OutputFolder {
     std::error_code error;
     for (int number = 1;; ++number) {
       const std::string suffix = number == 1 ? "" : fmt::format("-{}", number);
-      const fs::path path = fs::path(folder_) / (name.stem().string() + suffix + ending);
+      const fs::path path = fs::path(folder_) / fmt::format("{}{}{}", name.stem().string(), suffix, ending);
       if (taken_.insert(fs::weakly_canonical(path, error).string()).second) return path.string();
     }
   }

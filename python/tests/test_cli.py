@@ -200,3 +200,29 @@ def test_predict_takes_labels(tmp_path: Path) -> None:
     assert "thing " in succeed("predict", model, picture, "--labels", labels)
     labels.write_text("one\ntwo\n")
     assert "12 classes" in fail(BAD_INPUT, "predict", model, picture, "--labels", labels)
+
+
+def test_predict_finds_objects_and_draws_them(tmp_path: Path) -> None:
+    folder = EXAMPLE.parent / "detector"
+    model, picture = folder / "detector.onnx", folder / "picture.jpg"
+    out = tmp_path / "new" / "folder"
+    first, second = json.loads(succeed("predict", model, picture, picture, "--out", out, "--json"))
+    assert len(first["objects"]) >= 3
+    assert all(len(entry["box"]) == 4 and entry["score"] >= 0.25 for entry in first["objects"])
+    assert Path(first["written"]).read_bytes() == Path(second["written"]).read_bytes()
+    assert [Path(entry["written"]).name for entry in (first, second)] == ["picture.jpg", "picture-2.jpg"]
+    table = succeed("predict", model, picture, "--conf", "0.5")
+    assert first["objects"][0]["label"] in table
+    assert "inference" in table
+    (nothing,) = json.loads(succeed("predict", model, picture, "--conf", "1", "--json"))
+    assert nothing["objects"] == []
+
+
+def test_predict_never_writes_over_a_picture(tmp_path: Path) -> None:
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes((EXAMPLE / "picture.jpg").read_bytes())
+    before = picture.read_bytes()
+    lines = succeed("predict", EXAMPLE / "objects.onnx", picture, "--out", tmp_path)
+    assert "picture-2.jpg" in lines
+    assert picture.read_bytes() == before
+    assert (tmp_path / "picture-2.jpg").stat().st_size > 1000

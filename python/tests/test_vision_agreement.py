@@ -1,0 +1,165 @@
+"""``ortolan.vision`` against ort-vision-sdk on onnxruntime, whose names it has."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import ortolan
+import pytest
+from ortolan import vision
+from PIL import Image
+
+ort_vision_sdk = pytest.importorskip("ort_vision_sdk", reason="needs Python 3.11")
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+CLASSIFIER = EXAMPLES / "classifier" / "objects.onnx"
+DETECTOR = EXAMPLES / "detector" / "detector.onnx"
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "grey", "CMYK", "RGBA", "array", "pillow")
+
+
+def encoded(image: Image.Image, form: str) -> object:
+    """Turn a picture into one of the things that ``predict`` takes."""
+    if form == "array":
+        return np.asarray(image)
+    if form == "pillow":
+        return image
+    mode, file_format = {"grey": ("L", "PNG"), "CMYK": ("CMYK", "JPEG"), "RGBA": ("RGBA", "PNG")}.get(
+        form, ("RGB", form)
+    )
+    buffer = io.BytesIO()
+    image.convert(mode).save(buffer, file_format)
+    return buffer.getvalue()
+
+
+def pictures(count: int) -> Iterator[object]:
+    """Draw scenes of 20 to 900 pixels, in each format in turn."""
+    sys.path.insert(0, str(EXAMPLES / "detector"))
+    try:
+        scenes = importlib.import_module("scenes")
+    finally:
+        sys.path.pop(0)
+    rng = np.random.default_rng(17)
+    for index in range(count):
+        image, _, _ = scenes.make_scene(rng, 320, 240)
+        width, height = (int(side) for side in rng.integers(20, 900, 2))
+        yield encoded(image.resize((width, height)), FORMATS[index % len(FORMATS)])
+
+
+def options(package: object) -> object:
+    """Return session options of either package for one thread."""
+    made = package.SessionOptions()  # type: ignore[attr-defined]
+    made.intra_op_num_threads = 1
+    return made
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[object]:
+    return list(pictures(40))
+
+
+def check_classifiers(sample: list[object]) -> None:
+    theirs = ort_vision_sdk.Classifier(CLASSIFIER, session_options=options(onnxruntime))
+    ours = vision.Classifier(CLASSIFIER, session_options=options(ortolan))
+    for picture in sample:
+        expected, result = theirs.predict(picture)[0], ours.predict(picture)[0]
+        np.testing.assert_allclose(result.probs.data, expected.probs.data, atol=1e-3)
+        if result.cls != expected.cls:  # only a tie may fall the other way
+            assert abs(expected.probs.data[result.cls] - expected.conf) < 1e-3
+
+
+def check_detectors(sample: list[object]) -> None:
+    theirs = ort_vision_sdk.Detector(DETECTOR, session_options=options(onnxruntime), conf_threshold=0.2)
+    ours = vision.Detector(DETECTOR, session_options=options(ortolan), conf_threshold=0.2)
+    found = 0
+    for picture in sample:
+        expected, result = theirs.predict(picture)[0], ours.predict(picture)[0]
+        assert result.boxes.cls.tolist() == expected.boxes.cls.tolist()
+        np.testing.assert_allclose(result.boxes.xyxy, expected.boxes.xyxy, atol=0.5)
+        np.testing.assert_allclose(result.boxes.conf, expected.boxes.conf, atol=1e-3)
+        np.testing.assert_array_equal(result.orig_img, expected.orig_img)
+        found += len(result)
+    assert found > len(sample)
+
+
+def test_classifiers_agree(sample: list[object]) -> None:
+    check_classifiers(sample)
+
+
+def test_detectors_agree(sample: list[object]) -> None:
+    check_detectors(sample)
+
+
+@pytest.mark.slow
+def test_both_agree_on_200_pictures() -> None:
+    many = list(pictures(200))
+    check_classifiers(many)
+    check_detectors(many)
+
+
+def test_same_model_output_gives_the_same_bits(sample: list[object]) -> None:
+    session = ort_vision_sdk.OrtSession(DETECTOR, session_options=options(onnxruntime))
+    theirs = ort_vision_sdk.Detector(DETECTOR, backend=session, conf_threshold=0.02)
+    ours = vision.Detector(DETECTOR, backend=session, conf_threshold=0.02)
+    for picture in sample:
+        expected, result = theirs.predict(picture)[0], ours.predict(picture)[0]
+        np.testing.assert_array_equal(result.boxes.data, expected.boxes.data)
+        assert [box.bbox.xyxy for box in result] == [box.bbox.xyxy for box in expected]
+        for one, other in zip(result, expected, strict=True):
+            np.testing.assert_array_equal(one.cropped_image, other.cropped_image)
+
+
+def test_random_outputs_decode_to_the_same_bits() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        # Coarse scores, so that there are many ties.
+        scores = np.round(rng.random((1, 7, 500)), 1)
+        output = np.concatenate([rng.uniform(0, 64, (1, 2, 500)), rng.uniform(0, 40, (1, 2, 500)), scores], 1)
+        facts = {
+            "original_size": (100, 90),
+            "pad": (3, 5),
+            "scale": 0.6,
+            "conf_threshold": 0.7,
+            "iou_threshold": float(rng.uniform(0.1, 0.9)),
+            "max_detections": 60,
+        }
+        expected = ort_vision_sdk.decode_yolo(output.astype(np.float32), **facts)
+        result = vision.decode_yolo(output.astype(np.float32), **facts)
+        assert [(box.xyxy, kind, score) for box, kind, score in result] == [
+            (box.xyxy, kind, score) for box, kind, score in expected
+        ]
+
+
+def test_functions_agree() -> None:
+    rng = np.random.default_rng(4)
+    for width, height in ((50, 40), (333, 200), (7, 90), (640, 640)):
+        image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        for size in ((64, 64), (100, 30), (320, 320)):
+            ours, theirs = vision.letterbox(image, size), ort_vision_sdk.letterbox(image, size)
+            np.testing.assert_array_equal(ours[0], theirs[0])
+            assert ours[1:] == theirs[1:]
+            np.testing.assert_array_equal(vision.resize(image, size), ort_vision_sdk.resize(image, size))
+            np.testing.assert_array_equal(
+                vision.resize(image, size, resample=vision.preprocess.Resampling.BICUBIC),
+                ort_vision_sdk.resize(image, size, resample=Image.Resampling.BICUBIC),
+            )
+        np.testing.assert_array_equal(vision.to_tensor(image), ort_vision_sdk.to_tensor(image))
+        facts = {"mean": vision.IMAGENET_MEAN, "std": vision.IMAGENET_STD}
+        np.testing.assert_array_equal(
+            vision.normalize(image, **facts), ort_vision_sdk.normalize(image, **facts)
+        )
+    boxes = rng.uniform(0, 100, (200, 4))
+    boxes[:, 2:] = boxes[:, :2] + rng.uniform(-3, 30, (200, 2))
+    scores, kinds = np.round(rng.random(200), 1), rng.integers(0, 3, 200)
+    np.testing.assert_array_equal(
+        vision.batched_nms(boxes, scores, kinds, 0.4), ort_vision_sdk.batched_nms(boxes, scores, kinds, 0.4)
+    )
+    np.testing.assert_array_equal(vision.nms(boxes, scores, 0.4), ort_vision_sdk.nms(boxes, scores, 0.4))
+    for k in (None, 1, 50):
+        for one, other in zip(vision.topk(scores, k), ort_vision_sdk.topk(scores, k), strict=True):
+            np.testing.assert_array_equal(one, other)
