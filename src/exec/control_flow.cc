@@ -1,7 +1,8 @@
 #include "exec/control_flow.h"
 
-#include <cstring>
 #include <limits>
+
+#include "ops/tensor/low_bits.h"
 
 namespace ortolan::exec {
 namespace {
@@ -48,6 +49,7 @@ class Stacker {
     dims.insert(dims.begin() + at, count);
     ORTOLAN_ASSIGN_OR_RETURN(Tensor stacked,
                              Tensor::Allocate(items_.empty() ? dtype : items_[0].dtype(), dims));
+    ClearPacked(stacked.ref());
     const std::span<const int64_t> all(item_dims.data(), item_dims.size());
     const int64_t outer = ElementCount(all.first(static_cast<size_t>(at)));
     const int64_t inner = ElementCount(all.subspan(static_cast<size_t>(at)));
@@ -57,18 +59,6 @@ class Stacker {
         CopyRange(item.ref(), o * inner, stacked.ref(), (o * count + k) * inner, inner);
     }
     return Value(std::move(stacked));
-  }
-
-  static void CopyRange(const TensorRef& from, int64_t from_at, const TensorRef& to, int64_t to_at,
-                        int64_t count) {
-    if (from.dtype == DType::kString) {
-      std::copy_n(from.As<std::string>() + from_at, count, to.As<std::string>() + to_at);
-      return;
-    }
-    const size_t width = static_cast<size_t>(DTypeBits(from.dtype)) / 8;
-    std::memcpy(to.As<std::byte>() + static_cast<size_t>(to_at) * width,
-                from.As<std::byte>() + static_cast<size_t>(from_at) * width,
-                static_cast<size_t>(count) * width);
   }
 
  private:
@@ -147,8 +137,9 @@ Result<Value> SliceAt(const Tensor& whole, int64_t axis, int64_t at) {
   const int64_t length = dims[static_cast<size_t>(axis)];
   dims.erase(dims.begin() + axis);
   ORTOLAN_ASSIGN_OR_RETURN(Tensor slice, Tensor::Allocate(whole.dtype(), dims));
+  ClearPacked(slice.ref());
   for (int64_t o = 0; o < outer; ++o) {
-    Stacker::CopyRange(whole.ref(), (o * length + at) * inner, slice.ref(), o * inner, inner);
+    CopyRange(whole.ref(), (o * length + at) * inner, slice.ref(), o * inner, inner);
   }
   return Value(std::move(slice));
 }

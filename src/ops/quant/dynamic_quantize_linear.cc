@@ -17,13 +17,33 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
+struct Range {
+  float low = 0, high = 0;
+};
+
+// In lanes, which compilers turn into vectors: a minimum of floats in order they would have to take one by
+// one.
+Range RangeWithZero(std::span<const float> x) {
+  constexpr size_t kLanes = 16;
+  float lows[kLanes] = {}, highs[kLanes] = {};
+  size_t i = 0;
+  for (; i + kLanes <= x.size(); i += kLanes) {
+    for (size_t k = 0; k < kLanes; ++k) {
+      const float item = x[i + k];
+      lows[k] = item < lows[k] ? item : lows[k];
+      highs[k] = item > highs[k] ? item : highs[k];
+    }
+  }
+  for (; i < x.size(); ++i) {
+    lows[0] = std::min(lows[0], x[i]);
+    highs[0] = std::max(highs[0], x[i]);
+  }
+  return {*std::min_element(lows, lows + kLanes), *std::max_element(highs, highs + kLanes)};
+}
+
 Status Run(const void*, RunContext& context) {
   const std::span<const float> x = context.input(0).Items<const float>();
-  float low = 0, high = 0;
-  for (float item : x) {
-    low = item < low ? item : low;
-    high = item > high ? item : high;
-  }
+  const auto [low, high] = RangeWithZero(x);
   const float scale = high == low ? 1.0f : (high - low) / 255.0f;
   const float zero = std::nearbyint(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
   if (context.HasOutput(1)) *context.output(1).As<float>() = scale;

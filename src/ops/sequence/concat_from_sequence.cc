@@ -2,6 +2,7 @@
 // `new_axis`. Refuses an empty sequence and items whose shapes do not fit.
 #include "ops/axes.h"
 #include "ops/sequence/items.h"
+#include "ops/tensor/low_bits.h"
 
 namespace ortolan {
 namespace {
@@ -52,6 +53,7 @@ Status Run(const void* opaque, RunContext& context) {
   ORTOLAN_ASSIGN_OR_RETURN(const Dims dims, WholeDims(*from, axis, state.new_axis));
   ORTOLAN_RETURN_IF_ERROR(context.Output(0, dims));
   const TensorRef& y = context.output(0);
+  ClearPacked(y);
   const std::span<const int64_t> all(dims.data(), dims.size());
   const int64_t outer = ElementCount(all.first(axis)), inner = ElementCount(all.subspan(axis + 1));
   const int64_t row = dims[axis] * inner;
@@ -59,15 +61,13 @@ Status Run(const void* opaque, RunContext& context) {
   for (const Value& item : from->items) {
     const TensorRef& piece = item.tensor().ref();
     const int64_t length = (state.new_axis ? 1 : piece.dims[axis]) * inner;
-    for (int64_t o = 0; o < outer; ++o) sequence::CopyRange(piece, o * length, y, o * row + at, length);
+    for (int64_t o = 0; o < outer; ++o) CopyRange(piece, o * length, y, o * row + at, length);
     at += length;
   }
   return OkStatus();
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
-  const DType element = context.node.output(0)->type.dtype;
-  if (element != DType::kUndefined) ORTOLAN_RETURN_IF_ERROR(ElementWidth(element).status());
   const graph::Attributes& attributes = context.node.attributes;
   prepared->state =
       std::make_shared<const State>(State{attributes.Int("axis", 0), attributes.Int("new_axis", 0) != 0});

@@ -1,8 +1,5 @@
 #include "ops/sequence/items.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "ops/axes.h"
 
 namespace ortolan::sequence {
@@ -28,18 +25,6 @@ Result<Value> Kept(const RunContext& context, size_t i) {
   if (value.kind() != Value::Kind::kTensor) return value;
   ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, value.tensor().Copied());
   return Value(std::move(copy));
-}
-
-void CopyRange(const TensorRef& from, int64_t from_at, const TensorRef& to, int64_t to_at, int64_t count) {
-  if (count == 0) return;
-  if (from.dtype == DType::kString) {
-    std::copy_n(from.As<const std::string>() + from_at, count, to.As<std::string>() + to_at);
-    return;
-  }
-  const auto width = static_cast<size_t>(DTypeBits(from.dtype)) / 8;
-  std::memcpy(to.As<std::byte>() + static_cast<size_t>(to_at) * width,
-              from.As<const std::byte>() + static_cast<size_t>(from_at) * width,
-              static_cast<size_t>(count) * width);
 }
 
 }  // namespace ortolan::sequence

@@ -21,9 +21,6 @@ Result<int64_t> PositionOf(const TensorRef& position, int64_t size, bool past_en
 // Input i as a value that outlives the run: tensors are copied.
 Result<Value> Kept(const RunContext& context, size_t i);
 
-// Copies `count` elements of unpacked types.
-void CopyRange(const TensorRef& from, int64_t from_at, const TensorRef& to, int64_t to_at, int64_t count);
-
 // The type of a sequence's items, where the type is known to be a sequence.
 inline ValueType ItemType(const ValueType& type) {
   return type.kind == ValueType::Kind::kSequence ? *type.inner : ValueType();

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "ops/tensor/low_bits.h"
 #include "support/run_op.h"
 
 namespace ortolan {
@@ -122,6 +123,24 @@ TEST(Sequence, StringsToo) {
   const auto out = RunOp("ConcatFromSequence", {(*pieces)[0]}, run);
   ASSERT_TRUE(out.ok()) << out.status().message();
   EXPECT_THAT(support::StringItems((*out)[0]), ElementsAre("a", "b", "c"));
+}
+
+TEST(Sequence, PackedElementsToo) {
+  Tensor x = *Tensor::Allocate(DType::kUInt4, {2, 3});
+  const uint8_t codes[6] = {1, 2, 3, 4, 5, 6};
+  PackElements(DType::kUInt4, codes, 0, 6, x.data());
+  OpRun run;
+  run.attributes = Attrs({{"axis", int64_t{1}}});
+  const auto pieces = RunOp("SplitToSequence", {x, Int64s({}, {1})}, run);
+  ASSERT_TRUE(pieces.ok()) << pieces.status().message();
+  const Value& middle = (*pieces)[0].sequence().items.at(1);
+  ASSERT_EQ(middle.tensor().dtype(), DType::kUInt4);
+  EXPECT_EQ(static_cast<const uint8_t*>(middle.tensor().data())[0], 0x52);
+  const auto whole = RunOp("ConcatFromSequence", {(*pieces)[0]}, run);
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  uint8_t back[6];
+  UnpackElements(DType::kUInt4, (*whole)[0].tensor().data(), 0, 6, back);
+  EXPECT_THAT(back, ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
 TEST(Optional, HoldsOrHoldsNot) {

@@ -5,6 +5,7 @@
 
 #include "ops/axes.h"
 #include "ops/sequence/items.h"
+#include "ops/tensor/low_bits.h"
 
 namespace ortolan {
 namespace {
@@ -66,8 +67,9 @@ Status Run(const void* opaque, RunContext& context) {
     dims[along] = size;
     if (drop_axis) dims.erase(dims.begin() + axis);
     ORTOLAN_ASSIGN_OR_RETURN(Tensor piece, Tensor::Allocate(x.dtype, dims));
+    ClearPacked(piece.ref());
     for (int64_t o = 0; o < outer; ++o) {
-      sequence::CopyRange(x, (o * length + at) * inner, piece.ref(), o * size * inner, size * inner);
+      CopyRange(x, (o * length + at) * inner, piece.ref(), o * size * inner, size * inner);
     }
     at += size;
     made->items.emplace_back(std::move(piece));
@@ -77,7 +79,6 @@ Status Run(const void* opaque, RunContext& context) {
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
-  ORTOLAN_RETURN_IF_ERROR(ElementWidth(context.input_dtype(0)).status());
   const graph::Attributes& attributes = context.node.attributes;
   prepared->state =
       std::make_shared<const State>(State{attributes.Int("axis", 0), attributes.Int("keepdims", 1) != 0});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "ops/tensor/element_types.h"
 
@@ -133,6 +134,35 @@ void PackElements(DType dtype, const uint8_t* bytes, int64_t begin, int64_t coun
     const int rest = shift == 0 ? 0 : to[at / per_byte] & ~(mask << shift);
     to[at / per_byte] = static_cast<uint8_t>(rest | ((bytes[i] & mask) << shift));
   }
+}
+
+void CopyRange(const TensorRef& from, int64_t from_at, const TensorRef& to, int64_t to_at, int64_t count) {
+  if (count == 0) return;
+  if (from.dtype == DType::kString) {
+    std::copy_n(from.As<const std::string>() + from_at, count, to.As<std::string>() + to_at);
+    return;
+  }
+  const int bits = DTypeBits(from.dtype);
+  if (bits >= 8) {
+    const auto width = static_cast<size_t>(bits) / 8;
+    std::memcpy(to.As<std::byte>() + static_cast<size_t>(to_at) * width,
+                from.As<const std::byte>() + static_cast<size_t>(from_at) * width,
+                static_cast<size_t>(count) * width);
+    return;
+  }
+  const int64_t per_byte = 8 / bits;
+  const int mask = (1 << bits) - 1;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t source = from_at + i, target = to_at + i;
+    const int code = (from.As<const uint8_t>()[source / per_byte] >> (source % per_byte * bits)) & mask;
+    const auto shift = static_cast<int>(target % per_byte * bits);
+    uint8_t& byte = to.As<uint8_t>()[target / per_byte];
+    byte = static_cast<uint8_t>((byte & ~(mask << shift)) | (code << shift));
+  }
+}
+
+void ClearPacked(const TensorRef& tensor) {
+  if (DTypeBits(tensor.dtype) < 8 && tensor.bytes() > 0) std::memset(tensor.data, 0, tensor.bytes());
 }
 
 Status ReadFloats(const TensorRef& from, int64_t begin, int64_t count, float* to) {

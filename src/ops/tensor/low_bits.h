@@ -29,6 +29,12 @@ struct LowBitRounding {
 void UnpackElements(DType dtype, const void* packed, int64_t begin, int64_t count, uint8_t* bytes);
 void PackElements(DType dtype, const uint8_t* bytes, int64_t begin, int64_t count, void* packed);
 
+// Copies a range of elements of any one type. Neighbours in the first and last byte of a packed range stay as
+// they are, so a new tensor of a packed type is cleared before it is filled range by range.
+void CopyRange(const TensorRef& from, int64_t from_at, const TensorRef& to, int64_t to_at, int64_t count);
+// Zeroes a tensor of a packed type; others are left alone.
+void ClearPacked(const TensorRef& tensor);
+
 // Elements [begin, begin + count) of any numeric type, bool included, as numbers and back. Into float, double
 // is rounded to odd, so that a second rounding to a small float gives what one rounding would have given.
 Status ReadFloats(const TensorRef& from, int64_t begin, int64_t count, float* to);
