@@ -29,8 +29,27 @@ constexpr int64_t kAffineChunk = 32 << 10;
 template <typename T>
 using Computed = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
+// The half types round where ONNX's function body of Softmax does, after Sub, Exp, ReduceSum and Div: models
+// and tests made with it then agree to the last bit. A sum that the type cannot hold keeps float's range.
+template <typename T>
+void HalfSoftmax(const T* x, T* y, int64_t count, int64_t stride) {
+  const auto rounded = [](float value) { return static_cast<float>(T(value)); };
+  float most = -std::numeric_limits<float>::infinity();
+  for (int64_t i = 0; i < count; ++i) most = std::max(most, static_cast<float>(x[i * stride]));
+  const auto term = [&](int64_t i) {
+    return rounded(std::exp(rounded(static_cast<float>(x[i * stride]) - most)));
+  };
+  float sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += term(i);
+  if (std::isfinite(rounded(sum))) sum = rounded(sum);
+  for (int64_t i = 0; i < count; ++i) y[i * stride] = T(term(i) / sum);
+}
+
 template <typename T>
 void PlainSoftmax(const T* x, T* y, int64_t count, int64_t stride, bool log) {
+  if constexpr (sizeof(T) == 2) {
+    if (!log) return HalfSoftmax(x, y, count, stride);
+  }
   using C = Computed<T>;
   C most = -std::numeric_limits<C>::infinity();
   for (int64_t i = 0; i < count; ++i) most = std::max(most, static_cast<C>(x[i * stride]));

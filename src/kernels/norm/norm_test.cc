@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+
 #include <cmath>
 #include <random>
 #include <vector>
@@ -140,6 +142,25 @@ TEST(NormF32, MomentsAndAffineOfEveryVariant) {
       for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i], x[i] * scale[i] + x[i], 2e-6) << variant->name;
     }
   }
+}
+
+// numpy: x = np.array([0.1, 0.7, -1.3, 2.2, 0.35], np.float16); e = np.exp(x - x.max()); e / e.sum()
+TEST(Softmax, HalfRoundsAfterEachStep) {
+  const Float16 x[] = {Float16(0.1f), Float16(0.7f), Float16(-1.3f), Float16(2.2f), Float16(0.35f)};
+  const uint16_t expected[] = {0x2d1d, 0x30aa, 0x250b, 0x3938, 0x2e91};
+  Float16 y[5];
+  ThreadPool threads(1);
+  Softmax(SelectNormF32(Isa::kScalar), {1, 5, 1}, false, x, y, threads);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(std::bit_cast<uint16_t>(y[i]), expected[i]) << i;
+}
+
+// The sum of 70000 ones is beyond float16, each share is not.
+TEST(Softmax, HalfKeepsASumBeyondItsRange) {
+  const std::vector<Float16> x(70000, Float16(1.0f));
+  std::vector<Float16> y(x.size());
+  ThreadPool threads(1);
+  Softmax(SelectNormF32(Isa::kScalar), {1, 70000, 1}, false, x.data(), y.data(), threads);
+  EXPECT_NEAR(static_cast<float>(y[69999]), 1.0f / 70000, 1e-7f);
 }
 
 }  // namespace
