@@ -35,22 +35,27 @@ inline void FinishPixel(const DepthwiseRows& job, const LiveRow& row, int64_t pi
   StoreBlock(row.out + pixel * kBlock, Clamp(sum, Spread(job.lower), Spread(job.upper)));
 }
 
-// Pixels one by one, with the taps that meet the input: kernels without a form of their own.
-void RowPixels(const DepthwiseRows& job, const LiveRow& row) {
+// kPixels neighbours at once, for any kernel, stride and dilation; taps outside the input are left out.
+template <int kPixels>
+inline int64_t AnyTiles(const DepthwiseRows& job, const LiveRow& row, int64_t pixel) {
   const int64_t next_row = job.row_dilation * job.in_pixels * kBlock;
-  for (int64_t pixel = 0; pixel < job.out_pixels; ++pixel) {
-    Vec sum = LoadBlock(job.bias);
-    const int64_t start = pixel * job.stride - job.pad;
-    for (int64_t kw = 0; kw < job.columns; ++kw) {
-      const int64_t column = start + kw * job.dilation;
-      if (column < 0 || column >= job.in_pixels) continue;
-      for (int64_t kh = 0; kh < row.rows; ++kh) {
-        sum = Fma(LoadBlock(row.in + kh * next_row + column * kBlock),
-                  LoadBlock(row.weights + (kh * job.columns + kw) * kBlock), sum);
+  for (; pixel + kPixels <= job.out_pixels; pixel += kPixels) {
+    Vec sum[kPixels];
+    ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) sum[p] = LoadBlock(job.bias);
+    for (int64_t kh = 0; kh < row.rows; ++kh) {
+      for (int64_t kw = 0; kw < job.columns; ++kw) {
+        const float* in = row.in + kh * next_row;
+        const Vec w = LoadBlock(row.weights + (kh * job.columns + kw) * kBlock);
+        const int64_t start = pixel * job.stride - job.pad + kw * job.dilation;
+        ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
+          const int64_t column = start + p * job.stride;
+          if (column >= 0 && column < job.in_pixels) sum[p] = Fma(LoadBlock(in + column * kBlock), w, sum[p]);
+        }
       }
     }
-    FinishPixel(job, row, pixel, sum);
+    ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(job, row, pixel + p, sum[p]);
   }
+  return pixel;
 }
 
 // kPixels neighbours at once. An input column is loaded once for all the pixels and taps that it serves, and
@@ -109,7 +114,10 @@ void Rows(const DepthwiseRows& job) {
 }
 
 void AnyRows(const DepthwiseRows& job) {
-  for (int64_t oh = job.begin; oh < job.end; ++oh) RowPixels(job, LiveRowAt(job, oh));
+  for (int64_t oh = job.begin; oh < job.end; ++oh) {
+    const LiveRow row = LiveRowAt(job, oh);
+    AnyTiles<1>(job, row, AnyTiles<8>(job, row, 0));
+  }
 }
 
 void DepthwiseRowsKernel(const DepthwiseRows& job) {

@@ -1,5 +1,6 @@
 // How a direct convolution of a given shape is cut into chunks, rows and reduction steps.
 #include <algorithm>
+#include <array>
 
 #include "kernels/conv/direct.h"
 #include "kernels/conv/slots.h"
@@ -48,18 +49,32 @@ void Flatten(DirectPlan& plan) {
   plan.last_row = size - (rows - 1) * length;
 }
 
-// The reduction in the order of the packed weights, without columns of taps that never meet the input.
-void MakeSteps(const PackedConv& conv, DirectPlan& plan) {
-  const Window& w = plan.window;
-  IndexRange live{w.kernel[2], 0};
-  for (int64_t kw = 0; kw < w.kernel[2]; ++kw) {
-    const IndexRange outputs = LiveOutputs(w, 2, kw);
-    if (outputs.end <= outputs.begin) continue;
-    live.begin = std::min(live.begin, kw);
-    live.end = kw + 1;
+// Drops the outer taps that never meet the input, as most of a kernel dilated beyond its map: the window
+// becomes smaller, and with it the slab. Returns the first tap that stays on each axis.
+std::array<int64_t, kSpatialAxes> DropDeadTaps(Window& w) {
+  std::array<int64_t, kSpatialAxes> first{};
+  for (int a = 0; a < kSpatialAxes; ++a) {
+    const auto dead = [&](int64_t tap) {
+      const IndexRange outputs = LiveOutputs(w, a, tap);
+      return outputs.end <= outputs.begin;
+    };
+    int64_t begin = 0, end = w.kernel[a];
+    while (end - begin > 1 && dead(end - 1)) --end;
+    while (end - begin > 1 && dead(begin)) ++begin;
+    first[static_cast<size_t>(a)] = begin;
+    w.kernel[a] = end - begin;
+    w.pad[a] -= begin * w.dilation[a];
   }
+  return first;
+}
+
+// The reduction in the order of the packed weights, whose kernel has sizes `packed` and of which the window's
+// taps start at `first`.
+void MakeSteps(const PackedConv& conv, const int64_t* packed, const std::array<int64_t, kSpatialAxes>& first,
+               DirectPlan& plan) {
+  const Window& w = plan.window;
   const int64_t tap = w.dilation[2] * plan.pixel;
-  int64_t k = 0;
+  const bool planar = conv.input == ConvLayout::kPlanar;
   auto add = [&](int64_t offset, int64_t count, int64_t at) {
     plan.steps.push_back({offset, static_cast<int32_t>(count), static_cast<int32_t>(at)});
   };
@@ -67,17 +82,18 @@ void MakeSteps(const PackedConv& conv, DirectPlan& plan) {
     for (int64_t kh = 0; kh < w.kernel[1]; ++kh) {
       const int64_t row = kd * plan.slice_stride + kh * w.dilation[1] * plan.row_stride;
       const size_t before = plan.steps.size();
-      const int64_t unit = conv.input == ConvLayout::kPlanar ? 1 : conv.block();
+      const int64_t unit = planar ? 1 : conv.block();
+      int64_t k = ((kd + first[0]) * packed[1] + kh + first[1]) * conv.group_in * packed[2];
       for (int64_t c = 0; c < conv.group_in; c += unit) {
         const int64_t channels = std::min(unit, conv.group_in - c);
         const int64_t base = row + c / unit * plan.plane_stride;
-        if (conv.input == ConvLayout::kPlanar && w.dilation[2] == 1) {
-          if (live.end > live.begin) add(base + live.begin, live.end - live.begin, k + live.begin);
+        if (planar && w.dilation[2] == 1) {
+          add(base, w.kernel[2], k + first[2]);
         } else {
-          for (int64_t kw = live.begin; kw < live.end; ++kw)
-            add(base + kw * tap, channels, k + kw * channels);
+          for (int64_t kw = 0; kw < w.kernel[2]; ++kw)
+            add(base + kw * tap, channels, k + (kw + first[2]) * channels);
         }
-        k += w.kernel[2] * channels;
+        k += packed[2] * channels;
       }
       plan.steps_per_row = static_cast<int64_t>(plan.steps.size() - before);
     }
@@ -124,6 +140,7 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.batch = 0;
     return plan;
   }
+  const std::array<int64_t, kSpatialAxes> first = DropDeadTaps(plan.window);
   if (IsPointwise(plan.window)) Flatten(plan);
   const Window& w = plan.window;
   plan.copies = !plan.flat && !(ReadsInside(w, 0) && ReadsInside(w, 1) && ReadsInside(w, 2));
@@ -154,7 +171,7 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.slots = std::max(1, threads);
     plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, static_cast<size_t>(plan.slab_floats));
   }
-  MakeSteps(conv, plan);
+  MakeSteps(conv, shape.window.kernel, first, plan);
   return plan;
 }
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <bit>
-
 #include <cmath>
 #include <random>
 #include <vector>
