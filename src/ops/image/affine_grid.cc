@@ -50,6 +50,7 @@ Status Run(const void* state, RunContext& context) {
   const int64_t axes = static_cast<int64_t>(grid.rank()) - 2;
   if (axes != 2 && axes != 3) return InvalidArgument("AffineGrid: a grid of shape {}", DimsText(grid.dims));
   ORTOLAN_RETURN_IF_ERROR(ExpectDims(theta, {grid.dims[0], axes, axes + 1}, "AffineGrid: theta"));
+  if (grid.count() == 0) return OkStatus();
   // Always depth, height, width.
   const int64_t depth = axes == 3 ? grid.dims[1] : 1;
   const int64_t height = grid.dims[static_cast<size_t>(axes) - 1];

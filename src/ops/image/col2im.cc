@@ -72,9 +72,10 @@ Status ReadAxes(const State& state, RunContext& context, SmallVector<Axis, 4>* a
     }
     const int64_t room = axis.size + axis.pad + pad_end - axis.dilation * (axis.block - 1) - 1;
     axis.positions = room < 0 ? 0 : room / axis.stride + 1;
-    positions *= axis.positions;
+    const std::optional<int64_t> product = CheckedCount(Dims{positions, axis.positions});
     blocks *= axis.block;
-    if (blocks > most || positions > int64_t{1} << 40) return InvalidArgument("Col2Im: too many blocks");
+    if (blocks > most || !product) return InvalidArgument("Col2Im: too many blocks");
+    positions = *product;
     axes->push_back(axis);
   }
   if (in[2] != positions || in[1] != out[1] * blocks || in[0] != out[0]) {

@@ -207,6 +207,9 @@ Status Run(const void* opaque, RunContext& context) {
   const State& state = *static_cast<const State*>(opaque);
   const auto& plan = *static_cast<const math::EinsumPlan*>(context.binding());
   if (context.output(0).count() == 0) return OkStatus();
+  for (size_t i = 0; i < context.input_count(); ++i) {
+    if (!context.HasInput(i)) return InvalidArgument("Einsum: operand {} is absent", i);
+  }
   return WithWorkedType(
       state.worked, [&](auto tag) { return RunTyped<typename decltype(tag)::Type>(state, plan, context); });
 }

@@ -30,6 +30,7 @@ Status Run(const void* opaque, RunContext& context) {
   std::fill_n(out.As<float>(), out.count(), 0.0f);
   int64_t start = 0;
   for (size_t k = 0; k < state.sizes.size(); ++k) {
+    if (!context.HasInput(k)) return InvalidArgument("FeatureVectorizer: input {} is absent", k);
     const TensorRef& x = context.input(k);
     ORTOLAN_ASSIGN_OR_RETURN(const ml::Rows rows, ml::RowsOf(x.dims));
     if (rows.count != out.dims[0])

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/ml/features.h"
+#include "ops/tensor/float_types.h"
 
 namespace ortolan {
 namespace {
@@ -28,13 +29,13 @@ Status Run(const void* opaque, RunContext& context) {
     using T = typename decltype(tag)::Type;
     const T* from = x.As<const T>();
     T* to = context.output(0).As<T>();
-    const auto replaced = static_cast<T>(state.replaced);
+    const auto replaced = StoredNumber<T>(state.replaced);
     const bool nan = std::isnan(state.replaced);
     for (int64_t i = 0; i < x.count(); ++i) {
       const size_t at = state.imputed.size() == 1 ? 0 : static_cast<size_t>(i) % columns;
       bool missing = from[i] == replaced;
       if constexpr (std::is_floating_point_v<T>) missing = missing || (nan && std::isnan(from[i]));
-      to[i] = missing ? static_cast<T>(state.imputed[at]) : from[i];
+      to[i] = missing ? StoredNumber<T>(state.imputed[at]) : from[i];
     }
     return OkStatus();
   });

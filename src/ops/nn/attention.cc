@@ -284,11 +284,14 @@ Status Run(const void* opaque, RunContext& context) {
                         scratch + bound.attention_bytes + bound.key_bytes);
   operands.offset = bound.past;
   if (context.HasInput(kMask)) {
+    if (context.input(kMask).rank() == 0) return InvalidArgument("Attention: the mask is a scalar");
     operands.mask = bound.mask;
     operands.mask.type = MaskType(context.input(kMask).dtype);
     operands.mask.data = context.input(kMask).data;
   }
   if (context.HasInput(kValidKeys)) {
+    ORTOLAN_RETURN_IF_ERROR(
+        ExpectDims(context.input(kValidKeys), {problem.batch}, "Attention: nonpad_kv_seqlen"));
     operands.valid_keys = context.input(kValidKeys).As<const int64_t>();
     operands.offset = -1;
     for (const int64_t valid : context.input(kValidKeys).Items<const int64_t>()) {

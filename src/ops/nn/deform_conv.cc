@@ -218,6 +218,10 @@ Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
 Status Run(const void* opaque, RunContext& context) {
   const auto& bound = *static_cast<const Bound*>(context.binding());
   if (context.output(0).count() == 0) return OkStatus();
+  for (const size_t i : {kBias, kMask}) {  // of no dims, which `bind` takes for absent ones
+    if (context.HasInput(i) && context.input(i).rank() == 0)
+      return InvalidArgument("DeformConv: input {} is a scalar", i);
+  }
   return WithFloatType(context.input(0).dtype, [&](auto tag) {
     return RunTyped<typename decltype(tag)::Type>(*static_cast<const State*>(opaque), bound, context);
   });

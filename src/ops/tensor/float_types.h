@@ -2,6 +2,8 @@
 // where integers make no sense. WideNumber (element_types.h) is what they compute in.
 #pragma once
 
+#include <limits>
+
 #include "ops/tensor/element_types.h"
 #include "value/dims.h"
 #include "value/tensor.h"
@@ -25,9 +27,15 @@ Status WithFloatType(DType dtype, Call call) {
   }
 }
 
-// A number as an element of type T; halves round from float.
+// A number as an element of type T; halves round from float, integers take what is beyond them as their
+// limits and NaN as zero.
 template <typename T>
 T StoredNumber(double number) {
+  if constexpr (std::is_integral_v<T>) {
+    if (!(number > static_cast<double>(std::numeric_limits<T>::min())))
+      return number != number ? T{0} : std::numeric_limits<T>::min();
+    if (number >= static_cast<double>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
+  }
   if constexpr (std::is_arithmetic_v<T>)
     return static_cast<T>(number);
   else

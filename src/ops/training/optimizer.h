@@ -31,9 +31,14 @@ Result<Step> ReadStep(const RunContext& context);
 template <typename Update>
 Status RunOptimizer(RunContext& context, size_t states, Update update) {
   const size_t groups = (context.input_count() - 2) / (states + 2);
+  if (groups == 0 || 2 + groups * (states + 2) != context.input_count()) {
+    return InvalidArgument("{} inputs behind the step are no whole lists", context.input_count());
+  }
+  for (size_t i = 2; i < context.input_count(); ++i) {
+    if (!context.HasInput(i)) return InvalidArgument("input {} is absent", i);
+  }
   for (size_t i = 0; i < groups; ++i) {
     const TensorRef& x = context.input(2 + i);
-    const TensorRef& out = context.output(i);
     for (size_t k = 1; k < states + 2; ++k) {
       const TensorRef& other = context.input(2 + k * groups + i);
       ORTOLAN_RETURN_IF_ERROR(ExpectDims(other, x.dims, "a gradient or state"));
@@ -53,7 +58,7 @@ Status RunOptimizer(RunContext& context, size_t states, Update update) {
           Element element{read(0), read(1), {}};
           for (size_t k = 0; k < states; ++k) element.state[k] = read(2 + k);
           update(element);
-          out.As<T>()[at] = StoredNumber<T>(element.x);
+          if (context.HasOutput(i)) context.output(i).template As<T>()[at] = StoredNumber<T>(element.x);
           for (size_t k = 0; k < states; ++k) {
             const size_t to = (1 + k) * groups + i;
             if (context.HasOutput(to))
