@@ -7,6 +7,10 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
 #include "session_options.h"
 
 namespace ortolan::python {
@@ -245,6 +249,36 @@ void RunWithVector(PySession& self, const RunOptions* options, const std::vector
   fetches = VectorOf(session, std::move(results), wanted);
 }
 
+// Runs in the background that have not called back yet. A thread that asks for the GIL while the interpreter
+// ends would be killed by it, so the interpreter waits for them first. Never destroyed: threads may outlive
+// static objects.
+struct PendingRuns {
+  std::mutex mutex;
+  std::condition_variable ended;
+  int count = 0;
+
+  static PendingRuns& Instance() {
+    static auto* pending = new PendingRuns;
+    return *pending;
+  }
+  void Add(int change) {
+    std::lock_guard lock(mutex);
+    count += change;
+    if (count == 0) ended.notify_all();
+  }
+  // Called at exit; a signal ends the wait.
+  void Wait() {
+    while (true) {
+      {
+        const nb::gil_scoped_release released;
+        std::unique_lock lock(mutex);
+        if (ended.wait_for(lock, std::chrono::milliseconds(50), [this] { return count == 0; })) return;
+      }
+      if (PyErr_CheckSignals() != 0) nb::raise_python_error();
+    }
+  }
+};
+
 // What a run in the background holds of Python: dropped under the GIL, on whichever thread.
 struct Callback {
   nb::object session;
@@ -274,12 +308,14 @@ void RunAsync(nb::handle self, nb::handle output_names, nb::handle dict, nb::han
   const auto callback =
       std::make_shared<Callback>(Callback{nb::borrow(self), nb::borrow(function), nb::borrow(user_data)});
   const auto report = [callback](const Status& status, const std::vector<Value>& results) {
-    if (!Py_IsInitialized()) return;
-    const nb::gil_scoped_acquire held;
-    CallBack(*callback, status, results);
-    callback->function.reset();
-    callback->user_data.reset();
-    callback->session.reset();
+    {
+      const nb::gil_scoped_acquire held;
+      CallBack(*callback, status, results);
+      callback->function.reset();
+      callback->user_data.reset();
+      callback->session.reset();
+    }
+    PendingRuns::Instance().Add(-1);
   };
   std::vector<Value> feeds;
   std::vector<int> wanted;
@@ -293,9 +329,11 @@ void RunAsync(nb::handle self, nb::handle output_names, nb::handle dict, nb::han
       throw;
     std::string text = nb::cast<std::string>(nb::str(error.value()));
     for (int colon = 0; colon < 3; ++colon) text.erase(0, text.find(" : ") + 3);  // the prefix with the code
+    PendingRuns::Instance().Add(1);
     session.Post([report, text] { report(Fail("{}", text), {}); });
     return;
   }
+  PendingRuns::Instance().Add(1);
   session.RunAsync(
       std::move(feeds), std::move(wanted), options == nullptr ? PlainRun() : options->options,
       [report](const Status& status, const std::vector<Value>& results) { report(status, results); });
@@ -400,6 +438,7 @@ nb::tuple OptimizedModel(nb::handle source, nb::handle python_options) {
 
 void BindSession(nb::module_& module) {
   BindFacts(module);
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function([] { PendingRuns::Instance().Wait(); }));
   module.def("optimized_model", &OptimizedModel, nb::arg("path_or_bytes"), nb::arg("options"));
   nb::class_<PySession>(module, "InferenceSession", "A loaded model. Safe to use from several threads.")
       .def("__init__",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import pathlib
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -168,3 +171,24 @@ def test_arena_shrinkage() -> None:
         else:
             with pytest.raises(state.InvalidArgument, match=wrong):
                 session.run(None, FEED, options)
+
+
+ENDING = """
+import sys
+sys.path.insert(0, "TESTS")
+import numpy as np, ortolan
+from test_async import loop_model
+session = ortolan.InferenceSession(loop_model())
+feed = {"n": np.array(int(sys.argv[1])), "c": np.array(True), "x": np.full((64, 64), 0.01, np.float32)}
+for i in range(6):
+    session.run_async(None, feed, lambda results, i, error: sys.stdout.write(f"{i} {len(results)}\\n"), i)
+"""
+
+
+@pytest.mark.parametrize("turns", [1, 100, 3000])
+def test_the_interpreter_waits_for_runs_when_it_ends(turns: int) -> None:
+    program = ENDING.replace("TESTS", str(pathlib.Path(__file__).parent))
+    command = [sys.executable, "-c", program, str(turns)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert sorted(done.stdout.splitlines()) == [f"{i} 1" for i in range(6)]
+    assert done.stderr == ""

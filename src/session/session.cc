@@ -304,10 +304,11 @@ void Session::Post(std::function<void()> task) {
 
 void Session::RunAsync(std::vector<Value> feeds, std::vector<int> wanted, RunOptions options, Done done) {
   Post([this, feeds = std::move(feeds), wanted = std::move(wanted), options = std::move(options),
-        done = std::move(done)] {
+        done = std::move(done)]() mutable {
     std::vector<Value> results(wanted.empty() ? model_.outputs.size() : wanted.size());
     Status status = Run(feeds, wanted, options, results);
     if (!status.ok()) results.clear();
+    feeds.clear();  // whoever is told that the run is over may take it that its inputs are free
     done(std::move(status), std::move(results));
   });
 }
