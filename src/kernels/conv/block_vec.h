@@ -9,7 +9,17 @@
 #if defined(__clang__)
 #define ORTOLAN_UNROLL _Pragma("unroll")
 #else
-#define ORTOLAN_UNROLL _Pragma("GCC unroll 16")
+#define ORTOLAN_UNROLL _Pragma("GCC unroll 64")
+#endif
+
+#define ORTOLAN_INLINE inline __attribute__((always_inline))
+
+// Keeps a vector that several instructions read in a register. GCC 12 else loads it anew in each of them, and
+// loads are what bounds kernels of few multiply-adds a value.
+#if defined(__AVX2__)
+#define ORTOLAN_IN_REGISTER(vec) asm("" : "+v"((vec).v))
+#else
+#define ORTOLAN_IN_REGISTER(vec) static_cast<void>(vec)
 #endif
 
 namespace ortolan {

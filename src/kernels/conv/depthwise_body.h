@@ -5,6 +5,13 @@
 namespace ortolan::kernels {
 namespace {
 
+// Pixels of the widest tile: their sums, 7 weights and a column fit AVX-512's 32 registers.
+#if defined(__AVX512F__)
+inline constexpr int kWidePixels = 14;
+#else
+inline constexpr int kWidePixels = 7;
+#endif
+
 // One output row: the kernel rows that meet the input.
 struct LiveRow {
   const float* in = nullptr;       // column 0 of the input row under the first live kernel row
@@ -30,14 +37,29 @@ inline LiveRow LiveRowAt(const DepthwiseRows& job, int64_t row) {
   return live;
 }
 
-inline void FinishPixel(const DepthwiseRows& job, const LiveRow& row, int64_t pixel, Vec sum) {
-  if (row.residual) sum = sum + LoadBlock(row.residual + pixel * kBlock);
-  StoreBlock(row.out + pixel * kBlock, Clamp(sum, Spread(job.lower), Spread(job.upper)));
+// What every tile of a job needs, out of the way of the stores: a float that is stored could be a bound in
+// `job`, for all the compiler knows.
+struct Bounds {
+  Vec lower, upper;
+};
+
+inline void FinishPixel(const Bounds& bounds, const LiveRow& row, int64_t pixel, Vec sum) {
+  StoreBlock(row.out + pixel * kBlock, Clamp(sum, bounds.lower, bounds.upper));
+}
+
+template <int kPixels>
+ORTOLAN_INLINE void FinishTile(const Bounds& bounds, const LiveRow& row, int64_t pixel, Vec (&sum)[kPixels]) {
+  if (row.residual) {
+    ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
+      sum[p] = sum[p] + LoadBlock(row.residual + (pixel + p) * kBlock);
+    }
+  }
+  ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(bounds, row, pixel + p, sum[p]);
 }
 
 // kPixels neighbours at once, for any kernel, stride and dilation; taps outside the input are left out.
 template <int kPixels>
-inline int64_t AnyTiles(const DepthwiseRows& job, const LiveRow& row, int64_t pixel) {
+inline int64_t AnyTiles(const DepthwiseRows& job, const Bounds& bounds, const LiveRow& row, int64_t pixel) {
   const int64_t next_row = job.row_dilation * job.in_pixels * kBlock;
   for (; pixel + kPixels <= job.out_pixels; pixel += kPixels) {
     Vec sum[kPixels];
@@ -53,75 +75,85 @@ inline int64_t AnyTiles(const DepthwiseRows& job, const LiveRow& row, int64_t pi
         }
       }
     }
-    ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(job, row, pixel + p, sum[p]);
+    FinishTile(bounds, row, pixel, sum);
   }
   return pixel;
 }
 
 // kPixels neighbours at once. An input column is loaded once for all the pixels and taps that it serves, and
-// so is a weight: 10 + 3 loads for 24 multiply-adds in a row of 3 taps. At a border the columns outside are
-// zeros.
+// so is a weight: 16 + 3 loads for 42 multiply-adds in a row of 3 taps. At a border the columns outside are
+// left out; there are fewer than kColumns of them at either end.
 template <int kPixels, int kColumns, int kStride, bool kBorder>
-inline void RowTile(const DepthwiseRows& job, const LiveRow& row, int64_t pixel) {
+ORTOLAN_INLINE void RowTile(const DepthwiseRows& job, const Bounds& bounds, const LiveRow& row,
+                            int64_t pixel) {
   constexpr int kSpan = (kPixels - 1) * kStride + kColumns;
-  const int64_t start = pixel * kStride - job.pad;
-  const int64_t next_row = job.row_dilation * job.in_pixels * kBlock;
+  const int64_t start = pixel * kStride - job.pad, in_pixels = job.in_pixels;
+  const int64_t next_row = job.row_dilation * in_pixels * kBlock;
+  const float* in = row.in + start * kBlock;
+  const float* weights = row.weights;
   Vec sum[kPixels];
   ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) sum[p] = LoadBlock(job.bias);
-  for (int64_t kh = 0; kh < row.rows; ++kh) {
-    const float* in = row.in + kh * next_row;
-    const float* weights = row.weights + kh * kColumns * kBlock;
+  for (int64_t kh = row.rows; kh > 0; --kh) {
     Vec w[kColumns];
     ORTOLAN_UNROLL for (int kw = 0; kw < kColumns; ++kw) w[kw] = LoadBlock(weights + kw * kBlock);
     ORTOLAN_UNROLL for (int j = 0; j < kSpan; ++j) {
-      if (kBorder && (start + j < 0 || start + j >= job.in_pixels)) continue;
-      const Vec x = LoadBlock(in + (start + j) * kBlock);
+      if (kBorder && j < kColumns - 1 && start + j < 0) continue;
+      if (kBorder && j > kSpan - kColumns && start + j >= in_pixels) continue;
+      Vec x = LoadBlock(in + j * kBlock);
+      ORTOLAN_IN_REGISTER(x);
       ORTOLAN_UNROLL for (int kw = 0; kw < kColumns; ++kw) {
         if (j >= kw && (j - kw) % kStride == 0 && (j - kw) / kStride < kPixels) {
           sum[(j - kw) / kStride] = Fma(x, w[kw], sum[(j - kw) / kStride]);
         }
       }
     }
+    in += next_row;
+    weights += kColumns * kBlock;
   }
-  ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(job, row, pixel + p, sum[p]);
+  FinishTile(bounds, row, pixel, sum);
 }
 
 template <int kPixels, int kColumns, int kStride>
-inline int64_t RowTiles(const DepthwiseRows& job, const LiveRow& row, int64_t pixel) {
+ORTOLAN_INLINE int64_t RowTiles(const DepthwiseRows& job, const Bounds& bounds, const LiveRow& row,
+                                int64_t pixel) {
   for (; pixel + kPixels <= job.out_pixels; pixel += kPixels) {
     const int64_t start = pixel * kStride - job.pad;
     if (start >= 0 && start + (kPixels - 1) * kStride + kColumns <= job.in_pixels) {
-      RowTile<kPixels, kColumns, kStride, false>(job, row, pixel);
+      RowTile<kPixels, kColumns, kStride, false>(job, bounds, row, pixel);
     } else {
-      RowTile<kPixels, kColumns, kStride, true>(job, row, pixel);
+      RowTile<kPixels, kColumns, kStride, true>(job, bounds, row, pixel);
     }
   }
   return pixel;
 }
 
-// Tiles of 8, or of 7 where these cover the row: the maps of networks are 7 * 2^n wide.
+// The maps of networks are 7 * 2^n wide; the other tiles are for what is left of other widths.
 template <int kColumns, int kStride>
 void Rows(const DepthwiseRows& job) {
-  const bool sevens = job.out_pixels % 7 == 0 && job.out_pixels % 8 != 0;
+  const Bounds bounds{Spread(job.lower), Spread(job.upper)};
   for (int64_t oh = job.begin; oh < job.end; ++oh) {
     const LiveRow row = LiveRowAt(job, oh);
     int64_t pixel = 0;
-    pixel =
-        sevens ? RowTiles<7, kColumns, kStride>(job, row, 0) : RowTiles<8, kColumns, kStride>(job, row, 0);
-    pixel = RowTiles<4, kColumns, kStride>(job, row, pixel);
-    RowTiles<1, kColumns, kStride>(job, row, pixel);
+    if constexpr (kWidePixels > 7) pixel = RowTiles<kWidePixels, kColumns, kStride>(job, bounds, row, pixel);
+    pixel = RowTiles<7, kColumns, kStride>(job, bounds, row, pixel);
+    pixel = RowTiles<4, kColumns, kStride>(job, bounds, row, pixel);
+    pixel = RowTiles<2, kColumns, kStride>(job, bounds, row, pixel);
+    RowTiles<1, kColumns, kStride>(job, bounds, row, pixel);
   }
 }
 
 void AnyRows(const DepthwiseRows& job) {
+  const Bounds bounds{Spread(job.lower), Spread(job.upper)};
   for (int64_t oh = job.begin; oh < job.end; ++oh) {
     const LiveRow row = LiveRowAt(job, oh);
-    AnyTiles<1>(job, row, AnyTiles<8>(job, row, 0));
+    AnyTiles<1>(job, bounds, row, AnyTiles<8>(job, bounds, row, 0));
   }
 }
 
 void DepthwiseRowsKernel(const DepthwiseRows& job) {
-  if (job.dilation != 1 || (job.stride != 1 && job.stride != 2)) return AnyRows(job);
+  const int64_t beyond = (job.out_pixels - 1) * job.stride - job.pad + job.columns - job.in_pixels;
+  const bool narrow_border = job.pad < job.columns && beyond < job.columns;
+  if (job.dilation != 1 || job.stride > 2 || !narrow_border) return AnyRows(job);
   switch (job.columns * 10 + job.stride) {
     case 31:
       return Rows<3, 1>(job);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/move/transpose_tile.h"
+
 namespace ortolan::kernels {
 namespace {
 
@@ -25,24 +27,16 @@ void ForEachTile(int64_t batch, int64_t channels, int64_t size, int64_t block, T
   });
 }
 
-template <int kBlock>
-void TileToBlocked(const float* x, float* y, int64_t size, int64_t pixels, int64_t channels) {
-  if (channels == kBlock) {
-    for (int64_t p = 0; p < pixels; ++p) {
-      for (int c = 0; c < kBlock; ++c) y[p * kBlock + c] = x[c * size + p];
-    }
-    return;
-  }
-  for (int64_t p = 0; p < pixels; ++p) {
-    for (int64_t c = 0; c < kBlock; ++c) y[p * kBlock + c] = c < channels ? x[c * size + p] : 0.0f;
-  }
+void TileToBlocked(const float* x, float* y, int64_t size, int64_t block, int64_t pixels, int64_t channels) {
+  if (channels < block) std::fill_n(y, pixels * block, 0.0f);
+  TransposeStrip(reinterpret_cast<const uint32_t*>(x), size, reinterpret_cast<uint32_t*>(y), block, pixels,
+                 channels);
 }
 
-template <int kBlock>
-void TileFromBlocked(const float* x, float* y, int64_t size, int64_t pixels, int64_t channels) {
-  for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t p = 0; p < pixels; ++p) y[c * size + p] = x[p * kBlock + c];
-  }
+void TileFromBlocked(const float* x, float* y, int64_t size, int64_t block, int64_t pixels,
+                     int64_t channels) {
+  TransposeStrip(reinterpret_cast<const uint32_t*>(x), block, reinterpret_cast<uint32_t*>(y), size, channels,
+                 pixels);
 }
 
 }  // namespace
@@ -51,8 +45,7 @@ void ToBlocked(int64_t batch, int64_t channels, int64_t size, int64_t block, con
                ThreadPool& threads) {
   ForEachTile(batch, channels, size, block, threads,
               [&](int64_t planar, int64_t blocked, int64_t pixels, int64_t live) {
-                (block == 16 ? TileToBlocked<16> : TileToBlocked<8>)(x + planar, y + blocked, size, pixels,
-                                                                     live);
+                TileToBlocked(x + planar, y + blocked, size, block, pixels, live);
               });
 }
 
@@ -60,8 +53,7 @@ void FromBlocked(int64_t batch, int64_t channels, int64_t size, int64_t block, c
                  ThreadPool& threads) {
   ForEachTile(batch, channels, size, block, threads,
               [&](int64_t planar, int64_t blocked, int64_t pixels, int64_t live) {
-                (block == 16 ? TileFromBlocked<16> : TileFromBlocked<8>)(x + blocked, y + planar, size,
-                                                                         pixels, live);
+                TileFromBlocked(x + blocked, y + planar, size, block, pixels, live);
               });
 }
 
