@@ -30,16 +30,17 @@ endif()
 
 # A file named *_avx2.cc or *_avx512.cc is an ISA unit: compiled for that level, everything in it with internal linkage
 # but the rows that variants.inc names. x86-64-v3 and v4 are the levels of the x86-64 psABI. g++ 12 takes the undefined
-# operands inside its own AVX-512 intrinsics for uninitialised variables.
+# operands inside its own AVX-512 intrinsics for uninitialised variables; its predictive commoning carries what
+# neighbouring pixels share from one turn of an inner loop to the next, and spills the sums for that.
 function(ortolan_isa_flags)
-  set(quiet "$<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
+  set(gnu "$<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized;-fno-predictive-commoning>")
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_avx2\\.cc$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3;-mtune=generic;${quiet}")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3;-mtune=generic;${gnu}")
     elseif(source MATCHES "_avx512\\.cc$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mtune=generic;-mprefer-vector-width=512;${quiet}")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mtune=generic;-mprefer-vector-width=512;${gnu}")
     elseif(source MATCHES "_avx512vnni\\.cc$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mavx512vnni;-mtune=generic;-mprefer-vector-width=512;${quiet}")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mavx512vnni;-mtune=generic;-mprefer-vector-width=512;${gnu}")
     endif()
   endforeach()
 endfunction()

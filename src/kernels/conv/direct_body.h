@@ -7,41 +7,66 @@
 namespace ortolan::kernels {
 namespace {
 
+inline constexpr float kInfinity = __builtin_inff();
+
+struct StripPlace {
+  const float* in;
+  const float* residual;
+  float* out;
+};
+
 // kStride: the pixel stride where it is known, 0 where args tell.
 template <int kPixels, int kVectors, int kStride>
 void Strip(const StripArgs& args) {
-  const int64_t stride = kStride ? kStride : args.pixel_stride;
-  Vec sum[kPixels][kVectors];
-  ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
-    ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) sum[p][v] = LoadBlock(args.bias + v * kBlock);
-  }
-  const ReductionStep* const end = args.steps + args.step_count;
-  for (const ReductionStep* step = args.steps; step != end; ++step) {
-    const float* in = args.in + step->in_offset;
-    const float* weight = args.weights + static_cast<int64_t>(step->k) * (kVectors * kBlock);
-    const float* const in_end = in + step->count;
-    do {
-      Vec w[kVectors];
-      ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) w[v] = LoadBlock(weight + v * kBlock);
+  const int64_t stride = kStride ? kStride : args.pixel_stride, block_stride = args.out_block_stride;
+  const ReductionStep* const steps = args.steps;
+  const ReductionStep* const end = steps + args.step_count;
+  const float* const weights = args.weights;
+  const bool bounded = args.lower > -kInfinity || args.upper < kInfinity;
+  StripPlace at{args.in, args.residual, args.out};
+  for (int64_t left = args.strips; left > 0; --left) {
+    Vec sum[kPixels][kVectors];
+    ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
+      ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) sum[p][v] = LoadBlock(args.bias + v * kBlock);
+    }
+    for (const ReductionStep* step = steps; step != end; ++step) {
+      const float* in = at.in + step->in_offset;
+      const float* weight = weights + static_cast<int64_t>(step->k) * (kVectors * kBlock);
+      const float* const in_end = in + step->count;
+      do {
+        Vec w[kVectors];
+        ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) {
+          w[v] = LoadBlock(weight + v * kBlock);
+          ORTOLAN_IN_REGISTER(w[v]);
+        }
+        ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
+          const Vec x = Spread(in[p * stride]);
+          ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) sum[p][v] = Fma(x, w[v], sum[p][v]);
+        }
+        weight += kVectors * kBlock;
+      } while (++in != in_end);
+    }
+    if (at.residual) {
       ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
-        const Vec x = Spread(in[p * stride]);
-        ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) sum[p][v] = Fma(x, w[v], sum[p][v]);
+        ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) {
+          sum[p][v] = sum[p][v] + LoadBlock(at.residual + p * kBlock + v * block_stride);
+        }
       }
-      weight += kVectors * kBlock;
-    } while (++in != in_end);
-  }
-  const Vec lower = Spread(args.lower), upper = Spread(args.upper);
-  if (args.residual) {
+      at.residual += kPixels * kBlock;
+    }
+    if (bounded) {
+      const Vec lower = Spread(args.lower), upper = Spread(args.upper);
+      ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
+        ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) sum[p][v] = Clamp(sum[p][v], lower, upper);
+      }
+    }
     ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
       ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) {
-        sum[p][v] = sum[p][v] + LoadBlock(args.residual + p * kBlock + v * args.out_block_stride);
+        StoreBlock(at.out + p * kBlock + v * block_stride, sum[p][v]);
       }
     }
-  }
-  ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
-    ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) {
-      StoreBlock(args.out + p * kBlock + v * args.out_block_stride, Clamp(sum[p][v], lower, upper));
-    }
+    at.in += kPixels * stride;
+    at.out += kPixels * kBlock;
   }
 }
 

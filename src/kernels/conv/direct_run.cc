@@ -122,18 +122,22 @@ void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, co
 
 }  // namespace
 
-// One output row of one panel, in strips of nearly equal length.
+// Strips of two lengths that differ by one: 56 pixels in strips of up to 6 are six of 6 and four of 5.
 void RunStrips(const ConvVariant& variant, const StripTable& table, int vectors, int64_t pixels,
                StripArgs args) {
   const int64_t strips = CeilDiv(pixels, variant.pixels);
-  for (int64_t i = 0, done = 0; i < strips; ++i) {
-    const int64_t count = pixels * (i + 1) / strips - done;
-    table.strips[vectors - 1][count - 1](args);
-    args.in += count * args.pixel_stride;
-    args.out += count * variant.block;
-    if (args.residual) args.residual += count * variant.block;
-    done += count;
-  }
+  if (strips == 0) return;
+  const int64_t length = pixels / strips, longer = pixels % strips;
+  auto run = [&](int64_t count, int64_t each) {
+    if (count == 0) return;
+    args.strips = count;
+    table.strips[vectors - 1][each - 1](args);
+    args.in += count * each * args.pixel_stride;
+    args.out += count * each * variant.block;
+    if (args.residual) args.residual += count * each * variant.block;
+  };
+  run(longer, length + 1);
+  run(strips - longer, length);
 }
 
 void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,

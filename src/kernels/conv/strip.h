@@ -19,6 +19,7 @@ struct ReductionStep {
 };
 
 struct StripArgs {
+  int64_t strips = 1;         // neighbours of equal length, one after the other
   const float* in = nullptr;  // origin of the first pixel
   int64_t pixel_stride = 0;   // floats between origins of neighbouring output pixels
   const ReductionStep* steps = nullptr;
