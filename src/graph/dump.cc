@@ -47,6 +47,9 @@ std::string ItemsText(const Tensor& tensor) {
       return Numbers<float>(tensor);
     case DType::kDouble:
       return Numbers<double>(tensor);
+    case DType::kFloat16:
+      return List(std::span<const Float16>(tensor.Items<const Float16>()),
+                  [](Float16 item) { return fmt::format("{}", static_cast<float>(item)); });
     case DType::kInt32:
       return Numbers<int32_t>(tensor);
     case DType::kInt64:

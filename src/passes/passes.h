@@ -9,6 +9,8 @@ namespace ortolan::passes {
 Status RunInfer(graph::Graph& graph, PassContext& context);
 // Nodes whose results do not depend on the inputs become constants; inference runs again along the way.
 Status RunFold(graph::Graph& graph, PassContext& context);
+// Nodes of float16 and bfloat16 compute in float32, with casts at the edges.
+Status RunWiden(graph::Graph& graph, PassContext& context);
 // Nodes that hand their input on unchanged disappear: Identity, Cast to the same type, Transpose that moves
 // nothing, ...
 Status RunIdentity(graph::Graph& graph, PassContext& context);

@@ -6,13 +6,15 @@
 namespace ortolan::passes {
 namespace {
 
-// Inference first, so that every pass sees shapes; folding infers as it goes. What folding, identities and
+// Inference first, so that every pass sees shapes; folding infers as it goes. What works on float32 comes
+// behind the widening of half types, which leaves casts that identities drop. What folding, identities and
 // common subexpressions leave unread is dropped before fusions count uses. Layouts are chosen while
 // elementwise nodes still stand alone; then epilogues take their elementwise tail, and only what is left is
 // joined.
 constexpr Pass kPipeline[] = {
     {"infer", Level::kAlways, RunInfer},
     {"fold", Level::kBasic, RunFold},
+    {"widen", Level::kBasic, RunWiden},
     {"identity", Level::kBasic, RunIdentity},
     {"cse", Level::kBasic, RunCse},
     {"batch_norm", Level::kBasic, RunBatchNorm},

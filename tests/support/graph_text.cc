@@ -116,7 +116,12 @@ class Parser {
   static void Fill(const Tensor& tensor, const std::vector<std::string>& items) {
     const auto out = tensor.Items<T>();
     for (size_t i = 0; i < out.size(); ++i) {
-      out[i] = i < items.size() ? static_cast<T>(std::strtod(items[i].c_str(), nullptr)) : static_cast<T>(i);
+      const double item = i < items.size() ? std::strtod(items[i].c_str(), nullptr) : static_cast<double>(i);
+      if constexpr (std::is_same_v<T, Float16>) {
+        out[i] = Float16(static_cast<float>(item));
+      } else {
+        out[i] = static_cast<T>(item);
+      }
     }
   }
   graph::Value* Constant(DType dtype) {
@@ -127,6 +132,7 @@ class Parser {
     if (!tensor.ok()) return nullptr;
     if (dtype == DType::kFloat) Fill<float>(*tensor, items);
     if (dtype == DType::kDouble) Fill<double>(*tensor, items);
+    if (dtype == DType::kFloat16) Fill<Float16>(*tensor, items);
     if (dtype == DType::kInt64) Fill<int64_t>(*tensor, items);
     if (dtype == DType::kInt32) Fill<int32_t>(*tensor, items);
     if (dtype == DType::kBool) Fill<bool>(*tensor, items);

@@ -33,14 +33,17 @@ void Lstm(const float* gx, const float* gh, int64_t hidden, float* h, float* c) 
 void GruGates(const float* gx, const float* gh, int64_t hidden, const float* h, float* z, float* rh) {
   for (int64_t i = 0; i < hidden; i += kLanes) {
     const int64_t n = LanesLeft(hidden, i);
-    StoreN(z + i, Sigmoid(GateAt(gx, gh, i, n)), n);
+    StoreN(z + i, GateAt(gx, gh, i, n), n);
     StoreN(rh + i, Sigmoid(GateAt(gx, gh, hidden + i, n)) * LoadN(h + i, n), n);
   }
 }
 
-// (1 - z) * fresh + z * h
-inline F32 Blend(F32 z, F32 fresh, F32 h) {
-  return Fma(z, h - fresh, fresh);
+// (1 - z) * fresh + z * h with z = sigmoid(x). Both weights have their full precision, also where z is next
+// to 1 and the difference would be all rounding: of e = e^-x they are 1 / (1 + e) and e / (1 + e).
+inline F32 Blend(F32 x, F32 fresh, F32 h) {
+  const F32 e = FastExp2(Max(Set(-125.0f), Min(Set(125.9f), x * Set(-1.44269504f))));
+  const F32 z = FastReciprocal(Set(1.0f) + e);
+  return Fma(z, h, (z * e) * fresh);
 }
 
 void GruUpdate(const float* gx, const float* gh, int64_t hidden, const float* z, float* h) {
@@ -53,7 +56,7 @@ void GruUpdate(const float* gx, const float* gh, int64_t hidden, const float* z,
 void Gru(const float* gx, const float* gh, int64_t hidden, float* h) {
   for (int64_t i = 0; i < hidden; i += kLanes) {
     const int64_t n = LanesLeft(hidden, i);
-    const F32 z = Sigmoid(GateAt(gx, gh, i, n));
+    const F32 z = GateAt(gx, gh, i, n);
     const F32 reset = Sigmoid(GateAt(gx, gh, hidden + i, n));
     const F32 fresh = Tanh(Fma(reset, LoadN(gh + 2 * hidden + i, n), LoadN(gx + 2 * hidden + i, n)));
     StoreN(h + i, Blend(z, fresh, LoadN(h + i, n)), n);

@@ -14,8 +14,8 @@ struct RnnF32Variant {
   const char* name;
   Isa isa;
   void (*lstm)(const float* gx, const float* gh, int64_t hidden, float* h, float* c);  // gates i o f c
-  // The update and reset gates: z, and reset * h in `rh`; for the form that multiplies the state before its
-  // product.
+  // The update gate in front of its sigmoid: `z`, and reset * h in `rh`; for the form that multiplies the
+  // state before its product.
   void (*gru_gates)(const float* gx, const float* gh, int64_t hidden, const float* h, float* z, float* rh);
   void (*gru_update)(const float* gx, const float* gh, int64_t hidden, const float* z, float* h);
   void (*gru)(const float* gx, const float* gh, int64_t hidden,

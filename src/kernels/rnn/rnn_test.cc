@@ -59,5 +59,22 @@ TEST(RnnCells, EveryVariantFollowsTheEquations) {
   }
 }
 
+// Where the update gate is all but 1, what is left of it has its own precision and is not 1 minus a rounded
+// number.
+TEST(RnnCells, NearlyClosedUpdateGate) {
+  const std::vector<float> gx = {14.0f, 2.0f, 0.5f}, none = {0.0f, 0.0f, 0.0f};
+  const double rest = Sigmoid(-14.0), want = rest * std::tanh(0.5);
+  for (const RnnF32Variant* variant : AllRnnF32()) {
+    if (variant->isa > GetCpuInfo().isa) continue;
+    float h = 0, z = 0, rh = 0;
+    variant->gru_gates(gx.data(), none.data(), 1, &h, &z, &rh);
+    variant->gru_update(gx.data() + 2, none.data() + 2, 1, &z, &h);
+    EXPECT_NEAR(static_cast<double>(h), want, 1e-5 * want) << variant->name;
+    h = 0;
+    variant->gru(gx.data(), none.data(), 1, &h);
+    EXPECT_NEAR(static_cast<double>(h), want, 1e-5 * want) << variant->name;
+  }
+}
+
 }  // namespace
 }  // namespace ortolan::kernels
