@@ -1,8 +1,9 @@
 // Weights of the direct convolution: once a model, into panels that the strips read front to back.
 #include <algorithm>
-#include <cstring>
+#include <vector>
 
 #include "kernels/conv/direct.h"
+#include "kernels/move/transpose_tile.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -45,6 +46,23 @@ void ForEachRow(const PackedConv& conv, Body body) {
       }
     }
   }
+}
+
+// One panel of a group that stands alone: its channels' weights, `depth` in a row each, become lanes. A 1x1
+// kernel is in the panel's order then; others have their rows sorted.
+void TransposePanel(const PackedConv& conv, const float* w, int64_t live, int64_t width, float* panel) {
+  const int64_t depth = conv.depth(), kernel_size = depth / conv.group_in;
+  if (live < width) std::fill_n(panel, depth * width, 0.0f);
+  auto transpose = [&](float* to) {
+    TransposeStrip(reinterpret_cast<const uint32_t*>(w), depth, reinterpret_cast<uint32_t*>(to), width, depth,
+                   live);
+  };
+  if (kernel_size == 1) return transpose(panel);
+  std::vector<float> rows(static_cast<size_t>(depth * width));
+  transpose(rows.data());
+  ForEachRow(conv, [&](int64_t k, int64_t c, int64_t tap) {
+    std::copy_n(rows.data() + (c * kernel_size + tap) * width, width, panel + k * width);
+  });
 }
 
 }  // namespace
@@ -92,6 +110,10 @@ Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_
     const int64_t g = chunk / conv.panels(), first = chunk % conv.panels() * kStripVectors;
     const int64_t width = std::min<int64_t>(kStripVectors, conv.out_blocks() - first) * block;
     float* const panel = weights + g * group_floats + first * block * depth;
+    if (merge == 1) {
+      const int64_t live = std::min(width, conv.group_out - first * block);
+      return TransposePanel(conv, w + (g * file_out + first * block) * depth, live, width, panel);
+    }
     ForEachRow(conv, [&](int64_t k, int64_t c, int64_t tap) {
       for (int64_t i = 0; i < width; ++i) {
         const int64_t m = first * block + i;
