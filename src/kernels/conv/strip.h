@@ -60,5 +60,7 @@ struct ConvVariant {
 
 // Best first; those that this machine has, capped by `isa`, in the span.
 std::span<const ConvVariant* const> ConvVariants(Isa isa);
+// The best of them for blocks of that size, or null.
+const ConvVariant* ConvVariantOf(Isa isa, int64_t block);
 
 }  // namespace ortolan::kernels

@@ -50,4 +50,11 @@ std::span<const ConvVariant* const> ConvVariants(Isa isa) {
   return {kVariants + first, std::size(kVariants) - first};
 }
 
+const ConvVariant* ConvVariantOf(Isa isa, int64_t block) {
+  for (const ConvVariant* variant : ConvVariants(isa)) {
+    if (variant->block == block) return variant;
+  }
+  return nullptr;
+}
+
 }  // namespace ortolan::kernels

@@ -164,10 +164,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   ORTOLAN_ASSIGN_OR_RETURN(state->spec, nn::ReadConv(attributes));
   state->block = attributes.Int("block", 0);
   state->planar_input = attributes.Int("planar_input", 0) != 0;
-  const kernels::ConvVariant* variant = nullptr;
-  for (const kernels::ConvVariant* each : kernels::ConvVariants(context.isa)) {
-    if (!variant && each->block == state->block) variant = each;
-  }
+  const kernels::ConvVariant* variant = kernels::ConvVariantOf(context.isa, state->block);
   if (!variant) return NotImplemented("no kernel for blocks of {} on {}", state->block, IsaName(context.isa));
   ORTOLAN_RETURN_IF_ERROR(Pack(context, *variant, *state));
   if (const FusedEpilogue* fused = EpilogueOf(context.node)) {

@@ -75,10 +75,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   const Tensor* w = context.Constant(1);
   const Tensor* bias = context.Constant(2);
   const int64_t block = context.node.attributes.Int("block", 0);
-  const kernels::ConvVariant* variant = nullptr;
-  for (const kernels::ConvVariant* each : kernels::ConvVariants(context.isa)) {
-    if (!variant && each->block == block) variant = each;
-  }
+  const kernels::ConvVariant* variant = kernels::ConvVariantOf(context.isa, block);
   if (!variant) return NotImplemented("no kernel for blocks of {} on {}", block, IsaName(context.isa));
   if (!w || (context.node.HasInput(2) && !bias))
     return NotImplemented("ConvTransposeBlocked needs constant weights");
