@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
+import numpy as np
 import ortolan as ort
 import pytest
-from models import add_model
+from models import add_model, model, value, weight
+from onnx import helper
 
 SESSION_DEFAULTS = {
     "enable_cpu_mem_arena": True,
@@ -68,6 +73,31 @@ def test_enums_are_integers_with_names() -> None:
         "<GraphOptimizationLevel.ORT_ENABLE_ALL: 99>",
     )
     assert ort.ExecutionMode(1) is ort.ExecutionMode.ORT_PARALLEL
+
+
+def test_winograd_can_be_turned_off(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    names = ["x", "a", "y"]
+    filters = [rng.normal(0, 0.05, (32, channels, 3, 3)).astype(np.float32) for channels in (3, 32)]
+    source = model(
+        [
+            helper.make_node("Conv", [x, f"w{i}"], [y], pads=[1, 1, 1, 1])
+            for i, (x, y) in enumerate(itertools.pairwise(names))
+        ],
+        [value("x", [1, 3, 40, 40])],
+        [value("y", [1, 32, 40, 40])],
+        [weight(f"w{i}", each) for i, each in enumerate(filters)],
+    )
+    feeds = {"x": rng.random((1, 3, 40, 40), dtype=np.float32)}
+    answers = []
+    for setting, used in (("1", True), ("0", False)):
+        options = ort.SessionOptions()
+        options.add_session_config_entry("ortolan.winograd", setting)
+        options.enable_profiling, options.profile_file_prefix = True, str(tmp_path / "profile")
+        session = ort.InferenceSession(source, options)
+        answers.append(session.run(None, feeds)[0])
+        assert ("winograd" in Path(session.end_profiling()).read_text()) == used
+    np.testing.assert_allclose(answers[0], answers[1], atol=1e-5)
 
 
 def test_sessions_keep_a_copy() -> None:

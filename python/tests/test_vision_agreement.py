@@ -1,9 +1,14 @@
-"""``ortolan.vision`` against ort-vision-sdk on onnxruntime, whose names it has."""
+"""``ortolan.vision`` against ort-vision-sdk on onnxruntime, whose names it has.
+
+With ``ORTOLAN_ZOO`` naming a folder that holds ``yolo11n.onnx``, ``yolo11n_cls.onnx`` and ``resnet18.onnx``,
+these are compared too.
+"""
 
 from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +25,7 @@ ort_vision_sdk = pytest.importorskip("ort_vision_sdk", reason="needs Python 3.11
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CLASSIFIER = EXAMPLES / "classifier" / "objects.onnx"
 DETECTOR = EXAMPLES / "detector" / "detector.onnx"
+ZOO = Path(os.environ.get("ORTOLAN_ZOO", ""))
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "grey", "CMYK", "RGBA", "array", "pillow")
 
 
@@ -63,9 +69,16 @@ def sample() -> list[object]:
     return list(pictures(40))
 
 
-def check_classifiers(sample: list[object]) -> None:
-    theirs = ort_vision_sdk.Classifier(CLASSIFIER, session_options=options(onnxruntime))
-    ours = vision.Classifier(CLASSIFIER, session_options=options(ortolan))
+def zoo_model(name: str) -> Path:
+    """Return the path of a model that does not come with the sources."""
+    if "ORTOLAN_ZOO" not in os.environ:
+        pytest.skip("ORTOLAN_ZOO names no folder of models")
+    return ZOO / f"{name}.onnx"
+
+
+def check_classifiers(sample: list[object], model: Path = CLASSIFIER) -> None:
+    theirs = ort_vision_sdk.Classifier(model, session_options=options(onnxruntime))
+    ours = vision.Classifier(model, session_options=options(ortolan))
     for picture in sample:
         expected, result = theirs.predict(picture)[0], ours.predict(picture)[0]
         np.testing.assert_allclose(result.probs.data, expected.probs.data, atol=1e-3)
@@ -87,6 +100,71 @@ def check_detectors(sample: list[object]) -> None:
     assert found > len(sample)
 
 
+class Recording:
+    """Hands on what a session answers, and keeps it."""
+
+    def __init__(self, session: vision.InferenceBackend) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._session, name)
+
+    def run(self, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.output = self._session.run(feeds)
+        return self.output
+
+
+def candidates(run: Recording, scores: np.ndarray, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes and classes of all cells, none of them suppressed, in the cells' order."""
+    height, width = picture.shape[:2]
+    _, scale, pad = vision.letterbox(picture, (640, 640))
+    cells, boxes, kinds, _ = vision.decode_yolo_anchors(
+        run.output[0],
+        num_classes=len(scores),
+        original_size=(width, height),
+        pad=pad,
+        scale=scale,
+        conf_threshold=-1,
+        iou_threshold=1,
+        max_detections=scores.shape[1],
+    )
+    order = np.argsort(cells)
+    assert len(cells) == scores.shape[1]
+    return boxes[order], kinds[order]
+
+
+def check_untrained_detectors(sample: list[object], model: Path) -> None:
+    """Compare detections where there is no order to rely on.
+
+    With random weights thousands of cells have scores that round to 1, in several classes. Which of them
+    outlive the suppression, and make the first 300, hangs on the last bit. So each detection of one engine is
+    looked up in the other's output, at its cell: the box has to be there, the class's score, and no other
+    class may be ahead.
+    """
+    theirs = Recording(ort_vision_sdk.OrtSession(model, session_options=options(onnxruntime)))
+    ours = Recording(vision.OrtSession(model, session_options=options(ortolan)))
+    detectors = (
+        ort_vision_sdk.Detector(model, backend=theirs),
+        vision.Detector(model, backend=ours),
+    )
+    for picture in sample:
+        found = [detector.predict(picture)[0] for detector in detectors]
+        scores = [recording.output[0][0, 4:] for recording in (theirs, ours)]
+        cells = [
+            candidates(recording, each, found[0].orig_img)
+            for recording, each in zip((theirs, ours), scores, strict=True)
+        ]
+        assert len(found[0]) == len(found[1]) == 300
+        for this, other in ((0, 1), (1, 0)):
+            index = {box.tobytes(): cell for cell, box in enumerate(cells[this][0])}
+            where = np.array([index[box.astype(np.float32).tobytes()] for box in found[this].boxes.xyxy])
+            kinds = found[this].boxes.cls
+            np.testing.assert_allclose(cells[other][0][where], found[this].boxes.xyxy, atol=0.5)
+            np.testing.assert_allclose(scores[other][kinds, where], found[this].boxes.conf, atol=1e-3)
+            ahead = scores[other][cells[other][1][where], where] - scores[other][kinds, where]
+            assert (ahead[cells[other][1][where] != kinds] < 1e-3).all()
+
+
 def test_classifiers_agree(sample: list[object]) -> None:
     check_classifiers(sample)
 
@@ -100,6 +178,24 @@ def test_both_agree_on_200_pictures() -> None:
     many = list(pictures(200))
     check_classifiers(many)
     check_detectors(many)
+
+
+@pytest.mark.parametrize("name", ["yolo11n_cls", "resnet18"])
+def test_zoo_classifiers_agree(sample: list[object], name: str) -> None:
+    check_classifiers(sample, zoo_model(name))
+
+
+def test_zoo_detectors_agree(sample: list[object]) -> None:
+    check_untrained_detectors(sample[:12], zoo_model("yolo11n"))
+
+
+@pytest.mark.slow
+def test_zoo_agrees_on_200_pictures() -> None:
+    detector, *classifiers = map(zoo_model, ("yolo11n", "yolo11n_cls", "resnet18"))
+    many = list(pictures(200))
+    for classifier in classifiers:
+        check_classifiers(many, classifier)
+    check_untrained_detectors(many, detector)
 
 
 def test_same_model_output_gives_the_same_bits(sample: list[object]) -> None:

@@ -23,7 +23,8 @@ using graph::Value;
 
 class Layout {
  public:
-  Layout(Graph& graph, Isa isa) : graph_(graph), isa_(isa), block_(nn::BlockOf(isa)) {}
+  Layout(Graph& graph, const PassContext& context)
+      : graph_(graph), isa_(context.isa), block_(nn::BlockOf(context.isa)), winograd_(context.winograd) {}
 
   Status Run() {
     for (Node* node = graph_.first(); node != nullptr;) {
@@ -108,6 +109,7 @@ class Layout {
     graph::Attributes attributes = node.attributes;
     attributes.Set("block", block_);
     if (!from_blocked) attributes.Set("planar_input", int64_t{1});
+    if (!winograd_) attributes.Set("winograd", int64_t{0});
     std::vector<Value*> inputs = node.inputs();
     if (from_blocked) inputs[0] = blocked->value;
     return Replace(node, kConvBlocked, std::move(attributes), std::move(inputs), dims[0]);
@@ -284,6 +286,7 @@ class Layout {
   Graph& graph_;
   const Isa isa_;
   const int64_t block_;
+  const bool winograd_;
   std::unordered_map<const Value*, Blocked> blocked_;  // by the planar value
   std::vector<Value*> freed_;                          // planar values whose producer is gone
 };
@@ -291,7 +294,7 @@ class Layout {
 }  // namespace
 
 Status RunLayout(Graph& graph, PassContext& context) {
-  return Layout(graph, context.isa).Run();
+  return Layout(graph, context).Run();
 }
 
 }  // namespace ortolan::passes

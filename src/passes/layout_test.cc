@@ -203,6 +203,18 @@ TEST(Layout, FewChannelsAndOddOperandsComeBack) {
   EXPECT_EQ(net.Check(), "ConvBlocked ReorderFromBlocked Relu ConvBlocked ReorderFromBlocked Mul");
 }
 
+TEST(Layout, PassesOnThatWinogradIsOff) {
+  for (const bool winograd : {true, false}) {
+    Net net;
+    net.graph.AddOutput(net.Conv(net.Input({1, 8, 6, 6}), 8, 8, 3));
+    PassContext context{net.threads};
+    context.isa = GetCpuInfo().isa;
+    context.winograd = winograd;
+    ASSERT_TRUE(RunLayout(net.graph, context).ok());
+    EXPECT_EQ(net.graph.first()->attributes.Int("winograd", 1), winograd ? 1 : 0);
+  }
+}
+
 TEST(Layout, SymbolicBatch) {
   Net net;
   graph::Value* x = net.Input({1, 3, 8, 8});

@@ -28,6 +28,7 @@ struct PassContext {
   Isa isa = Isa::kScalar;
   Level level = Level::kLayout;                 // passes above it are left out
   std::set<std::string, std::less<>> disabled;  // by name
+  bool winograd = true;                         // whether convolutions may trade rounding for speed
   // The device that runs a node; empty: the CPU runs all.
   std::function<Device(const graph::Node& node)> place;
   // Called after each pass that ran; for `inspect --stage passes`.

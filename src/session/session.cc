@@ -56,6 +56,7 @@ passes::PassContext PassContextOf(const Options& options, ThreadPool& threads) {
   passes::PassContext context{threads};
   context.isa = GetCpuInfo().isa;
   context.level = LevelOf(options.optimization_level);
+  context.winograd = ConfigOf(options.config, "ortolan.winograd") != "0";
   context.disabled.insert(options.disabled_passes.begin(), options.disabled_passes.end());
   return context;
 }

@@ -15,12 +15,15 @@ constexpr int64_t kMostWeightBytes = 10 << 20;
 constexpr double kTransformCycles = 220;     // of one tile and block of channels, either way; measured
 constexpr double kStreamBytesPerCycle = 16;  // of weights from L3
 
-// The weights' transform at the points 0, 1, -1, 2, -2, infinity.
-constexpr double kG[kWinogradIn][3] = {{1.0 / 4, 0, 0},
-                                       {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                                       {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                       {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                                       {1.0 / 24, -1.0 / 12, 1.0 / 6},
+// The weights' transform at the points 0, a, -a, b, -b and infinity: at a point p the kernel's polynomial
+// over the product of p's distances from the other points.
+constexpr double kA = 5.0 / 8, kB = 3.0 / 2, kA2 = kA * kA, kB2 = kB * kB;
+constexpr double kScaleA = 1 / (2 * kA2 * (kA2 - kB2)), kScaleB = 1 / (2 * kB2 * (kB2 - kA2));
+constexpr double kG[kWinogradIn][3] = {{1 / (kA2 * kB2), 0, 0},
+                                       {kScaleA, kScaleA* kA, kScaleA* kA2},
+                                       {kScaleA, -kScaleA* kA, kScaleA* kA2},
+                                       {kScaleB, kScaleB* kB, kScaleB* kB2},
+                                       {kScaleB, -kScaleB* kB, kScaleB* kB2},
                                        {0, 0, 1}};
 
 constexpr int kMostLanes = 32;  // a panel of AVX-512

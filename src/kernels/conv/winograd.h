@@ -2,7 +2,7 @@
 //
 // A block of tiles at a time: input tiles are transformed to 36 small matrices (tiles x channels), each is
 // multiplied with its transformed weights by the strips of the direct convolution (a pixel is a tile), and
-// the products are transformed back. Rounding errors are about three times those of the direct sum; an
+// the products are transformed back. Rounding errors are about twice those of the direct sum; an
 // infinity or NaN spreads over its tile.
 #pragma once
 

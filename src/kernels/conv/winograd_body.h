@@ -1,33 +1,39 @@
-// The tile transforms of Winograd's F(4x4, 3x3), written once, at the points 0, 1, -1, 2, -2 and infinity.
+// The tile transforms of Winograd's F(4x4, 3x3), written once, at the points 0, 5/8, -5/8, 3/2, -3/2 and
+// infinity: the integers 1 and 2 would save a few multiplications and double the rounding errors.
 #include "kernels/conv/block_vec.h"
 #include "kernels/conv/winograd_tile.h"
 
 namespace ortolan::kernels {
 namespace {
 
+// The points and what the transforms take of them, all exact.
+constexpr float kA = 0.625f, kB = 1.5f;
+constexpr float kA2 = kA * kA, kA3 = kA2 * kA, kB2 = kB * kB, kB3 = kB2 * kB;
+
 // Six values of a row or column of the input, `step` apart in d and t.
 inline void TransformIn(const Vec* d, Vec* t, int step) {
-  const Vec two = Spread(2.0f), four = Spread(4.0f), minus_four = Spread(-4.0f), minus_five = Spread(-5.0f);
   const Vec d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
-  const Vec even = Fma(minus_four, d2, d4), odd = Fma(minus_four, d1, d3);
-  const Vec near = d4 - d2, far = (d3 - d1) * two;
-  t[0] = Fma(four, d[0], Fma(minus_five, d2, d4));
-  t[step] = even + odd;
-  t[2 * step] = even - odd;
-  t[3 * step] = near + far;
-  t[4 * step] = near - far;
-  t[5 * step] = Fma(four, d1, Fma(minus_five, d3, d[5 * step]));
+  const Vec a = Spread(kA), minus_a = Spread(-kA), b = Spread(kB), minus_b = Spread(-kB);
+  const Vec minus_a2 = Spread(-kA2), minus_b2 = Spread(-kB2);
+  const Vec both = Spread(kA2 * kB2), minus_sum = Spread(-kA2 - kB2);
+  const Vec even_a = Fma(minus_b2, d2, d4), odd_a = Fma(minus_b2, d1, d3);
+  const Vec even_b = Fma(minus_a2, d2, d4), odd_b = Fma(minus_a2, d1, d3);
+  t[0] = Fma(both, d[0], Fma(minus_sum, d2, d4));
+  t[step] = Fma(a, odd_a, even_a);
+  t[2 * step] = Fma(minus_a, odd_a, even_a);
+  t[3 * step] = Fma(b, odd_b, even_b);
+  t[4 * step] = Fma(minus_b, odd_b, even_b);
+  t[5 * step] = Fma(both, d1, Fma(minus_sum, d3, d[5 * step]));
 }
 
 // Six products to four outputs.
 inline void TransformOut(const Vec* m, Vec* y, int m_step, int y_step) {
-  const Vec two = Spread(2.0f), four = Spread(4.0f), eight = Spread(8.0f);
   const Vec m1 = m[m_step], m2 = m[2 * m_step], m3 = m[3 * m_step], m4 = m[4 * m_step];
   const Vec s = m1 + m2, r = m1 - m2, u = m3 + m4, v = m3 - m4;
   y[0] = m[0] + s + u;
-  y[y_step] = Fma(two, v, r);
-  y[2 * y_step] = Fma(four, u, s);
-  y[3 * y_step] = Fma(eight, v, r) + m[5 * m_step];
+  y[y_step] = Fma(Spread(kB), v, Spread(kA) * r);
+  y[2 * y_step] = Fma(Spread(kB2), u, Spread(kA2) * s);
+  y[3 * y_step] = Fma(Spread(kB3), v, Fma(Spread(kA3), r, m[5 * m_step]));
 }
 
 void InputTile(const WinogradInput& tile) {

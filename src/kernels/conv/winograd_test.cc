@@ -10,10 +10,9 @@
 namespace ortolan::kernels {
 namespace {
 
-void Check(const ConvVariant& variant, const ConvShape& shape, int threads, bool residual) {
-  SCOPED_TRACE(fmt::format("{} {} threads {}", variant.name, ConvText(shape), threads));
-  ASSERT_TRUE(WinogradApplies(shape));
-  const ConvData<float> data = MakeConvData<float>(shape, 11);
+// The convolution's planar result.
+std::vector<float> Convolved(const ConvVariant& variant, const ConvShape& shape, const ConvData<float>& data,
+                             int threads, bool residual) {
   const Window& w = shape.window;
   ThreadPool pool(threads);
   const int64_t block = variant.block;
@@ -25,10 +24,10 @@ void Check(const ConvVariant& variant, const ConvShape& shape, int threads, bool
   ToBlocked(shape.batch, shape.in_channels, w.in_size(), block, data.x.data(), x.data(), pool);
   auto packed =
       PackWinograd(variant, shape.in_channels, shape.out_channels, data.w.data(), data.bias.data(), pool);
-  ASSERT_TRUE(packed.ok());
+  EXPECT_TRUE(packed.ok());
   const WinogradPlan plan = PlanWinograd(*packed, shape, threads);
   auto scratch = AlignedBuffer::Allocate(plan.scratch_bytes);
-  ASSERT_TRUE(scratch.ok());
+  EXPECT_TRUE(scratch.ok());
   ConvEpilogue epilogue;
   if (residual) {
     epilogue.residual = added.data();
@@ -36,11 +35,19 @@ void Check(const ConvVariant& variant, const ConvShape& shape, int threads, bool
   }
   RunWinograd(*packed, plan, x.data(), y.data(), epilogue, scratch->data(), pool);
   FromBlocked(shape.batch, shape.out_channels, w.out_size(), block, y.data(), planar.data(), pool);
+  return planar;
+}
+
+void Check(const ConvVariant& variant, const ConvShape& shape, int threads, bool residual) {
+  SCOPED_TRACE(fmt::format("{} {} threads {}", variant.name, ConvText(shape), threads));
+  ASSERT_TRUE(WinogradApplies(shape));
+  const ConvData<float> data = MakeConvData<float>(shape, 11);
+  const std::vector<float> planar = Convolved(variant, shape, data, threads, residual);
   double largest = 0;
   for (double item : data.expected) largest = std::max(largest, std::fabs(item));
   for (size_t i = 0; i < planar.size(); ++i) {
     const double expected = residual ? std::max(0.0, data.expected[i] + 0.25) : data.expected[i];
-    ASSERT_NEAR(planar[i], expected, 2e-5 * largest) << "at " << i;
+    ASSERT_NEAR(planar[i], expected, 5e-6 * largest) << "at " << i;
   }
 }
 
@@ -58,6 +65,23 @@ TEST(Winograd, AgreesWithTheReferenceOnEveryLevel) {
     }
     Check(*variant, ConvOf(1, 1, 64, 64, 28, 28, 3, 1, 1), 2, true);
     Check(*variant, ConvOf(1, 1, 16, 16, 40, 60, 3, 1, 1), 4, false);
+  }
+}
+
+// With 64 channels the direct sum's errors are 3e-7 of the results' spread (root of the mean square); these
+// points' 6e-7, those of 0, 1 and 2 1.3e-6.
+TEST(Winograd, RoundsAboutTwiceAsCoarselyAsTheDirectSum) {
+  const ConvShape shape = ConvOf(1, 1, 64, 32, 24, 24, 3, 1, 1);
+  const ConvData<float> data = MakeConvData<float>(shape, 5);
+  double spread = 0;
+  for (double item : data.expected) spread += item * item;
+  for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
+    SCOPED_TRACE(variant->name);
+    const std::vector<float> result = Convolved(*variant, shape, data, 2, false);
+    double error = 0;
+    for (size_t i = 0; i < result.size(); ++i)
+      error += (result[i] - data.expected[i]) * (result[i] - data.expected[i]);
+    EXPECT_LT(std::sqrt(error / spread), 8e-7);
   }
 }
 

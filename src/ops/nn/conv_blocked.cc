@@ -19,6 +19,7 @@ constexpr AttributeSpec kAttributes[] = {
     {"dilations", graph::AttributeType::kInts},    {"group", graph::AttributeType::kInt},
     {"kernel_shape", graph::AttributeType::kInts}, {"pads", graph::AttributeType::kInts},
     {"planar_input", graph::AttributeType::kInt},  {"strides", graph::AttributeType::kInts},
+    {"winograd", graph::AttributeType::kInt},
 };
 
 struct State {
@@ -119,7 +120,7 @@ bool TakesWinograd(const graph::Node& node, const kernels::ConvVariant& variant,
                    const Dims& w) {
   constexpr int64_t kOrdinary = 28;
   const graph::Shape& x = node.input(0)->shape;
-  if (!x.has_rank() || x.rank() < 4) return false;
+  if (!node.attributes.Int("winograd", 1) || !x.has_rank() || x.rank() < 4) return false;
   Dims planar = {1, w[1] * spec.groups};
   for (int axis = 2; axis + 1 < x.rank(); ++axis) {
     const graph::Dim& dim = x[static_cast<size_t>(axis)];
