@@ -19,7 +19,7 @@ RANDOM = np.random.default_rng(7)
 
 
 def fnv1a(data: bytes) -> str:
-    """Hash bytes the way vision/decode_test.cc does."""
+    """Hash bytes the way tests/support/picture_cases.h does."""
     state = 0xCBF29CE484222325
     for byte in data:
         state = (state ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
@@ -73,6 +73,75 @@ def save_pictures() -> None:
         FOLDER / "animation.webp", save_all=True, append_images=[rgb.transpose(Image.Transpose.ROTATE_180)]
     )
     Image.fromarray(RANDOM.integers(0, 256, (41, 53, 3), dtype=np.uint8)).save(FOLDER / "noise.png")
+    save_bitmaps(rgb, rgba, grey)
+    save_maps(rgb, grey)
+    save_tiffs(rgb, rgba, grey)
+    save_jpeg2000(rgb, rgba, grey)
+
+
+def raw_bmp(width: int, height: int, bits: int, compression: int, palette: bytes, pixels: bytes) -> bytes:
+    """Make a BMP with a Windows header; `palette` are the bytes between it and the pixels."""
+    offset = 54 + len(palette)
+    colors = len(palette) // 4 if bits <= 8 else 0
+    head = struct.pack("<2sIII", b"BM", offset + len(pixels), 0, offset)
+    info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(pixels), 0, 0, colors, 0)
+    return head + info + palette + pixels
+
+
+def save_bitmaps(rgb: Image.Image, rgba: Image.Image, grey: Image.Image) -> None:
+    """Write BMPs, also in the forms that Pillow only reads."""
+    rgb.save(FOLDER / "rgb.bmp")
+    rgba.save(FOLDER / "rgba.bmp")
+    grey.save(FOLDER / "grey.bmp")
+    grey.convert("1").save(FOLDER / "bilevel.bmp")
+    rgb.quantize(17).save(FOLDER / "palette.bmp")
+    colors = RANDOM.bytes(64)
+    (FOLDER / "palette_4bit.bmp").write_bytes(raw_bmp(9, 5, 4, 0, colors, RANDOM.bytes(8 * 5)))
+    (FOLDER / "from_top.bmp").write_bytes(raw_bmp(9, -5, 24, 0, b"", RANDOM.bytes(28 * 5)))
+    (FOLDER / "15bit.bmp").write_bytes(raw_bmp(9, 5, 16, 0, b"", RANDOM.bytes(20 * 5)))
+    masks = struct.pack("<III", 0xF800, 0x7E0, 0x1F)
+    (FOLDER / "16bit.bmp").write_bytes(raw_bmp(9, 5, 16, 3, masks, RANDOM.bytes(20 * 5)))
+    core = struct.pack("<2sIII", b"BM", 26 + 28 * 5, 0, 26) + struct.pack("<IHHHH", 12, 9, 5, 1, 24)
+    (FOLDER / "core.bmp").write_bytes(core + RANDOM.bytes(28 * 5))
+    # Runs, literals, a jump and ends of rows.
+    runs = bytes([5, 1, 4, 2, 0, 0, 0, 3, 7, 8, 9, 0, 6, 3, 0, 0, 2, 4, 0, 2, 3, 1, 4, 5, 0, 0, 9, 6, 0, 1])
+    (FOLDER / "runs_8bit.bmp").write_bytes(raw_bmp(9, 5, 8, 1, colors, runs))
+    runs = bytes([5, 0x12, 4, 0x34, 0, 0, 0, 5, 0x78, 0x9A, 0xB0, 0, 4, 0x11, 0, 0, 9, 0xCD, 0, 1])
+    (FOLDER / "runs_4bit.bmp").write_bytes(raw_bmp(9, 3, 4, 2, colors, runs))
+
+
+def save_maps(rgb: Image.Image, grey: Image.Image) -> None:
+    """Write PNMs of all six kinds."""
+    rgb.save(FOLDER / "rgb.ppm")
+    grey.save(FOLDER / "grey.pgm")
+    grey.convert("1").save(FOLDER / "bilevel.pbm")
+    digits = " ".join(str(value) for value in RANDOM.integers(0, 32, 3 * 4 * 3)).encode()
+    (FOLDER / "text_rgb.ppm").write_bytes(b"P3\n# a comment\n4 3\n31\n" + digits + b"\n")
+    (FOLDER / "text_grey.pgm").write_bytes(b"P2 4 3 1000 " + digits[:26] + b"\n999 1000\n1\n0\n5 6 7")
+    (FOLDER / "text_bits.pbm").write_bytes(b"P1\n5 2\n0 1 0 1 1\n10# bits may touch\n010\n")
+    (FOLDER / "small_maximum.pgm").write_bytes(b"P5 4 3 7\n" + bytes(RANDOM.integers(0, 8, 12).tolist()))
+    (FOLDER / "16bit.ppm").write_bytes(b"P6 4 3 65535\n" + RANDOM.bytes(72))
+    (FOLDER / "16bit.pgm").write_bytes(b"P5 4 3 300\n" + struct.pack(">12H", *range(0, 300, 25)))
+
+
+def save_tiffs(rgb: Image.Image, rgba: Image.Image, grey: Image.Image) -> None:
+    """Write TIFFs in the compressions and colours that are met."""
+    for compression in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate"):
+        rgb.save(FOLDER / f"rgb_{compression}.tiff", compression=compression)
+    rgba.save(FOLDER / "rgba.tiff", compression="tiff_lzw")
+    grey.save(FOLDER / "grey.tiff")
+    grey.convert("1").save(FOLDER / "group4.tiff", compression="group4")
+    rgb.quantize(17).save(FOLDER / "palette.tiff")
+    rgb.save(FOLDER / "two_pages.tiff", save_all=True, append_images=[grey])
+
+
+def save_jpeg2000(rgb: Image.Image, rgba: Image.Image, grey: Image.Image) -> None:
+    """Write JPEG 2000 as files and as a bare codestream."""
+    rgb.save(FOLDER / "rgb.jp2")
+    rgba.save(FOLDER / "rgba.jp2")
+    grey.save(FOLDER / "grey.j2k")
+    rgb.save(FOLDER / "lossy.jp2", irreversible=True, quality_mode="rates", quality_layers=[20])
+    rgb.save(FOLDER / "tiles.jp2", tile_size=(16, 16))
 
 
 def save_broken() -> list[str]:
@@ -86,7 +155,10 @@ def save_broken() -> list[str]:
         "claims_2_to_62.png": start + chunk(b"IHDR", header) + end,
         "claims_too_much.png": start + chunk(b"IHDR", large) + end,
     }
-    for name in ("rgb_420.jpg", "progressive.jpg", "rgb.png", "lossy.webp", "animation.webp"):
+    for name in (
+        *("rgb_420.jpg", "progressive.jpg", "rgb.png", "lossy.webp", "animation.webp", "rgb.bmp"),
+        *("runs_8bit.bmp", "rgb.ppm", "text_rgb.ppm", "rgb_tiff_lzw.tiff", "rgb.jp2", "grey.j2k"),
+    ):
         whole = (FOLDER / name).read_bytes()
         broken[f"half_{name}"] = whole[: len(whole) // 2]
         broken[f"head_{name}"] = whole[:24]

@@ -8,12 +8,12 @@
 #include <string>
 
 #include "base/status.h"
+#include "kernels/image/picture.h"
 #include "ortolan/vision.h"
 
 namespace ortolan::vision {
 
-// A file may claim any size: more pixels than this (805 MB as RGB) are refused before memory is asked for.
-inline constexpr uint64_t kMostPixels = uint64_t{1} << 28;
+using image::kMostPixels;
 
 // An image that someone else keeps.
 struct ImageView {
@@ -36,9 +36,7 @@ Result<Image> NewImage(uint64_t width, uint64_t height);
 // themselves.
 Status CheckImage(const ImageView& image);
 
-// The picture in JPEG, PNG or WebP bytes, told apart by their first bytes, in the colours that Pillow's
-// `convert("RGB")` gives: alpha is dropped, palettes are looked up, 16 bits are cut to 8. EXIF rotation is
-// not applied. kInvalidArgument where the bytes are of another format, broken or cut short.
+// image::Decode in the form of this folder.
 Result<Image> DecodeImage(std::span<const std::byte> bytes);
 // The same for a file; kNoSuchFile where there is none. Errors name the path.
 Result<Image> LoadImageFile(const std::string& path);
@@ -52,10 +50,5 @@ Result<Image> Reduce(const ImageView& image, int factor);
 // The resize of classifiers: Reduce by the largest whole factor that leaves at least the target size, then
 // ResizeBilinear. Much faster than ResizeBilinear alone on large pictures, and nearly the same.
 Result<Image> ShrinkToSize(const ImageView& image, int width, int height);
-
-// One decoder a format.
-Result<Image> DecodeJpeg(std::span<const std::byte> bytes);
-Result<Image> DecodePng(std::span<const std::byte> bytes);
-Result<Image> DecodeWebp(std::span<const std::byte> bytes);
 
 }  // namespace ortolan::vision

@@ -182,7 +182,8 @@ void AddPredict(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "predict", "Name what pictures show, with a classifier, or find objects in them, with a detector");
   command->add_option("model", options->model, "ONNX file of a classifier or a detector")->required();
-  command->add_option("images", options->images, "JPEG, PNG or WebP files")->required();
+  command->add_option("images", options->images, "BMP, JPEG, JPEG 2000, PNG, PNM, TIFF or WebP files")
+      ->required();
   command->add_option("--out", options->out, "folder for the pictures with the answer drawn on them");
   command->add_option("--top", options->top, "how many classes a classifier shows (3)")
       ->check(CLI::PositiveNumber);

@@ -37,8 +37,8 @@ struct Image {
   uint8_t* row(int y) { return pixels.data() + static_cast<size_t>(y) * width * 3; }
 };
 
-// A JPEG, PNG or WebP picture, in the colours that Pillow's `convert("RGB")` gives. EXIF rotation is not
-// applied.
+// A BMP, JPEG, JPEG 2000, PNG, PNM, TIFF or WebP picture, in the colours that Pillow's `convert("RGB")`
+// gives. EXIF rotation is not applied.
 ORTOLAN_EXPORT Image LoadImage(const std::string& path);
 ORTOLAN_EXPORT Image LoadImage(std::span<const std::byte> bytes);
 

@@ -189,8 +189,8 @@ void WriteImage(const Pixels& pixels, const std::string& path) {
 }  // namespace
 
 void BindVision(nb::module_& module) {
-  module.def("decode_image", &DecodeImage, nb::arg("data"), "JPEG, PNG or WebP bytes as RGB (h, w, 3).");
-  module.def("read_image", &ReadImage, nb::arg("path"), "A JPEG, PNG or WebP file as RGB (h, w, 3).");
+  module.def("decode_image", &DecodeImage, nb::arg("data"), "The bytes of a picture file as RGB (h, w, 3).");
+  module.def("read_image", &ReadImage, nb::arg("path"), "A picture file as RGB (h, w, 3).");
   module.def("resize", &Resize, nb::arg("image"), nb::arg("width"), nb::arg("height"),
              "Pillow's reduce, then its resize with BILINEAR.");
   module.def("classifier_input", &ClassifierInput, nb::arg("image"), nb::arg("width"), nb::arg("height"),

@@ -450,10 +450,10 @@ def all_operators() -> list:
     """
 
 def decode_image(data: bytes) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
-    """JPEG, PNG or WebP bytes as RGB (h, w, 3)."""
+    """The bytes of a picture file as RGB (h, w, 3)."""
 
 def read_image(path: str) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
-    """A JPEG, PNG or WebP file as RGB (h, w, 3)."""
+    """A picture file as RGB (h, w, 3)."""
 
 def resize(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], width: int, height: int) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
     """Pillow's reduce, then its resize with BILINEAR."""

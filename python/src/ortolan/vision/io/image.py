@@ -15,7 +15,7 @@ from ortolan.vision.types import ImageArray, ImageInput
 def load_image(source: ImageInput) -> ImageArray:
     """Return a picture as RGB, (height, width, 3), uint8, C-contiguous; EXIF rotation is not applied.
 
-    JPEG, PNG and WebP are decoded here; other formats need Pillow installed.
+    BMP, JPEG, JPEG 2000, PNG, PNM, TIFF and WebP are decoded here; other formats need Pillow installed.
 
     :param source: a path, a file's bytes, a Pillow image, or such an array, which is returned as it is
     :raises ImageLoadError: it is missing, broken, or of another form
@@ -47,7 +47,7 @@ def _from_file(path: Path) -> ImageArray:
 
 
 def _with_pillow(source: Path | bytes, error: Exception, what: str) -> ImageArray:
-    """Try Pillow for formats that are not ours; a broken JPEG, PNG or WebP stays an error."""
+    """Try Pillow for formats that are not ours; a broken one of ours stays an error."""
     if "cannot identify" in str(error):
         try:
             from PIL import Image

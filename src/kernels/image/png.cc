@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "vision/image.h"
+#include "kernels/image/picture.h"
 
-namespace ortolan::vision {
+namespace ortolan::image {
 namespace {
 
 // Chunks beside the picture (colour profiles, texts, animation frames) may not take more memory than this.
@@ -39,7 +39,7 @@ int Channels(int color_type) {
 }
 
 // Pillow cuts 16-bit grey at 255 where it keeps the high byte of 16-bit colours.
-Status DecodeGrey16(spng_ctx* context, Image* image) {
+Status DecodeGrey16(spng_ctx* context, Picture* image) {
   const size_t count = static_cast<size_t>(image->width) * image->height;
   std::vector<uint16_t> grey(count);
   ORTOLAN_RETURN_IF_ERROR(Check(spng_decode_image(context, grey.data(), count * 2, SPNG_FMT_PNG, 0)));
@@ -52,7 +52,7 @@ Status DecodeGrey16(spng_ctx* context, Image* image) {
 
 }  // namespace
 
-Result<Image> DecodePng(std::span<const std::byte> bytes) {
+Result<Picture> DecodePng(std::span<const std::byte> bytes) {
   const Context context(spng_ctx_new(0));
   if (!context) return Fail("no memory for a PNG decoder");
   ORTOLAN_RETURN_IF_ERROR(Check(spng_set_chunk_limits(context.get(), kMostChunkBytes, kMostChunkBytes)));
@@ -64,7 +64,7 @@ Result<Image> DecodePng(std::span<const std::byte> bytes) {
       bits / 8 * header.height > kMostExpansion * bytes.size())
     return InvalidArgument("cannot decode PNG: the file is truncated: {} bytes for {} x {} pixels",
                            bytes.size(), header.width, header.height);
-  ORTOLAN_ASSIGN_OR_RETURN(Image image, NewImage(header.width, header.height));
+  ORTOLAN_ASSIGN_OR_RETURN(Picture image, NewPicture(header.width, header.height));
   if (header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && header.bit_depth == 16) {
     ORTOLAN_RETURN_IF_ERROR(DecodeGrey16(context.get(), &image));
     return image;
@@ -74,4 +74,4 @@ Result<Image> DecodePng(std::span<const std::byte> bytes) {
   return image;
 }
 
-}  // namespace ortolan::vision
+}  // namespace ortolan::image

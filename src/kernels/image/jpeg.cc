@@ -6,9 +6,9 @@
 
 #include <jpeglib.h>
 
-#include "vision/image.h"
+#include "kernels/image/picture.h"
 
-namespace ortolan::vision {
+namespace ortolan::image {
 namespace {
 
 // A small progressive file can ask for thousands of passes over a large picture; real ones have about ten.
@@ -128,17 +128,17 @@ class Decoder {
 
 }  // namespace
 
-Result<Image> DecodeJpeg(std::span<const std::byte> bytes) {
+Result<Picture> DecodeJpeg(std::span<const std::byte> bytes) {
   Decoder decoder(bytes);
   if (!decoder.ReadHeader()) return InvalidArgument("cannot decode JPEG: {}", decoder.message());
   if (!decoder.IsSupported())
     return InvalidArgument("cannot decode JPEG: {} colour components, expected 1, 3 or 4",
                            decoder.components());
-  ORTOLAN_ASSIGN_OR_RETURN(Image image, NewImage(decoder.width(), decoder.height()));
+  ORTOLAN_ASSIGN_OR_RETURN(Picture image, NewPicture(decoder.width(), decoder.height()));
   std::vector<uint8_t> inks(decoder.IsFourColor() ? static_cast<size_t>(image.width) * 4 : 0);
   if (!decoder.ReadPixels(image.pixels.data(), inks.data()))
     return InvalidArgument("cannot decode JPEG: {}", decoder.message());
   return image;
 }
 
-}  // namespace ortolan::vision
+}  // namespace ortolan::image

@@ -4,16 +4,16 @@
 
 #include <memory>
 
-#include "vision/image.h"
+#include "kernels/image/picture.h"
 
-namespace ortolan::vision {
+namespace ortolan::image {
 namespace {
 
 struct FreeAnimation {
   void operator()(WebPAnimDecoder* decoder) const { WebPAnimDecoderDelete(decoder); }
 };
 
-Result<Image> DecodeFirstFrame(const WebPData& data, Image image) {
+Result<Picture> DecodeFirstFrame(const WebPData& data, Picture image) {
   const std::unique_ptr<WebPAnimDecoder, FreeAnimation> decoder(WebPAnimDecoderNew(&data, nullptr));
   if (!decoder) return InvalidArgument("cannot decode WebP: broken animation");
   WebPAnimInfo info;
@@ -32,13 +32,13 @@ Result<Image> DecodeFirstFrame(const WebPData& data, Image image) {
 
 }  // namespace
 
-Result<Image> DecodeWebp(std::span<const std::byte> bytes) {
+Result<Picture> DecodeWebp(std::span<const std::byte> bytes) {
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
   WebPBitstreamFeatures features;
   if (WebPGetFeatures(data, bytes.size(), &features) != VP8_STATUS_OK)
     return InvalidArgument("cannot decode WebP: broken or truncated header");
-  ORTOLAN_ASSIGN_OR_RETURN(
-      Image image, NewImage(static_cast<uint64_t>(features.width), static_cast<uint64_t>(features.height)));
+  ORTOLAN_ASSIGN_OR_RETURN(Picture image, NewPicture(static_cast<uint64_t>(features.width),
+                                                     static_cast<uint64_t>(features.height)));
   if (features.has_animation) return DecodeFirstFrame(WebPData{data, bytes.size()}, std::move(image));
   if (WebPDecodeRGBInto(data, bytes.size(), image.pixels.data(), image.pixels.size(), image.width * 3) ==
       nullptr)
@@ -46,4 +46,4 @@ Result<Image> DecodeWebp(std::span<const std::byte> bytes) {
   return image;
 }
 
-}  // namespace ortolan::vision
+}  // namespace ortolan::image

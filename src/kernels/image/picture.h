@@ -1,0 +1,55 @@
+// Pictures from the bytes of their files: what ops/image/image_decoder.cc and vision/ share. Each format is
+// one file here, over that format's own library where it takes more than a page.
+//
+// No file is believed: the size that it claims is checked against kMostPixels, and against what its bytes can
+// hold, before memory is asked for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace ortolan::image {
+
+// A file may claim any size: more pixels than this (805 MB as RGB) are refused before memory is asked for.
+inline constexpr uint64_t kMostPixels = uint64_t{1} << 28;
+
+// 8-bit RGB, rows from the top, no padding.
+struct Picture {
+  int width = 0;
+  int height = 0;
+  std::vector<uint8_t> pixels;  // height * width * 3
+};
+
+// A picture of this size, its pixels zero; kInvalidArgument where the size is empty or exceeds kMostPixels.
+Result<Picture> NewPicture(uint64_t width, uint64_t height);
+// What NewPicture would say of this size.
+Status CheckSize(uint64_t width, uint64_t height);
+
+// The picture in BMP, JPEG, JPEG 2000, PNG, PNM (PBM, PGM, PPM), TIFF or WebP bytes, told apart by their
+// first bytes, in the colours that Pillow's `convert("RGB")` gives: alpha is dropped, palettes are looked up,
+// 16 bits are cut to 8. EXIF rotation is not applied. kInvalidArgument where the bytes are of another format,
+// broken or cut short.
+Result<Picture> Decode(std::span<const std::byte> bytes);
+
+// One decoder a format.
+Result<Picture> DecodeBmp(std::span<const std::byte> bytes);
+Result<Picture> DecodeJpeg(std::span<const std::byte> bytes);
+Result<Picture> DecodeJpeg2000(std::span<const std::byte> bytes);
+Result<Picture> DecodePng(std::span<const std::byte> bytes);
+Result<Picture> DecodePnm(std::span<const std::byte> bytes);
+Result<Picture> DecodeTiff(std::span<const std::byte> bytes);
+Result<Picture> DecodeWebp(std::span<const std::byte> bytes);
+
+inline bool StartsWith(std::span<const std::byte> bytes, std::string_view magic, size_t offset = 0) {
+  if (bytes.size() < offset + magic.size()) return false;
+  for (size_t i = 0; i < magic.size(); ++i)
+    if (static_cast<char>(bytes[offset + i]) != magic[i]) return false;
+  return true;
+}
+
+}  // namespace ortolan::image
