@@ -11,7 +11,7 @@ Status Infer(InferContext& context) {
 }
 
 struct State {
-  ml::Trees trees;
+  ml::Ensemble trees;
   ml::PostTransform transform;
 };
 
@@ -21,7 +21,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
 
 template <typename T>
 Status RunTyped(const State& state, RunContext& context) {
-  const int64_t targets = state.trees.targets;
+  const int64_t targets = state.trees.targets();
   T* out = context.output(0).As<T>();
   return ml::ForEachRow(state.trees, context,
                         [&](int64_t row, const double* scores, const uint8_t*, float* floats) {
@@ -52,11 +52,12 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   constexpr ml::PostTransform kTransforms[] = {ml::PostTransform::kNone, ml::PostTransform::kSoftmax,
                                                ml::PostTransform::kLogistic, ml::PostTransform::kSoftmaxZero,
                                                ml::PostTransform::kProbit};
-  ORTOLAN_ASSIGN_OR_RETURN(ml::Trees trees, ml::ReadTreeEnsemble(attributes));
-  prepared->state = std::make_shared<const State>(State{std::move(trees), kTransforms[transform]});
+  ORTOLAN_ASSIGN_OR_RETURN(const ml::Trees trees, ml::ReadTreeEnsemble(attributes));
+  State state{{trees, context.input_dtype(0), context.isa}, kTransforms[transform]};
+  prepared->kernel = state.trees.name();
+  prepared->state = std::make_shared<const State>(std::move(state));
   prepared->bind = Bind;
   prepared->run = Run;
-  prepared->kernel = "trees";
   return OkStatus();
 }
 

@@ -22,12 +22,12 @@ Status Infer(InferContext& context) {
 }
 
 struct State {
-  ml::Trees trees;
+  ml::Ensemble trees;
   ml::Labels labels;
-  std::vector<double> base;
-  ml::PostTransform transform;
-  bool one_sided;     // two classes, all weights of one of them
-  bool all_positive;  // all weights
+  std::vector<double> base = {};
+  ml::PostTransform transform = ml::PostTransform::kNone;
+  bool one_sided = false;     // two classes, all weights of one of them
+  bool all_positive = false;  // all weights
 };
 
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
@@ -36,7 +36,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
 
 // Many classes: base values, the largest, the transform.
 int64_t FinishMany(const State& state, double* scores, uint8_t* has, float* to) {
-  const int64_t count = state.trees.targets;
+  const int64_t count = state.trees.targets();
   for (size_t i = 0; i < state.base.size() && i < static_cast<size_t>(count); ++i) {
     scores[i] += state.base[i];
     has[i] = 1;
@@ -86,7 +86,7 @@ int64_t FinishTwo(const State& state, double* scores, const uint8_t* has, float*
 
 Status Run(const void* opaque, RunContext& context) {
   const State& state = *static_cast<const State*>(opaque);
-  const int64_t classes = state.trees.targets;
+  const int64_t classes = state.trees.targets();
   return ml::ForEachRow(state.trees, context, [&](int64_t row, double* scores, uint8_t* has, float* floats) {
     float* to = context.HasOutput(1) ? context.output(1).As<float>() + row * classes : floats;
     const int64_t label =
@@ -97,27 +97,27 @@ Status Run(const void* opaque, RunContext& context) {
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
   const graph::Attributes& attributes = context.node.attributes;
-  State state;
-  state.labels = ml::LabelsOf(attributes, "classlabels_int64s", "classlabels_strings");
-  if (state.labels.size() == 0) return InvalidArgument("TreeEnsembleClassifier has no class labels");
-  ORTOLAN_ASSIGN_OR_RETURN(state.trees,
-                           ml::ReadOldTrees(attributes, "class", static_cast<int64_t>(state.labels.size())));
+  ml::Labels labels = ml::LabelsOf(attributes, "classlabels_int64s", "classlabels_strings");
+  if (labels.size() == 0) return InvalidArgument("TreeEnsembleClassifier has no class labels");
+  ORTOLAN_ASSIGN_OR_RETURN(const ml::Trees trees,
+                           ml::ReadOldTrees(attributes, "class", static_cast<int64_t>(labels.size())));
+  State state{{trees, context.input_dtype(0), context.isa}, std::move(labels)};
   ORTOLAN_ASSIGN_OR_RETURN(state.transform, ml::PostTransformOf(attributes.String("post_transform", "NONE")));
   state.base = ml::NumbersOf(attributes, "base_values", "base_values_as_tensor");
   if (state.base.size() > state.labels.size()) {
     return InvalidArgument("TreeEnsembleClassifier: {} base values for {} classes", state.base.size(),
                            state.labels.size());
   }
-  const std::vector<ml::TreeWeight>& weights = state.trees.weights;
+  const std::vector<ml::TreeWeight>& weights = trees.weights;
   state.all_positive =
       std::all_of(weights.begin(), weights.end(), [](const auto& w) { return w.weight >= 0; });
   state.one_sided = state.labels.size() == 2 && !weights.empty() &&
                     std::all_of(weights.begin(), weights.end(),
                                 [&](const auto& w) { return w.target == weights.front().target; });
+  prepared->kernel = state.trees.name();
   prepared->state = std::make_shared<const State>(std::move(state));
   prepared->bind = Bind;
   prepared->run = Run;
-  prepared->kernel = "trees";
   return OkStatus();
 }
 
@@ -125,29 +125,16 @@ using graph::AttributeType;
 constexpr int kVersions[] = {1, 3, 5};
 constexpr FormalParameter kInputs[] = {{"X", "T1"}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T2"}, {"Z", "tensor(float)"}};
-constexpr AttributeSpec kAttributes[] = {
-    {"base_values_as_tensor", AttributeType::kTensor},
-    {"post_transform", AttributeType::kString},
-    {"nodes_nodeids", AttributeType::kInts},
-    {"nodes_treeids", AttributeType::kInts},
-    {"nodes_featureids", AttributeType::kInts},
-    {"nodes_values", AttributeType::kFloats},
-    {"nodes_values_as_tensor", AttributeType::kTensor},
-    {"nodes_falsenodeids", AttributeType::kInts},
-    {"nodes_truenodeids", AttributeType::kInts},
-    {"nodes_hitrates", AttributeType::kFloats},
-    {"nodes_hitrates_as_tensor", AttributeType::kTensor},
-    {"base_values", AttributeType::kFloats},
-    {"nodes_missing_value_tracks_true", AttributeType::kInts},
-    {"nodes_modes", AttributeType::kStrings},
-    {"classlabels_int64s", AttributeType::kInts},
-    {"classlabels_strings", AttributeType::kStrings},
+constexpr AttributeSpec kOwnAttributes[] = {
     {"class_ids", AttributeType::kInts},
     {"class_nodeids", AttributeType::kInts},
     {"class_treeids", AttributeType::kInts},
     {"class_weights", AttributeType::kFloats},
     {"class_weights_as_tensor", AttributeType::kTensor},
+    {"classlabels_int64s", AttributeType::kInts},
+    {"classlabels_strings", AttributeType::kStrings},
 };
+constexpr auto kAttributes = ml::WithOldTreeAttributes(kOwnAttributes);
 
 }  // namespace
 

@@ -12,7 +12,7 @@ Status Infer(InferContext& context) {
 }
 
 struct State {
-  ml::Trees trees;
+  ml::Ensemble trees;
   std::vector<double> base;
   ml::PostTransform transform;
 };
@@ -23,7 +23,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
 
 Status Run(const void* opaque, RunContext& context) {
   const State& state = *static_cast<const State*>(opaque);
-  const int64_t targets = state.trees.targets;
+  const int64_t targets = state.trees.targets();
   return ml::ForEachRow(state.trees, context, [&](int64_t row, const double* scores, const uint8_t*, float*) {
     float* to = context.output(0).As<float>() + row * targets;
     for (int64_t i = 0; i < targets; ++i) {
@@ -40,18 +40,18 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   const int64_t targets = attributes.Int("n_targets", 1);
   if (targets < 1 || targets > INT32_MAX)
     return InvalidArgument("TreeEnsembleRegressor: n_targets is {}", targets);
-  State state;
-  ORTOLAN_ASSIGN_OR_RETURN(state.trees, ml::ReadOldTrees(attributes, "target", targets));
+  ORTOLAN_ASSIGN_OR_RETURN(const ml::Trees trees, ml::ReadOldTrees(attributes, "target", targets));
+  State state{{trees, context.input_dtype(0), context.isa}, {}, ml::PostTransform::kNone};
   ORTOLAN_ASSIGN_OR_RETURN(state.transform, ml::PostTransformOf(attributes.String("post_transform", "NONE")));
   state.base = ml::NumbersOf(attributes, "base_values", "base_values_as_tensor");
   if (state.base.size() > 1 && static_cast<int64_t>(state.base.size()) != targets) {
     return InvalidArgument("TreeEnsembleRegressor: {} base values for {} targets", state.base.size(),
                            targets);
   }
+  prepared->kernel = state.trees.name();
   prepared->state = std::make_shared<const State>(std::move(state));
   prepared->bind = Bind;
   prepared->run = Run;
-  prepared->kernel = "trees";
   return OkStatus();
 }
 
@@ -59,29 +59,16 @@ using graph::AttributeType;
 constexpr int kVersions[] = {1, 3, 5};
 constexpr FormalParameter kInputs[] = {{"X", "T"}};
 constexpr FormalParameter kOutputs[] = {{"Y", "tensor(float)"}};
-constexpr AttributeSpec kAttributes[] = {
-    {"base_values_as_tensor", AttributeType::kTensor},
-    {"post_transform", AttributeType::kString},
-    {"nodes_nodeids", AttributeType::kInts},
-    {"nodes_treeids", AttributeType::kInts},
-    {"nodes_featureids", AttributeType::kInts},
-    {"nodes_values", AttributeType::kFloats},
-    {"nodes_values_as_tensor", AttributeType::kTensor},
-    {"nodes_falsenodeids", AttributeType::kInts},
-    {"nodes_truenodeids", AttributeType::kInts},
-    {"nodes_hitrates", AttributeType::kFloats},
-    {"nodes_hitrates_as_tensor", AttributeType::kTensor},
-    {"base_values", AttributeType::kFloats},
-    {"nodes_missing_value_tracks_true", AttributeType::kInts},
-    {"nodes_modes", AttributeType::kStrings},
+constexpr AttributeSpec kOwnAttributes[] = {
     {"aggregate_function", AttributeType::kString},
     {"n_targets", AttributeType::kInt},
-    {"target_weights", AttributeType::kFloats},
-    {"target_weights_as_tensor", AttributeType::kTensor},
     {"target_ids", AttributeType::kInts},
     {"target_nodeids", AttributeType::kInts},
     {"target_treeids", AttributeType::kInts},
+    {"target_weights", AttributeType::kFloats},
+    {"target_weights_as_tensor", AttributeType::kTensor},
 };
+constexpr auto kAttributes = ml::WithOldTreeAttributes(kOwnAttributes);
 
 }  // namespace
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace ortolan::ml {
+
+using kernels::TreeMode;
+using kernels::TreeNode;
+
 namespace {
 
 Status Malformed(std::string_view what) {
@@ -57,6 +60,29 @@ bool FitsList(size_t list, size_t expected) {
   return list == 0 || list == expected;
 }
 
+// Where node `node` of tree `tree` is kept.
+struct Placed {
+  int64_t tree, node;
+  int32_t place;
+};
+
+// By tree and node; of equals the first stays first. Converters write them sorted.
+void SortPlaced(std::vector<Placed>* list) {
+  const auto before = [](const Placed& a, const Placed& b) {
+    return a.tree != b.tree ? a.tree < b.tree : a.node < b.node;
+  };
+  if (!std::is_sorted(list->begin(), list->end(), before))
+    std::stable_sort(list->begin(), list->end(), before);
+}
+
+// The first entry of that key, or null.
+const Placed* FindPlaced(const std::vector<Placed>& sorted, int64_t tree, int64_t node) {
+  const auto found = std::lower_bound(
+      sorted.begin(), sorted.end(), Placed{tree, node, 0},
+      [](const Placed& a, const Placed& b) { return a.tree != b.tree ? a.tree < b.tree : a.node < b.node; });
+  return found != sorted.end() && found->tree == tree && found->node == node ? &*found : nullptr;
+}
+
 constexpr std::pair<std::string_view, TreeMode> kModes[] = {
     {"BRANCH_LEQ", TreeMode::kLessEqual},    {"BRANCH_LT", TreeMode::kLess},
     {"BRANCH_GTE", TreeMode::kGreaterEqual}, {"BRANCH_GT", TreeMode::kGreater},
@@ -68,27 +94,6 @@ Result<TreeAggregate> AggregateOf(std::string_view name) {
   if (name == "MIN") return TreeAggregate::kMin;
   if (name == "MAX") return TreeAggregate::kMax;
   return InvalidArgument("aggregate_function cannot be '{}'", name);
-}
-
-bool Decide(const Trees& trees, const TreeNode& node, double x) {
-  switch (node.mode) {
-    case TreeMode::kLessEqual:
-      return x <= node.value;
-    case TreeMode::kLess:
-      return x < node.value;
-    case TreeMode::kGreaterEqual:
-      return x >= node.value;
-    case TreeMode::kGreater:
-      return x > node.value;
-    case TreeMode::kEqual:
-      return x == node.value;
-    case TreeMode::kNotEqual:
-      return x != node.value;
-    case TreeMode::kMember:
-      return std::find(trees.members.begin() + node.members, trees.members.begin() + node.members_end, x) !=
-             trees.members.begin() + node.members_end;
-  }
-  return false;
 }
 
 }  // namespace
@@ -176,29 +181,37 @@ Result<Trees> ReadOldTrees(const graph::Attributes& attributes, std::string_view
       weight_nodes.size() != weights.size() || weight_targets.size() != weights.size()) {
     return Malformed("lists of different lengths");
   }
-  using Key = std::pair<int64_t, int64_t>;  // tree, node
-  std::map<Key, std::vector<TreeWeight>> leaf_weights;
+  // Weights by leaf, in the order in which they stand; nodes by tree and number.
+  std::vector<Placed> weight_keys, places;
   for (size_t i = 0; i < weights.size(); ++i)
-    leaf_weights[{weight_trees[i], weight_nodes[i]}].push_back({weight_targets[i], weights[i]});
+    weight_keys.push_back({weight_trees[i], weight_nodes[i], static_cast<int32_t>(i)});
+  SortPlaced(&weight_keys);
   // First where every node goes, then the nodes with their children.
-  std::map<Key, int32_t> places;
   int32_t node_count = 0;
   for (size_t i = 0; i < count; ++i) {
-    const Key key{tree_ids[i], node_ids[i]};
     int32_t place = node_count;
     if (modes[i] == "LEAF") {
       place = ~static_cast<int32_t>(trees.leaves.size());
       const auto begin = static_cast<uint32_t>(trees.weights.size());
-      if (const auto own = leaf_weights.find(key); own != leaf_weights.end())
-        trees.weights.insert(trees.weights.end(), own->second.begin(), own->second.end());
+      for (const Placed* own = FindPlaced(weight_keys, tree_ids[i], node_ids[i]);
+           own != nullptr && own < weight_keys.data() + weight_keys.size() && own->tree == tree_ids[i] &&
+           own->node == node_ids[i];
+           ++own) {
+        const auto at = static_cast<size_t>(own->place);
+        trees.weights.push_back({weight_targets[at], weights[at]});
+      }
       trees.leaves.push_back({begin, static_cast<uint32_t>(trees.weights.size())});
     } else {
       ++node_count;
     }
-    if (!places.emplace(key, place).second) return Malformed("a node stands twice");
+    places.push_back({tree_ids[i], node_ids[i], place});
     // The root of a tree is the node that stands first.
     if (i == 0 || tree_ids[i] != tree_ids[i - 1]) trees.roots.push_back(place);
   }
+  SortPlaced(&places);
+  for (size_t i = 1; i < count; ++i)
+    if (places[i].tree == places[i - 1].tree && places[i].node == places[i - 1].node)
+      return Malformed("a node stands twice");
   for (size_t i = 0; i < count; ++i) {
     if (modes[i] == "LEAF") continue;
     TreeNode node;
@@ -209,51 +222,143 @@ Result<Trees> ReadOldTrees(const graph::Attributes& attributes, std::string_view
     node.value = values[i];
     node.feature = features[i];
     node.missing_is_yes = !missing.empty() && missing[i] != 0;
-    const auto to_yes = places.find({tree_ids[i], yes[i]}), to_no = places.find({tree_ids[i], no[i]});
-    if (to_yes == places.end() || to_no == places.end()) return Malformed("a child does not exist");
-    node.yes = to_yes->second;
-    node.no = to_no->second;
+    const Placed *to_yes = FindPlaced(places, tree_ids[i], yes[i]),
+                 *to_no = FindPlaced(places, tree_ids[i], no[i]);
+    if (to_yes == nullptr || to_no == nullptr) return Malformed("a child does not exist");
+    node.yes = to_yes->place;
+    node.no = to_no->place;
     trees.nodes.push_back(node);
   }
   ORTOLAN_RETURN_IF_ERROR(CheckTrees(&trees));
   return trees;
 }
 
-template <typename T>
-void ScoreRow(const Trees& trees, const T* x, double* scores, uint8_t* has) {
-  std::fill_n(scores, trees.targets, 0.0);
-  std::fill_n(has, trees.targets, uint8_t{0});
-  for (int32_t at : trees.roots) {
-    while (at >= 0) {
-      const TreeNode& node = trees.nodes[static_cast<size_t>(at)];
-      const auto item = static_cast<double>(AsNumber(x[node.feature]));
-      const bool yes = Decide(trees, node, item) || (node.missing_is_yes && std::isnan(item));
-      at = yes ? node.yes : node.no;
-    }
-    const TreeLeaf& leaf = trees.leaves[static_cast<size_t>(~at)];
-    for (uint32_t i = leaf.begin; i < leaf.end; ++i) {
-      const TreeWeight& weight = trees.weights[i];
-      double& score = scores[weight.target];
-      uint8_t& seen = has[weight.target];
-      if (trees.aggregate == TreeAggregate::kMin && seen != 0) {
-        score = std::min(score, weight.weight);
-      } else if (trees.aggregate == TreeAggregate::kMax && seen != 0) {
-        score = std::max(score, weight.weight);
-      } else {
-        score += weight.weight;
-      }
-      seen = 1;
-    }
+namespace {
+
+// Some 64 KB of nodes or tests: what stays in the second cache while the rows of a tile pass.
+constexpr int64_t kBlockNodes = 8192;
+
+bool FitsFloat(double value) {
+  return std::isnan(value) || static_cast<double>(static_cast<float>(value)) == value;
+}
+
+}  // namespace
+
+Ensemble::Ensemble(const Trees& trees, DType input, Isa isa)
+    : targets_(trees.targets),
+      features_(trees.features),
+      trees_(static_cast<int64_t>(trees.roots.size())),
+      aggregate_(trees.aggregate) {
+  const kernels::TreeSource source{trees.nodes, trees.members, trees.roots,
+                                   static_cast<int32_t>(trees.leaves.size())};
+  const bool narrow =
+      (input == DType::kFloat || input == DType::kFloat16) &&
+      std::all_of(trees.nodes.begin(), trees.nodes.end(), [](const auto& n) { return FitsFloat(n.value); }) &&
+      std::all_of(trees.members.begin(), trees.members.end(), FitsFloat);
+  std::vector<int32_t> leaf_order;
+  if (narrow) {
+    float_.emplace(source, isa, &leaf_order);
+    columns_ = static_cast<int64_t>(float_->features().size());
+    steps_ = float_->steps();
+  } else {
+    double_.emplace(source, isa, &leaf_order);
+    columns_ = static_cast<int64_t>(double_->features().size());
+    steps_ = double_->steps();
   }
-  if (trees.aggregate == TreeAggregate::kAverage && !trees.roots.empty()) {
-    for (int64_t i = 0; i < trees.targets; ++i) scores[i] /= static_cast<double>(trees.roots.size());
+  const auto nodes = std::max<int64_t>(static_cast<int64_t>(trees.nodes.size()), 1);
+  // By eights, as trees are walked.
+  block_trees_ = std::clamp<int64_t>(kBlockNodes * trees_ / nodes, 8, 1024) / 8 * 8;
+  blocks_ = std::max<int64_t>((trees_ + block_trees_ - 1) / block_trees_, 1);
+  FindSingle(trees, leaf_order);
+  if (!value_.empty()) return;
+  for (const int32_t leaf : leaf_order) {
+    const TreeLeaf& from = trees.leaves[static_cast<size_t>(leaf)];
+    const auto begin = static_cast<uint32_t>(weights_.size());
+    weights_.insert(weights_.end(), trees.weights.begin() + from.begin, trees.weights.begin() + from.end);
+    leaves_.push_back({begin, static_cast<uint32_t>(weights_.size())});
   }
 }
 
-template void ScoreRow(const Trees&, const float*, double*, uint8_t*);
-template void ScoreRow(const Trees&, const double*, double*, uint8_t*);
-template void ScoreRow(const Trees&, const int64_t*, double*, uint8_t*);
-template void ScoreRow(const Trees&, const int32_t*, double*, uint8_t*);
-template void ScoreRow(const Trees&, const Float16*, double*, uint8_t*);
+void Ensemble::FindSingle(const Trees& trees, const std::vector<int32_t>& leaf_order) {
+  if (aggregate_ != TreeAggregate::kSum && aggregate_ != TreeAggregate::kAverage) return;
+  for (const TreeLeaf& leaf : trees.leaves)
+    if (leaf.end - leaf.begin != 1) return;
+  // From the root along `yes`, and then whether all the others agree.
+  auto children = [&](int32_t at, auto visit) {
+    std::vector<int32_t> path = {at};
+    for (size_t visits = 0; !path.empty(); ++visits) {
+      if (visits > 2 * trees.nodes.size() + 1) return false;  // shared nodes: not as boosting makes them
+      at = path.back();
+      path.pop_back();
+      if (at < 0) {
+        if (!visit(trees.weights[trees.leaves[static_cast<size_t>(~at)].begin].target)) return false;
+        continue;
+      }
+      path.push_back(trees.nodes[static_cast<size_t>(at)].no);
+      path.push_back(trees.nodes[static_cast<size_t>(at)].yes);
+    }
+    return true;
+  };
+  if (targets_ > 1) {
+    for (const int32_t root : trees.roots) {
+      int64_t target = -1;
+      const bool one = children(root, [&](int64_t leaf_target) {
+        if (target < 0) target = leaf_target;
+        return target == leaf_target;
+      });
+      if (!one) return;
+      target_.push_back(static_cast<int32_t>(target));
+    }
+  }
+  target_.resize(trees.roots.size(), 0);
+  for (const int32_t leaf : leaf_order)
+    value_.push_back(trees.weights[trees.leaves[static_cast<size_t>(leaf)].begin].weight);
+}
+
+void Ensemble::Add(int64_t begin, int64_t end, const int32_t* leaves, int64_t rows, double* scores,
+                   uint8_t* has) const {
+  constexpr int64_t kTile = kernels::kTreeTile;
+  if (!value_.empty()) {
+    for (int64_t tree = begin; tree < end; ++tree, leaves += kTile) {
+      const int32_t target = target_[static_cast<size_t>(tree)];
+      double* to = scores + target;
+      for (int64_t row = 0; row < rows; ++row) to[row * targets_] += value_[static_cast<size_t>(leaves[row])];
+      for (int64_t row = 0; row < rows; ++row) has[row * targets_ + target] = 1;
+    }
+    return;
+  }
+  for (int64_t tree = begin; tree < end; ++tree, leaves += kTile) {
+    for (int64_t row = 0; row < rows; ++row) {
+      const TreeLeaf& leaf = leaves_[static_cast<size_t>(leaves[row])];
+      for (uint32_t i = leaf.begin; i < leaf.end; ++i) {
+        const TreeWeight& weight = weights_[i];
+        const int64_t at = row * targets_ + weight.target;
+        AddOne(weight.weight, &scores[at], &has[at]);
+      }
+    }
+  }
+}
+
+void Ensemble::AddOne(double weight, double* score, uint8_t* has) const {
+  if (aggregate_ == TreeAggregate::kMin && *has != 0) {
+    *score = std::min(*score, weight);
+  } else if (aggregate_ == TreeAggregate::kMax && *has != 0) {
+    *score = std::max(*score, weight);
+  } else {
+    *score += weight;
+  }
+  *has = 1;
+}
+
+void Ensemble::Merge(const double* part, const uint8_t* part_has, int64_t rows, double* scores,
+                     uint8_t* has) const {
+  for (int64_t i = 0; i < rows * targets_; ++i)
+    if (part_has[i] != 0) AddOne(part[i], &scores[i], &has[i]);
+}
+
+void Ensemble::Close(int64_t rows, double* scores) const {
+  if (aggregate_ != TreeAggregate::kAverage || trees_ == 0) return;
+  for (int64_t i = 0; i < rows * targets_; ++i) scores[i] /= static_cast<double>(trees_);
+}
 
 }  // namespace ortolan::ml

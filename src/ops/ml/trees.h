@@ -1,26 +1,19 @@
 // Ensembles of decision trees in one form, whichever operator they come from: TreeEnsemble,
-// TreeEnsembleRegressor, TreeEnsembleClassifier.
+// TreeEnsembleRegressor, TreeEnsembleClassifier. kernels/tree finds the leaves, here is what they say.
 #pragma once
 
+#include <array>
+#include <iterator>
+#include <optional>
+#include <type_traits>
 #include <vector>
 
+#include "kernels/tree/tree.h"
 #include "ops/ml/features.h"
 
 namespace ortolan::ml {
 
-enum class TreeMode : uint8_t { kLessEqual, kLess, kGreaterEqual, kGreater, kEqual, kNotEqual, kMember };
 enum class TreeAggregate : uint8_t { kAverage, kSum, kMin, kMax };
-
-// A child: a node, or the leaf ~child.
-struct TreeNode {
-  double value = 0;
-  int64_t feature = 0;
-  int32_t yes = -1;
-  int32_t no = -1;
-  TreeMode mode = TreeMode::kLessEqual;
-  bool missing_is_yes = false;
-  uint32_t members = 0, members_end = 0;  // of kMember: into Trees::members
-};
 
 struct TreeWeight {
   int64_t target;
@@ -28,11 +21,12 @@ struct TreeWeight {
 };
 
 struct TreeLeaf {
-  uint32_t begin = 0, end = 0;  // into Trees::weights
+  uint32_t begin = 0, end = 0;  // into the list of weights
 };
 
+// As a model has them.
 struct Trees {
-  std::vector<TreeNode> nodes;
+  std::vector<kernels::TreeNode> nodes;
   std::vector<TreeLeaf> leaves;
   std::vector<TreeWeight> weights;
   std::vector<double> members;
@@ -47,8 +41,87 @@ struct Trees {
 Result<Trees> ReadTreeEnsemble(const graph::Attributes& attributes);
 Result<Trees> ReadOldTrees(const graph::Attributes& attributes, std::string_view prefix, int64_t targets);
 
-// scores[target] of one row, without base values; has[target] tells whether a leaf spoke of it.
-template <typename T>
-void ScoreRow(const Trees& trees, const T* x, double* scores, uint8_t* has);
+// As a run wants them.
+class Ensemble {
+ public:
+  Ensemble(const Trees& trees, DType input, Isa isa);
+
+  int64_t targets() const { return targets_; }
+  int64_t features() const { return features_; }
+  const char* name() const { return float_ ? float_->name() : double_->name(); }
+  // One of the two is there: what features are compared in.
+  template <typename T>
+  const kernels::Forest<T>& forest() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return *float_;
+    } else {
+      return *double_;
+    }
+  }
+  bool compares_in_float() const { return float_.has_value(); }
+  int64_t columns() const { return columns_; }
+  int64_t steps() const { return steps_; }
+
+  // Trees are summed up in blocks, and then the blocks: the same order of additions for one row and for many,
+  // on one thread and on several.
+  int64_t block_trees() const { return block_trees_; }
+  int64_t blocks() const { return blocks_; }
+
+  // Adds what the leaves of the trees [begin, end) say of `rows` rows to scores[row * targets + target], and
+  // marks in `has` the targets that a leaf spoke of. leaves[(tree - begin) * kTreeTile + row].
+  void Add(int64_t begin, int64_t end, const int32_t* leaves, int64_t rows, double* scores,
+           uint8_t* has) const;
+  // The same with what Add made of other trees.
+  void Merge(const double* part, const uint8_t* part_has, int64_t rows, double* scores, uint8_t* has) const;
+  // After all trees: the mean.
+  void Close(int64_t rows, double* scores) const;
+
+ private:
+  void AddOne(double weight, double* score, uint8_t* has) const;
+  void FindSingle(const Trees& trees, const std::vector<int32_t>& leaf_order);
+
+  std::optional<kernels::Forest<float>> float_;
+  std::optional<kernels::Forest<double>> double_;
+  int64_t targets_ = 1;
+  int64_t features_ = 0;
+  int64_t columns_ = 0;
+  int64_t steps_ = 0;
+  int64_t trees_ = 0;
+  int64_t block_trees_ = 1;
+  int64_t blocks_ = 1;
+  TreeAggregate aggregate_ = TreeAggregate::kSum;
+
+  // Where every leaf has one weight and all of a tree's leaves speak of one target, as boosting makes them:
+  // the weight by leaf, the target by tree. Else lists.
+  std::vector<double> value_;
+  std::vector<int32_t> target_;
+  std::vector<TreeLeaf> leaves_;
+  std::vector<TreeWeight> weights_;
+};
+
+// What TreeEnsembleRegressor and TreeEnsembleClassifier have in common.
+inline constexpr AttributeSpec kOldTreeAttributes[] = {
+    {"base_values", graph::AttributeType::kFloats},
+    {"base_values_as_tensor", graph::AttributeType::kTensor},
+    {"nodes_falsenodeids", graph::AttributeType::kInts},
+    {"nodes_featureids", graph::AttributeType::kInts},
+    {"nodes_hitrates", graph::AttributeType::kFloats},
+    {"nodes_hitrates_as_tensor", graph::AttributeType::kTensor},
+    {"nodes_missing_value_tracks_true", graph::AttributeType::kInts},
+    {"nodes_modes", graph::AttributeType::kStrings},
+    {"nodes_nodeids", graph::AttributeType::kInts},
+    {"nodes_treeids", graph::AttributeType::kInts},
+    {"nodes_truenodeids", graph::AttributeType::kInts},
+    {"nodes_values", graph::AttributeType::kFloats},
+    {"nodes_values_as_tensor", graph::AttributeType::kTensor},
+    {"post_transform", graph::AttributeType::kString},
+};
+template <size_t kOwn>
+constexpr auto WithOldTreeAttributes(const AttributeSpec (&own)[kOwn]) {
+  std::array<AttributeSpec, std::size(kOldTreeAttributes) + kOwn> all{};
+  for (size_t i = 0; i < std::size(kOldTreeAttributes); ++i) all[i] = kOldTreeAttributes[i];
+  for (size_t i = 0; i < kOwn; ++i) all[std::size(kOldTreeAttributes) + i] = own[i];
+  return all;
+}
 
 }  // namespace ortolan::ml
