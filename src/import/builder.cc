@@ -178,6 +178,11 @@ Status Builder::AddOperator(const NodeView& view, const OpDef& op, int opset, Sc
   ORTOLAN_RETURN_IF_ERROR(AddBodies(view, scope, *node, &captured));
   const bool composed = IsComposed(op);
   if (composed) CompleteInputs(captured, *node);
+  // What a composed operator becomes is other operators, which have other types and attributes.
+  if (composed && newest) {
+    ORTOLAN_RETURN_IF_ERROR(check(CheckRequired(*node, op)));
+    ORTOLAN_RETURN_IF_ERROR(CheckInputTypes(*node, op));
+  }
   if ((!newest || composed) && op.raise != nullptr) {
     RaiseContext context{*scope.graph, *node, opset};
     Status status = op.raise(context);

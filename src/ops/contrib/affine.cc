@@ -1,0 +1,35 @@
+// Affine: alpha * X + beta.
+#include "ops/compose.h"
+
+namespace ortolan {
+namespace {
+
+Status Raise(RaiseContext& context) {
+  const double alpha = static_cast<double>(context.node.attributes.Float("alpha", 1.0f));
+  const double beta = static_cast<double>(context.node.attributes.Float("beta", 0.0f));
+  Composer make(context);
+  graph::Value* x = make.input(0);
+  make.Last("Add", {make.Node("Mul", {x, make.Number(x, alpha)}), make.Number(x, beta)});
+  return OkStatus();
+}
+
+using graph::AttributeType;
+constexpr int kVersions[] = {1};
+constexpr FormalParameter kInputs[] = {{"X", "T"}};
+constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
+constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
+constexpr AttributeSpec kAttributes[] = {{"alpha", AttributeType::kFloat}, {"beta", AttributeType::kFloat}};
+
+}  // namespace
+
+extern const OpDef kAffine;
+constexpr OpDef kAffine{.domain = "",
+                        .name = "Affine",
+                        .versions = kVersions,
+                        .inputs = kInputs,
+                        .outputs = kOutputs,
+                        .types = kTypes,
+                        .attributes = kAttributes,
+                        .raise = Raise};
+
+}  // namespace ortolan
