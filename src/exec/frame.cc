@@ -48,6 +48,7 @@ class StepContext final : public RunContext {
   }
 
   Status Output(size_t i, const Dims& dims) override {
+    if (!HasOutput(i)) return OkStatus();
     if (outputs_[i]->data != nullptr && outputs_[i]->dims == dims) return OkStatus();
     return frame_.AllocateDynamic(step_->outputs[i], dims);
   }
@@ -56,6 +57,7 @@ class StepContext final : public RunContext {
     return borrowed_;
   }
   void SetOutputValue(size_t i, Value value) override {
+    if (!HasOutput(i)) return;
     const auto index = static_cast<size_t>(step_->outputs[i]);
     if (value.kind() == Value::Kind::kTensor) frame_.refs_[index] = value.tensor().ref();
     frame_.objects_[index] = std::move(value);

@@ -73,7 +73,7 @@ class Attention {
               std::span<std::byte> scratch) const;
   void FinishRow(int64_t item, const Row& row, KeyRange block, Real* scores) const;
   void AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const;
-  static void Softmax(const AttentionPlan& plan, Real* scores, int64_t count);
+  void Softmax(int64_t head, Real* scores, int64_t count) const;
   void Show(int64_t item, const Row& row, const Real* scores, AttentionScores stage) const;
 
   const AttentionPlan& plan_;
@@ -196,9 +196,10 @@ void Attention<T, Real>::AddMask(int64_t item, const Row& row, KeyRange keys, Re
   }
 }
 
-// In place; zeros where every score is minus infinity.
+// In place; zeros where every score is minus infinity. A sink takes the place behind the scores, which the
+// stride keeps free.
 template <typename T, typename Real>
-void Attention<T, Real>::Softmax(const AttentionPlan& plan, Real* scores, int64_t count) {
+void Attention<T, Real>::Softmax(int64_t head, Real* scores, int64_t count) const {
   // Ends at the first key of almost every row.
   int64_t seen = 0;
   while (seen < count && scores[seen] == static_cast<Real>(kMinusInfinity)) ++seen;
@@ -206,8 +207,9 @@ void Attention<T, Real>::Softmax(const AttentionPlan& plan, Real* scores, int64_
     std::fill_n(scores, count, Real{0});
     return;
   }
+  if (o_.sinks != nullptr) scores[count++] = static_cast<Real>(o_.sinks[head]);
   if constexpr (std::is_same_v<Real, float>) {
-    plan.norm->softmax_rows(scores, scores, 1, count, false);
+    plan_.norm->softmax_rows(scores, scores, 1, count, false);
   } else {
     const Real most = *std::max_element(scores, scores + count);
     Real sum = 0;
@@ -245,7 +247,7 @@ void Attention<T, Real>::FinishRow(int64_t item, const Row& row, KeyRange block,
     Show(item, row, scores, AttentionScores::kBiased);
   }
   if (end > begin) {
-    Softmax(plan_, scores + begin, end - begin);
+    Softmax(row.head, scores + begin, end - begin);
   }
   std::fill(scores, scores + begin, Real{0});
   std::fill(scores + end, scores + width, Real{0});
@@ -325,7 +327,8 @@ AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& 
   plan.blocks = (all + fitting - 1) / fitting;
   plan.rows = plan.blocks == 0 ? 0 : (all + plan.blocks - 1) / plan.blocks;
   // Whole cache lines, and no multiple of 4 KB: rows that far apart push each other out of L1.
-  plan.score_stride = RoundUp(problem.keys, 16);
+  // One place more than keys for a sink.
+  plan.score_stride = RoundUp(problem.keys + 1, 16);
   if (plan.score_stride % 1024 == 0) plan.score_stride += 16;
   const int64_t reals = plan.rows * plan.score_stride + RoundUp(plan.rows * problem.size, 16) +
                         RoundUp(plan.rows * problem.value_size, 16);

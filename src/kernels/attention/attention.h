@@ -60,6 +60,7 @@ struct AttentionOperands {
   // Keys before the first query's position: 0, the length of a cache, or where `valid_keys` is set
   // and this is negative, valid_keys - queries.
   int64_t offset = 0;
+  const float* sinks = nullptr;  // of each head: a score of no key that takes part in the softmax; or null
   AttentionScores shown = AttentionScores::kNone;
   void* scores = nullptr;  // batch x heads x queries x keys
 };

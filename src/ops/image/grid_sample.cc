@@ -97,7 +97,10 @@ AxisTaps TapsOf(double coordinate, int64_t size, const State& state) {
   if (std::isnan(x)) x = -std::numeric_limits<double>::infinity();  // outside
   if (state.mode == Mode::kNearest) x = std::nearbyint(x);
   if (x < low || x > high) {
-    if (state.padding == Padding::kBorder) x = std::clamp(x, 0.0, length - 1);
+    // Cubic weights are those of the place outside, whose taps are put on the border one by one: beyond 4
+    // elements all of them are.
+    const double beyond = state.mode == Mode::kCubic ? 4.0 : 0.0;
+    if (state.padding == Padding::kBorder) x = std::clamp(x, -beyond, length - 1 + beyond);
     if (state.padding == Padding::kReflection) x = std::isinf(x) ? low : Reflect(x, low, high);
   }
   AxisTaps taps;
