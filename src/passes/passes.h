@@ -21,6 +21,10 @@ Status RunDead(graph::Graph& graph, PassContext& context);
 // BatchNormalization with constant parameters goes into the weights of the Conv, ConvTranspose or Gemm before
 // it, or becomes a Mul and an Add, which other passes fuse.
 Status RunBatchNorm(graph::Graph& graph, PassContext& context);
+// What stands between DequantizeLinear and QuantizeLinear computes in 8-bit integers.
+Status RunQuantize(graph::Graph& graph, PassContext& context);
+// 8-bit convolutions and what stands between them move to channels-last maps.
+Status RunByteLayout(graph::Graph& graph, PassContext& context);
 // Elementwise nodes behind a node that runs epilogues go into it (ops/epilogue.h).
 Status RunEpilogueFusion(graph::Graph& graph, PassContext& context);
 // Connected elementwise nodes of one shape become one ortolan::Elementwise.

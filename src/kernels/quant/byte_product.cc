@@ -1,0 +1,253 @@
+#include "kernels/quant/byte_product.h"
+
+#include <algorithm>
+
+namespace ortolan::kernels {
+
+#define ORTOLAN_BYTES(identifier) extern const ByteVariant identifier;
+#include "kernels/quant/byte_variants.inc"
+#undef ORTOLAN_BYTES
+
+namespace {
+
+const ByteVariant* const kVariants[] = {
+#define ORTOLAN_BYTES(identifier) &identifier,
+#include "kernels/quant/byte_variants.inc"
+#undef ORTOLAN_BYTES
+};
+
+// Rows whose left bytes pass by one panel in turn; with 256 bytes a tap they fill half of L1. A multiple of
+// all tile heights but 5 and 7.
+constexpr int64_t kMostBlockRows = 96;
+constexpr int64_t kMostPointers = 3072;
+static_assert(kMostPointers / kMostByteTaps >= kMostByteRows);
+
+int64_t RoundUp(int64_t value, int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+int64_t StepsOf(int64_t k_bytes) {
+  return (k_bytes + 3) / 4;
+}
+
+int64_t PanelColumns(const ByteVariant& variant) {
+  return static_cast<int64_t>(variant.vectors) * variant.lanes;
+}
+
+// Columns of the panel that begins at `column`, with padding to whole vectors.
+int64_t PanelWidth(const ByteVariant& variant, int64_t n, int64_t column) {
+  return std::min(PanelColumns(variant), RoundUp(n - column, variant.lanes));
+}
+
+template <typename T>
+void PackPanel(const ByteVariant& variant, const ByteMatrix& b, const T* data, const int32_t* subtract,
+               int64_t subtract_step, int64_t column, int8_t* to, int32_t* sums) {
+  const int64_t width = PanelWidth(variant, b.n, column), columns = std::min(width, b.n - column);
+  const int64_t steps = StepsOf(b.k_bytes);
+  // Unsigned bytes become signed ones by taking 128 away.
+  const int32_t shift = std::is_same_v<T, uint8_t> && subtract == nullptr ? 128 : 0;
+  for (int64_t j = 0; j < width; ++j) sums[j] = 0;
+  for (int64_t tap = 0; tap < b.taps; ++tap) {
+    for (int64_t step = 0; step < steps; ++step, to += width * 4) {
+      for (int64_t i = 0; i < 4; ++i) {
+        const int64_t k = step * 4 + i;
+        const bool real = k < b.k;
+        const T* from = real ? data + tap * b.tap_stride + k * b.k_stride + column * b.n_stride : nullptr;
+        for (int64_t j = 0; j < width; ++j) {
+          int32_t item = 0;
+          if (real && j < columns) {
+            item = from[j * b.n_stride] - shift;
+            if (subtract != nullptr) item -= subtract[(column + j) * subtract_step];
+          }
+          to[j * 4 + i] = static_cast<int8_t>(item);
+          sums[j] += item;
+        }
+      }
+    }
+  }
+}
+
+template <typename T>
+bool Fits(const ByteMatrix& b, const T* data, const int32_t* zero, int64_t zero_step) {
+  for (int64_t tap = 0; tap < b.taps; ++tap) {
+    for (int64_t i = 0; i < b.k; ++i) {
+      const T* from = data + tap * b.tap_stride + i * b.k_stride;
+      for (int64_t j = 0; j < b.n; ++j) {
+        const int32_t item = from[j * b.n_stride] - zero[j * zero_step];
+        if (item < -128 || item > 127) return false;
+      }
+    }
+  }
+  return true;
+}
+
+int64_t ElementBytes(ByteOutput output) {
+  return output == ByteOutput::kBytes ? 1 : 4;
+}
+
+class Chunk {
+ public:
+  Chunk(const ByteProduct& product, int64_t first, int64_t count)
+      : product_(product), first_(first), count_(count) {}
+
+  void Columns(int64_t begin, int64_t end, const uint8_t* const* a) {
+    const ByteVariant& variant = *product_.variant;
+    int32_t sums[kMostBlockRows];
+    if (product_.b_zero != nullptr) SumRows(a, sums);
+    const int64_t steps = StepsOf(product_.k_bytes);
+    for (int64_t column = begin; column < end; column += PanelColumns(variant)) {
+      ByteTile tile{};
+      tile.a_stride = count_;
+      tile.taps = product_.taps;
+      tile.steps = steps;
+      tile.b = product_.panels + column * product_.taps * steps * 4;
+      tile.columns = std::min(PanelColumns(variant), product_.n - column);
+      tile.start = product_.start + column;
+      tile.b_zero = product_.b_zero != nullptr ? product_.b_zero + column : nullptr;
+      tile.scale = product_.scale != nullptr ? product_.scale + column : nullptr;
+      tile.bias = product_.bias != nullptr ? product_.bias + column : nullptr;
+      tile.finish = &product_.finish;
+      tile.c_stride = product_.c_stride * ElementBytes(product_.finish.output);
+      tile.first_column = column;
+      Rows(tile, column, a, sums);
+    }
+  }
+
+ private:
+  void SumRows(const uint8_t* const* a, int32_t* sums) const {
+    for (int64_t i = 0; i < count_; ++i) {
+      uint32_t sum = 0;
+      for (int64_t tap = 0; tap < product_.taps; ++tap) {
+        sum += static_cast<uint32_t>(
+            product_.variant->row_sum(a[tap * count_ + i], product_.k_bytes, product_.a_signed));
+      }
+      sums[i] = static_cast<int32_t>(sum);
+    }
+  }
+
+  // The block's rows cut evenly: never full tiles and a remainder of one.
+  void Rows(ByteTile& tile, int64_t column, const uint8_t* const* a, const int32_t* sums) const {
+    const ByteVariant& variant = *product_.variant;
+    const auto vectors = static_cast<size_t>((tile.columns + variant.lanes - 1) / variant.lanes);
+    const int64_t tallest = variant.rows[vectors - 1];
+    const int64_t strips = (count_ + tallest - 1) / tallest;
+    auto* c = static_cast<uint8_t*>(product_.c) + column * ElementBytes(product_.finish.output);
+    for (int64_t strip = 0; strip < strips; ++strip) {
+      const int64_t begin = count_ * strip / strips, end = count_ * (strip + 1) / strips;
+      tile.a = a + begin;
+      tile.row_sums = sums + begin;
+      tile.first_row = first_ + begin;
+      tile.c = c + (first_ + begin) * tile.c_stride;
+      variant.tiles[product_.a_signed ? 1 : 0][vectors - 1][end - begin - 1](tile);
+    }
+  }
+
+  const ByteProduct& product_;
+  int64_t first_, count_;
+};
+
+}  // namespace
+
+const ByteVariant& SelectBytes(Isa isa) {
+  const bool vnni = GetCpuInfo().extensions.avx512_vnni;
+  for (const ByteVariant* variant : kVariants) {
+    if (variant->isa <= isa && (vnni || !variant->vnni)) return *variant;
+  }
+  return *kVariants[std::size(kVariants) - 1];
+}
+
+std::vector<const ByteVariant*> RunnableBytes() {
+  std::vector<const ByteVariant*> runnable;
+  for (const ByteVariant* variant : kVariants) {
+    if (variant->isa <= GetCpuInfo().isa && (GetCpuInfo().extensions.avx512_vnni || !variant->vnni))
+      runnable.push_back(variant);
+  }
+  return runnable;
+}
+
+int64_t PaddedByteColumns(const ByteVariant& variant, int64_t n) {
+  return RoundUp(n, PanelColumns(variant));
+}
+
+size_t PackedByteBytes(const ByteVariant& variant, const ByteMatrix& b) {
+  return static_cast<size_t>(RoundUp(b.n, variant.lanes) * b.taps * StepsOf(b.k_bytes) * 4);
+}
+
+void PackBytes(const ByteVariant& variant, const ByteMatrix& b, const int32_t* subtract,
+               int64_t subtract_step, int8_t* panels, int32_t* column_sums, ThreadPool& threads) {
+  const int64_t width = PanelColumns(variant), steps = StepsOf(b.k_bytes);
+  std::fill_n(column_sums, PaddedByteColumns(variant, b.n), 0);
+  threads.ParallelFor((b.n + width - 1) / width, [&](int64_t panel) {
+    const int64_t column = panel * width;
+    int8_t* to = panels + column * b.taps * steps * 4;
+    if (b.is_signed) {
+      PackPanel(variant, b, static_cast<const int8_t*>(b.data), subtract, subtract_step, column, to,
+                column_sums + column);
+    } else {
+      PackPanel(variant, b, static_cast<const uint8_t*>(b.data), subtract, subtract_step, column, to,
+                column_sums + column);
+    }
+  });
+}
+
+bool FitsSigned(const ByteMatrix& b, const int32_t* zero, int64_t zero_step) {
+  return b.is_signed ? Fits(b, static_cast<const int8_t*>(b.data), zero, zero_step)
+                     : Fits(b, static_cast<const uint8_t*>(b.data), zero, zero_step);
+}
+
+void ByteStart(const int32_t* column_sums, const int32_t* bias, const int32_t* b_zero, int32_t a_zero,
+               int64_t terms, int64_t n, int64_t padded, int32_t* start) {
+  for (int64_t j = 0; j < padded; ++j) {
+    // Unsigned, since sums wrap.
+    uint32_t sum = 0u - static_cast<uint32_t>(a_zero) * static_cast<uint32_t>(column_sums[j]);
+    if (j < n && bias != nullptr) sum += static_cast<uint32_t>(bias[j]);
+    if (j < n && b_zero != nullptr) {
+      sum += static_cast<uint32_t>(terms) * static_cast<uint32_t>(a_zero) * static_cast<uint32_t>(b_zero[j]);
+    }
+    start[j] = static_cast<int32_t>(sum);
+  }
+}
+
+void RunByteProduct(const ByteProduct& product, int64_t rows,
+                    FunctionRef<void(int64_t first, int64_t count, const uint8_t** a)> locate,
+                    ThreadPool& threads) {
+  if (rows == 0 || product.n == 0) return;
+  const int64_t most = std::min(kMostBlockRows, kMostPointers / std::max<int64_t>(product.taps, 1));
+  // Whole strips of the tallest tile, except in short blocks.
+  const int64_t unit = most >= 24 ? 24 : 1;
+  const int64_t block_rows = std::min(most / unit * unit, rows);
+  const int64_t blocks = (rows + block_rows - 1) / block_rows;
+  const int64_t width = PanelColumns(*product.variant), panels = (product.n + width - 1) / width;
+  // Two million products, 15 microseconds, are the least that a chunk is worth; 16 chunks keep a few threads
+  // busy.
+  const double work = static_cast<double>(rows) * static_cast<double>(product.n) *
+                      static_cast<double>(product.taps * product.k_bytes);
+  const auto worthwhile = static_cast<int64_t>(std::min(work / 2e6, 16.0));
+  const int64_t groups = std::clamp<int64_t>((worthwhile + blocks - 1) / blocks, 1, panels);
+  const auto chunk = [&](int64_t index) {
+    const uint8_t* a[kMostPointers];
+    const int64_t first = index % blocks * block_rows, group = index / blocks;
+    const int64_t count = std::min(block_rows, rows - first);
+    locate(first, count, a);
+    Chunk(product, first, count)
+        .Columns(panels * group / groups * width, std::min(panels * (group + 1) / groups * width, product.n),
+                 a);
+  };
+  if (work < 4e5) {
+    for (int64_t index = 0; index < blocks * groups; ++index) chunk(index);
+  } else {
+    threads.ParallelFor(blocks * groups, chunk);
+  }
+}
+
+ByteFinish BytesOf(bool is_signed, int32_t zero) {
+  ByteFinish finish{};
+  finish.output = ByteOutput::kBytes;
+  finish.is_signed = is_signed;
+  finish.zero = zero;
+  finish.low = static_cast<float>((is_signed ? -128 : 0) - zero);
+  finish.high = static_cast<float>((is_signed ? 127 : 255) - zero);
+  return finish;
+}
+
+}  // namespace ortolan::kernels
