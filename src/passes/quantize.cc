@@ -82,6 +82,9 @@ class Quantize {
     const std::string_view name = node.op->name;
     if (name == "Conv") return VisitConv(node);
     if (name == "MatMul") return VisitMatMul(node);
+    if (name == "Gemm") return VisitGemm(node);
+    if (name == "MatMulInteger") return VisitMatMulInteger(node);
+    if (name == "Where") return VisitWhere(node);
     if (name == "Add" || name == "Mul") {
       ORTOLAN_ASSIGN_OR_RETURN(const bool done, VisitBinary(node, name == "Mul"));
       if (done) return OkStatus();
@@ -95,11 +98,11 @@ class Quantize {
 
   // The QuantizeLinear behind `value`, with what it makes. A Relu before it that takes away nothing which
   // the range of the result would not take away, too, is passed over.
-  std::optional<Bytes> QuantizedOf(const Value* value, bool through_relu = false) const {
+  std::optional<Bytes> QuantizedOf(const Value* value, bool through_relu = true) const {
     const Node* reader = OnlyReader(value);
     if (reader == nullptr) return std::nullopt;
     if (through_relu && (IsOp(reader, "Relu") || IsOp(reader, "Clip")) && reader->input(0) == value) {
-      const auto result = QuantizedOf(reader->output(0));
+      const auto result = QuantizedOf(reader->output(0), false);
       if (!result || !Covers(*reader, *result)) return std::nullopt;
       return result;
     }
@@ -194,7 +197,7 @@ class Quantize {
       return OkStatus();
     if (w->HasInput(2) && !w->input(2)->IsConstant()) return OkStatus();
     const auto bias = BiasOf(node.input(2));
-    const auto y = QuantizedOf(node.output(0), true);
+    const auto y = QuantizedOf(node.output(0));
     if (!bias || !y) return OkStatus();
     Node* made = Make(node, kQLinearConv);
     made->attributes = node.attributes;
@@ -211,14 +214,122 @@ class Quantize {
   Status VisitMatMul(Node& node) {
     const auto a = Dequantized(node.input(0)), b = Dequantized(node.input(1));
     if (!a || !b) return OkStatus();
+    if (const auto y = QuantizedOf(node.output(0))) {
+      Node* made = Make(node, kQLinearMatMul);
+      made->SetInputs({a->value, a->scale_value, ZeroValue(*a), b->value, b->scale_value, ZeroValue(*b),
+                       y->scale_value, ZeroValue(*y)});
+      ORTOLAN_RETURN_IF_ERROR(Put(node, *made, *y));
+      EraseIfUnused(node);
+      return OkStatus();
+    }
+    return InPlace(node, kMatMulIntegerToFloat,
+                   {a->value, b->value, a->scale_value, b->scale_value, ZeroValue(*a), ZeroValue(*b)}, {});
+  }
+
+  // Operator `op` in the node's place, giving the same float value.
+  Status InPlace(Node& node, const OpDef& op, std::vector<Value*> inputs, graph::Attributes attributes) {
+    Node* made = Make(node, op);
+    made->attributes = std::move(attributes);
+    made->SetInputs(std::move(inputs));
+    Value* result = node.output(0);
+    Erase(&node);
+    made->SetOutput(0, result);
+    return InferInPlace(*made, *graph_.dims());
+  }
+
+  // The constant 8-bit matrix that `value` is the float form of, its scales one number or one for each column
+  // along `axis`.
+  std::optional<Bytes> MatrixOf(const Value* value, int64_t axis) {
+    if (const auto one = Dequantized(value)) return one;
+    if (!IsFloat(value) || !IsOp(value->producer(), "DequantizeLinear")) return std::nullopt;
+    const Node& node = *value->producer();
+    Value* matrix = node.input(0);
+    if (node.attributes.Int("block_size", 0) != 0 || !quant::IsBytes(matrix->type.dtype) ||
+        !matrix->IsConstant() || matrix->constant().dims().size() != 2) {
+      return std::nullopt;
+    }
+    const int64_t own = node.attributes.Int("axis", 1);
+    if ((own < 0 ? own + 2 : own) != axis || !node.input(1)->IsConstant() ||
+        node.input(1)->constant().dtype() != DType::kFloat ||
+        (node.HasInput(2) && !node.input(2)->IsConstant())) {
+      return std::nullopt;
+    }
+    Value* zero = node.HasInput(2) ? node.input(2) : ZeroFor(matrix, node.input(1)->constant().dims());
+    return Bytes{matrix, node.input(1), zero, 1, 0};
+  }
+
+  Status VisitGemm(Node& node) {
+    const graph::Attributes& given = node.attributes;
+    const int64_t transposed = given.Int("transB", 0);
+    const auto a = Dequantized(node.input(0)), b = MatrixOf(node.input(1), transposed != 0 ? 0 : 1);
+    const auto bias = BiasOf(node.input(2));
+    if (!a || !b || !bias || given.Int("transA", 0) != 0) return OkStatus();
+    if (given.Float("beta", 1.0f) != 1.0f && *bias != nullptr) return OkStatus();
     const auto y = QuantizedOf(node.output(0));
-    if (!y) return OkStatus();
-    Node* made = Make(node, kQLinearMatMul);
-    made->SetInputs({a->value, a->scale_value, ZeroValue(*a), b->value, b->scale_value, ZeroValue(*b),
-                     y->scale_value, ZeroValue(*y)});
+    graph::Attributes attributes;
+    attributes.Set("alpha", given.Float("alpha", 1.0f));
+    attributes.Set("transB", transposed);
+    std::vector<Value*> inputs = {a->value,       a->scale_value, ZeroValue(*a), b->value,
+                                  b->scale_value, ZeroValue(*b),  *bias};
+    if (!y) return InPlace(node, kQGemm, std::move(inputs), std::move(attributes));
+    inputs.push_back(y->scale_value);
+    inputs.push_back(ZeroValue(*y));
+    Node* made = Make(node, kQGemm);
+    made->attributes = std::move(attributes);
+    made->SetInputs(std::move(inputs));
     ORTOLAN_RETURN_IF_ERROR(Put(node, *made, *y));
     EraseIfUnused(node);
     return OkStatus();
+  }
+
+  // Cast to float and Mul by the scales behind a MatMulInteger, and the Add of a bias behind those.
+  Status VisitMatMulInteger(Node& node) {
+    Node* cast = OnlyReader(node.output(0));
+    if (!IsOp(cast, "Cast") || !IsFloat(cast->output(0))) return OkStatus();
+    Node* mul = OnlyReader(cast->output(0));
+    if (!IsOp(mul, "Mul") || mul->inputs().size() != 2) return OkStatus();
+    Value* scales = mul->input(0) == cast->output(0) ? mul->input(1) : mul->input(0);
+    const Node* both = scales->producer();
+    if (!IsOp(both, "Mul") || both == mul) return OkStatus();
+    // One of the two is A's scale, a single number that is no constant as a rule; the other belongs to B.
+    Value* a_scale = both->input(0);
+    Value* b_scale = both->input(1);
+    if (a_scale->IsConstant() && !b_scale->IsConstant()) std::swap(a_scale, b_scale);
+    if (!IsFloat(a_scale) || !IsFloat(b_scale) || !a_scale->shape.Count().Is(1) || !b_scale->IsConstant())
+      return OkStatus();
+    const graph::Shape& y = mul->output(0)->shape;
+    const Dims& dims = b_scale->constant().dims();
+    if (!y.has_rank() || y.rank() < 2 || !(y == node.output(0)->shape) || a_scale->shape.rank() > y.rank())
+      return OkStatus();
+    const int64_t count = b_scale->constant().count();
+    if (count != 1 && (dims.empty() || dims.back() != count || !y.dims().back().Is(count))) return OkStatus();
+    if (node.HasInput(2) && !node.input(2)->shape.Count().Is(1)) return OkStatus();
+    Node* last = mul;
+    std::vector<Value*> inputs = {node.input(0), node.input(1), a_scale,
+                                  b_scale,       node.input(2), node.input(3)};
+    Node* add = OnlyReader(mul->output(0));
+    if (IsOp(add, "Add") && add->inputs().size() == 2) {
+      Value* bias = add->input(0) == mul->output(0) ? add->input(1) : add->input(0);
+      if (IsFloat(bias) && bias->IsConstant() && bias->constant().dims().size() == 1 &&
+          y.dims().back().Is(bias->constant().count())) {
+        inputs.push_back(bias);
+        last = add;
+      }
+    }
+    while (!inputs.empty() && inputs.back() == nullptr) inputs.pop_back();
+    Node* made = graph_.InsertBefore(last);
+    InitNode(*made, kMatMulIntegerToFloat, node);
+    made->SetInputs(std::move(inputs));
+    Value* result = last->output(0);
+    for (Node* old : {add, mul, cast, &node}) {
+      if (old == add && last != add) continue;
+      AddSources(*made, *old);
+      Value* output = old->output(0);
+      Erase(old);
+      if (output != result) graph_.EraseValue(output);
+    }
+    made->SetOutput(0, result);
+    return InferInPlace(*made, *graph_.dims());
   }
 
   // --------------------------------------------------------------------------------------------- elementwise
@@ -404,6 +515,20 @@ class Quantize {
     return OkStatus();
   }
 
+  Status VisitWhere(Node& node) {
+    const auto a = Dequantized(node.input(1)), b = Dequantized(node.input(2));
+    const auto y = QuantizedOf(node.output(0));
+    if (!a || !b || !y) return OkStatus();
+    Node* made = nullptr;
+    ORTOLAN_ASSIGN_OR_RETURN(Value * left, Requantized(node, *a, *y));
+    ORTOLAN_ASSIGN_OR_RETURN(Value * right, Requantized(node, *b, *y));
+    made = Make(node, *node.op);
+    made->SetInputs({node.input(0), left, right});
+    ORTOLAN_RETURN_IF_ERROR(Put(node, *made, *y));
+    EraseIfUnused(node);
+    return OkStatus();
+  }
+
   // Whether the node's outputs hold elements of input 0 alone, whatever their type.
   static bool Moves(const Node& node) {
     static constexpr std::string_view kMoves[] = {
@@ -422,7 +547,7 @@ class Quantize {
     if (!x) return OkStatus();
     std::vector<Bytes> results;
     for (const Value* output : node.outputs()) {
-      const auto y = output ? QuantizedOf(output) : std::nullopt;
+      const auto y = output ? QuantizedOf(output, false) : std::nullopt;
       if (!y) return OkStatus();
       results.push_back(*y);
     }

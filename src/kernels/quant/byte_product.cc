@@ -60,7 +60,7 @@ void PackPanel(const ByteVariant& variant, const ByteMatrix& b, const T* data, c
             if (subtract != nullptr) item -= subtract[(column + j) * subtract_step];
           }
           to[j * 4 + i] = static_cast<int8_t>(item);
-          sums[j] += item;
+          sums[j] = static_cast<int32_t>(static_cast<uint32_t>(sums[j]) + static_cast<uint32_t>(item));
         }
       }
     }

@@ -1,6 +1,8 @@
 // DequantizeLinear: (x - zero point) * scale, with one scale for all, one for each index of an axis, or one
 // for each block of an axis. All quantized types, of 8 bits and less too; the result has the type of the
 // scale, or output_dtype.
+#include "kernels/quant/byte_maps.h"
+#include "ops/quant/byte_facts.h"
 #include "ops/quant/quantization.h"
 #include "ops/tensor/low_bits.h"
 
@@ -34,8 +36,13 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
+struct State {
+  quant::Granularity granularity;
+  const kernels::ByteMaps* maps = nullptr;  // of bytes to floats with one scale
+};
+
 Status Run(const void* opaque, RunContext& context) {
-  const auto& granularity = *static_cast<const quant::Granularity*>(opaque);
+  const auto& [granularity, maps] = *static_cast<const State*>(opaque);
   const TensorRef& x = context.input(0);
   const TensorRef& y = context.output(0);
   ORTOLAN_ASSIGN_OR_RETURN(const quant::ScaleRows rows,
@@ -45,6 +52,14 @@ Status Run(const void* opaque, RunContext& context) {
   if (!context.HasInput(2) || zeros.size() != scales.size()) {
     if (zeros.size() != 1) return InvalidArgument("DequantizeLinear: scale and zero point differ in shape");
     zeros.resize(scales.size(), zeros[0]);
+  }
+  if (maps != nullptr && scales.size() == 1) {
+    constexpr int64_t kGrain = 32768;
+    context.threads().ParallelRanges(x.count(), kGrain, [&, bytes = maps](int64_t begin, int64_t end) {
+      bytes->dequantize(x.As<const uint8_t>() + begin, scales[0], static_cast<int32_t>(zeros[0]),
+                        x.dtype == DType::kInt8, end - begin, y.As<float>() + begin);
+    });
+    return OkStatus();
   }
   quant::ForEachPiece(rows, context.threads(),
                       [&](int64_t begin, int64_t count, int64_t scale, int64_t step) {
@@ -71,7 +86,12 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
       !Contains(quant::kScaleTypes, context.node.output(0)->type.dtype)) {
     return NotImplemented("DequantizeLinear of {}", TypeText(context.node.input(0)->type));
   }
-  prepared->state = std::make_shared<const quant::Granularity>(granularity);
+  State state{granularity, nullptr};
+  if (quant::IsBytes(context.input_dtype(0)) && context.input_dtype(1) == DType::kFloat &&
+      context.node.output(0)->type.dtype == DType::kFloat) {
+    state.maps = &kernels::SelectByteMaps(context.isa);
+  }
+  prepared->state = std::make_shared<const State>(state);
   prepared->run = Run;
   prepared->kernel = "dequantize";
   return OkStatus();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/quant/byte_maps.h"
 #include "ops/op.h"
 
 namespace ortolan {
@@ -17,53 +18,42 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
-struct Range {
+constexpr int64_t kGrain = 16384;
+
+Status Run(const void* opaque, RunContext& context) {
+  const auto& maps = **static_cast<const kernels::ByteMaps* const*>(opaque);
+  const TensorRef& x = context.input(0);
+  const auto* from = x.As<const float>();
+  const int64_t count = x.count(), pieces = (count + kGrain - 1) / kGrain;
+  auto* ranges = reinterpret_cast<float*>(context.scratch());
+  context.threads().ParallelFor(pieces, [&](int64_t i) {
+    maps.range(from + i * kGrain, std::min(kGrain, count - i * kGrain), ranges + 2 * i, ranges + 2 * i + 1);
+  });
   float low = 0, high = 0;
-};
-
-// In lanes, which compilers turn into vectors: a minimum of floats in order they would have to take one by
-// one.
-Range RangeWithZero(std::span<const float> x) {
-  constexpr size_t kLanes = 16;
-  float lows[kLanes] = {}, highs[kLanes] = {};
-  size_t i = 0;
-  for (; i + kLanes <= x.size(); i += kLanes) {
-    for (size_t k = 0; k < kLanes; ++k) {
-      const float item = x[i + k];
-      lows[k] = item < lows[k] ? item : lows[k];
-      highs[k] = item > highs[k] ? item : highs[k];
-    }
+  for (int64_t i = 0; i < pieces; ++i) {
+    low = std::min(low, ranges[2 * i]);
+    high = std::max(high, ranges[2 * i + 1]);
   }
-  for (; i < x.size(); ++i) {
-    lows[0] = std::min(lows[0], x[i]);
-    highs[0] = std::max(highs[0], x[i]);
-  }
-  return {*std::min_element(lows, lows + kLanes), *std::max_element(highs, highs + kLanes)};
-}
-
-Status Run(const void*, RunContext& context) {
-  const std::span<const float> x = context.input(0).Items<const float>();
-  const auto [low, high] = RangeWithZero(x);
   const float scale = high == low ? 1.0f : (high - low) / 255.0f;
   const float zero = std::nearbyint(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
   if (context.HasOutput(1)) *context.output(1).As<float>() = scale;
   if (context.HasOutput(2)) *context.output(2).As<uint8_t>() = static_cast<uint8_t>(zero);
   if (!context.HasOutput(0)) return OkStatus();
   auto* y = context.output(0).As<uint8_t>();
-  context.threads().ParallelRanges(static_cast<int64_t>(x.size()), 16384, [&](int64_t begin, int64_t end) {
-    // The sum clamped to the range of bytes rounds by adding 1.5 * 2^23, ties to even.
-    constexpr float kRounder = 12582912.0f;
-    for (int64_t i = begin; i < end; ++i) {
-      float value = x[static_cast<size_t>(i)] / scale;
-      value = value > -zero ? value : -zero;
-      value = value < 255.0f - zero ? value : 255.0f - zero;
-      y[i] = static_cast<uint8_t>(static_cast<int32_t>(((value + kRounder) - kRounder) + zero));
-    }
+  context.threads().ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
+    maps.quantize(from + begin, scale, static_cast<int32_t>(zero), false, end - begin, y + begin);
   });
   return OkStatus();
 }
 
-Status Prepare(PrepareContext&, Prepared* prepared) {
+Status Bind(const void*, const BindContext& context, Binding* binding) {
+  binding->scratch_bytes = static_cast<size_t>((ElementCount(context.inputs[0]) + kGrain - 1) / kGrain) * 8;
+  return OkStatus();
+}
+
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  prepared->state = std::make_shared<const kernels::ByteMaps*>(&kernels::SelectByteMaps(context.isa));
+  prepared->bind = Bind;
   prepared->run = Run;
   prepared->kernel = "dynamic_quantize";
   return OkStatus();

@@ -1,17 +1,18 @@
 #include "ops/quant/integer_matmul.h"
 
 #include <algorithm>
+#include <cstring>
+
+#include "ops/quant/byte_facts.h"
 
 namespace ortolan::quant {
 namespace {
 
-constexpr DTypeSet kBytes = SetOf(DType::kInt8, DType::kUInt8);
-
-size_t Padded(int64_t elements, size_t width) {
-  return (static_cast<size_t>(elements) * width + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+size_t Aligned(size_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
 }
 
-int16_t ZeroAt(const TensorRef& zeros, int64_t i) {
+int32_t ZeroAt(const TensorRef& zeros, int64_t i) {
   return zeros.dtype == DType::kInt8 ? zeros.As<const int8_t>()[i] : zeros.As<const uint8_t>()[i];
 }
 
@@ -23,30 +24,51 @@ Status CheckZeros(const TensorRef* zeros, int64_t lines, int64_t matrices, std::
   return InvalidArgument("the zero point of {} has shape {}, expected one element or {}", what,
                          DimsText(zeros->dims), lines);
 }
-int16_t ZeroOf(const TensorRef* zeros, int64_t matrix, int64_t line, int64_t lines) {
+int32_t ZeroOf(const TensorRef* zeros, int64_t matrix, int64_t line, int64_t lines) {
   if (zeros == nullptr) return 0;
   const int64_t count = zeros->count();
   return ZeroAt(*zeros, count == 1 ? 0 : count == lines ? line : matrix * lines + line);
 }
 
-// One matrix of b, k x n, as n lines of k.
-template <typename T>
-void TransposeB(const T* b, const TensorRef* zeros, int64_t matrix, int64_t k, int64_t n, int16_t* to) {
-  for (int64_t j = 0; j < n; ++j) {
-    const int16_t zero = ZeroOf(zeros, matrix, j, n);
-    for (int64_t i = 0; i < k; ++i) to[j * k + i] = static_cast<int16_t>(b[i * n + j] - zero);
-  }
+kernels::ByteMatrix MatrixOf(const IntegerMatMul& state, const void* b, int64_t matrix, int64_t k,
+                             int64_t n) {
+  kernels::ByteMatrix made;
+  made.data = static_cast<const uint8_t*>(b) + matrix * k * n;
+  made.is_signed = state.b_signed;
+  made.k = made.k_bytes = k;
+  made.n = n;
+  made.k_stride = state.inputs.transposed_b ? 1 : n;
+  made.n_stride = state.inputs.transposed_b ? k : 1;
+  return made;
 }
 
-void WidenB(const TensorRef& b, const TensorRef* zeros, int64_t matrices, int64_t k, int64_t n, int16_t* to,
-            ThreadPool& threads) {
-  threads.ParallelFor(matrices, [&](int64_t matrix) {
-    if (b.dtype == DType::kInt8) {
-      TransposeB(b.As<const int8_t>() + matrix * k * n, zeros, matrix, k, n, to + matrix * k * n);
-    } else {
-      TransposeB(b.As<const uint8_t>() + matrix * k * n, zeros, matrix, k, n, to + matrix * k * n);
-    }
-  });
+void SizePacked(const IntegerMatMul& state, int64_t k, int64_t n, PackedMatrices* packed) {
+  packed->panel_bytes = Aligned(kernels::PackedByteBytes(*state.variant, MatrixOf(state, nullptr, 0, k, n)));
+  packed->columns = kernels::PaddedByteColumns(*state.variant, n);
+}
+
+void Pack(const IntegerMatMul& state, const void* b, const TensorRef* zeros, int64_t matrices, int64_t k,
+          int64_t n, bool try_fit, PackedMatrices* packed, ThreadPool& threads) {
+  packed->has_zero = false;
+  bool fits = true;
+  for (int64_t matrix = 0; matrix < matrices; ++matrix) {
+    int32_t* own = packed->zeros + matrix * packed->columns;
+    std::fill_n(own, packed->columns, 0);
+    for (int64_t j = 0; j < n; ++j) own[j] = ZeroOf(zeros, matrix, j, n);
+    const bool none = std::all_of(own, own + n, [](int32_t zero) { return zero == 0; });
+    if (none && state.b_signed) continue;
+    packed->has_zero = true;
+    fits = fits && try_fit && kernels::FitsSigned(MatrixOf(state, b, matrix, k, n), own, 1);
+  }
+  const bool subtract = packed->has_zero && fits;
+  for (int64_t matrix = 0; matrix < matrices; ++matrix) {
+    int32_t* own = packed->zeros + matrix * packed->columns;
+    kernels::PackBytes(*state.variant, MatrixOf(state, b, matrix, k, n), subtract ? own : nullptr, 1,
+                       packed->panels + static_cast<size_t>(matrix) * packed->panel_bytes,
+                       packed->sums + matrix * packed->columns, threads);
+    for (int64_t j = 0; j < n && !state.b_signed; ++j) own[j] -= 128;
+  }
+  if (subtract) packed->has_zero = false;
 }
 
 // The matrix that each item of the batch reads.
@@ -67,87 +89,192 @@ std::vector<int64_t> BatchIndex(const Dims& own, const Dims& batch) {
   return index;
 }
 
+// The right side of this run: packed ahead, or now.
+Result<PackedMatrices> RightSide(const IntegerMatMul& state, const IntegerMatMulBinding& binding,
+                                 RunContext& context) {
+  if (state.memory.size() > 0) return state.packed;
+  const int64_t n = binding.sizes.n, k = binding.sizes.k;
+  const TensorRef* zeros =
+      context.HasInput(state.inputs.b_zero) ? &context.input(state.inputs.b_zero) : nullptr;
+  ORTOLAN_RETURN_IF_ERROR(CheckZeros(zeros, n, binding.b_count, "B"));
+  PackedMatrices packed = binding.packed;
+  packed.Place(context.scratch(), binding.b_count);
+  Pack(state, context.input(state.inputs.b).data, zeros, binding.b_count, k, n, false, &packed,
+       context.threads());
+  return packed;
+}
+
+struct Rows {
+  const uint8_t* first;
+  int64_t k;
+  const uint8_t* last;  // the last row, copied where reading it by whole quads would pass its end
+  int64_t count;
+
+  void Locate(int64_t begin, int64_t number, const uint8_t** a) const {
+    for (int64_t i = 0; i < number; ++i) a[i] = begin + i + 1 == count ? last : first + (begin + i) * k;
+  }
+};
+
+kernels::ByteProduct ProductOf(const IntegerMatMul& state, const IntegerMatMulBinding& binding,
+                               const PackedMatrices& packed, int64_t matrix) {
+  kernels::ByteProduct product;
+  product.variant = state.variant;
+  product.a_signed = state.a_signed;
+  product.k_bytes = binding.sizes.k;
+  product.n = binding.sizes.n;
+  product.panels = packed.panels + static_cast<size_t>(matrix) * packed.panel_bytes;
+  product.b_zero = packed.has_zero ? packed.zeros + matrix * packed.columns : nullptr;
+  product.c_stride = binding.sizes.n;
+  return product;
+}
+
 }  // namespace
 
 Status PrepareIntegerMatMul(PrepareContext& context, const MatMulInputs& inputs, IntegerMatMul* state,
                             Prepared* prepared) {
   const DType a = context.input_dtype(inputs.a), b = context.input_dtype(inputs.b);
-  if (!Contains(kBytes, a) || !Contains(kBytes, b)) {
+  if ((!IsBytes(a) && a != DType::kFloat) || !IsBytes(b)) {
     return NotImplemented("{} of {} and {}", context.node.op_type, DTypeName(a), DTypeName(b));
   }
   state->inputs = inputs;
-  state->variant = &kernels::SelectIntegerProduct(context.isa);
+  state->variant = &kernels::SelectBytes(context.isa);
   state->a_signed = a == DType::kInt8;
   state->b_signed = b == DType::kInt8;
-  prepared->kernel = state->variant->name;
+  prepared->kernel = fmt::format("byte_product_{}", state->variant->name);
   const Tensor* constant = context.Constant(inputs.b);
   const Tensor* zeros = context.Constant(inputs.b_zero);
-  if (constant == nullptr || constant->dims().size() < 2) return OkStatus();
+  if (constant == nullptr || constant->dims().size() < 2 || constant->count() == 0) return OkStatus();
   if (zeros == nullptr && context.node.HasInput(inputs.b_zero)) return OkStatus();
   const Dims& dims = constant->dims();
-  const int64_t n = dims.back(), k = dims[dims.size() - 2];
-  const int64_t matrices = constant->count() == 0 ? 0 : constant->count() / (n * k);
+  int64_t n = dims.back(), k = dims[dims.size() - 2];
+  if (inputs.transposed_b) std::swap(n, k);
+  const int64_t matrices = constant->count() / (n * k);
   const TensorRef* zero_ref = zeros != nullptr ? &zeros->ref() : nullptr;
-  ORTOLAN_RETURN_IF_ERROR(CheckZeros(zero_ref, n, std::max<int64_t>(matrices, 1), "B"));
-  ORTOLAN_ASSIGN_OR_RETURN(state->packed_b,
-                           AlignedBuffer::Allocate(Padded(constant->count(), sizeof(int16_t))));
-  WidenB(constant->ref(), zero_ref, matrices, k, n, reinterpret_cast<int16_t*>(state->packed_b.data()),
-         context.threads);
+  ORTOLAN_RETURN_IF_ERROR(CheckZeros(zero_ref, n, matrices, "B"));
+  SizePacked(*state, k, n, &state->packed);
+  ORTOLAN_ASSIGN_OR_RETURN(state->memory, AlignedBuffer::Allocate(state->packed.Bytes(matrices)));
+  state->packed.Place(state->memory.data(), matrices);
+  Pack(*state, constant->data(), zero_ref, matrices, k, n, true, &state->packed, context.threads);
   prepared->consumed = 1u << inputs.b;
   return OkStatus();
 }
 
-Status BindIntegerMatMul(const IntegerMatMul& state, const BindContext& context,
+Status BindIntegerMatMul(const IntegerMatMul& state, const BindContext& context, size_t own_bytes, bool merge,
                          IntegerMatMulBinding* binding) {
-  ORTOLAN_ASSIGN_OR_RETURN(binding->sizes,
+  ORTOLAN_ASSIGN_OR_RETURN(const math::ProductSizes sizes,
                            math::MatMulSizes(context.inputs[state.inputs.a], context.inputs[state.inputs.b]));
-  const math::ProductSizes& sizes = binding->sizes;
-  binding->a_count = ElementCount(sizes.a_batch);
-  binding->b_count = ElementCount(sizes.b_batch);
-  binding->items = ElementCount(sizes.batch);
-  if (CheckedCount(context.outputs[0]) != binding->items * sizes.m * sizes.n) {
+  if (CheckedCount(context.outputs[0]) != ElementCount(sizes.batch) * sizes.m * sizes.n) {
     return Fail("the output has shape {}, which {} by {} does not give", DimsText(context.outputs[0]),
                 DimsText(context.inputs[state.inputs.a]), DimsText(context.inputs[state.inputs.b]));
   }
-  binding->a_index = BatchIndex(sizes.a_batch, sizes.batch);
-  binding->b_index = BatchIndex(sizes.b_batch, sizes.batch);
-  binding->b_offset = Padded(binding->a_count * sizes.m * sizes.k, sizeof(int16_t));
-  binding->sums_offset =
-      binding->b_offset +
-      (state.packed_b.size() > 0 ? 0 : Padded(binding->b_count * sizes.k * sizes.n, sizeof(int16_t)));
-  binding->scratch_bytes = binding->sums_offset + Padded(sizes.m * sizes.n, sizeof(int32_t));
+  const bool one_zero =
+      context.inputs.size() <= state.inputs.a_zero || ElementCount(context.inputs[state.inputs.a_zero]) == 1;
+  return BindIntegerMatMul(state, sizes, own_bytes, merge && one_zero, binding);
+}
+
+Status BindIntegerMatMul(const IntegerMatMul& state, const math::ProductSizes& sizes, size_t own_bytes,
+                         bool merge, IntegerMatMulBinding* binding) {
+  binding->sizes = sizes;
+  // Rows of A are one matrix where all items share B.
+  binding->b_count = ElementCount(sizes.b_batch);
+  if (merge && binding->b_count == 1 && sizes.a_batch == sizes.batch) {
+    binding->sizes.m = ElementCount(sizes.a_batch) * sizes.m;
+    binding->sizes.a_batch = binding->sizes.b_batch = binding->sizes.batch = Dims();
+  }
+  binding->a_count = ElementCount(binding->sizes.a_batch);
+  binding->items = ElementCount(binding->sizes.batch);
+  binding->a_index = BatchIndex(binding->sizes.a_batch, binding->sizes.batch);
+  binding->b_index = BatchIndex(binding->sizes.b_batch, binding->sizes.batch);
+  SizePacked(state, sizes.k, sizes.n, &binding->packed);
+  binding->start_offset = state.memory.size() > 0 ? 0 : Aligned(binding->packed.Bytes(binding->b_count));
+  binding->row_offset = binding->start_offset + Aligned(static_cast<size_t>(binding->packed.columns) * 4);
+  binding->sums_offset = binding->row_offset + Aligned(static_cast<size_t>(sizes.k) + 64);
+  binding->own_offset =
+      binding->sums_offset + Aligned(static_cast<size_t>(binding->sizes.m * binding->sizes.n) * 4);
+  binding->scratch_bytes = binding->own_offset + own_bytes;
   return OkStatus();
 }
 
+int64_t PaddedColumns(const IntegerMatMul& state, int64_t n) {
+  return kernels::PaddedByteColumns(*state.variant, n);
+}
+
+bool HasRowZeros(const IntegerMatMul& state, const RunContext& context) {
+  return context.HasInput(state.inputs.a_zero) && context.input(state.inputs.a_zero).count() != 1;
+}
+
 Status RunIntegerMatMul(const IntegerMatMul& state, const IntegerMatMulBinding& binding, RunContext& context,
-                        FunctionRef<int32_t*(int64_t item)> sums, FunctionRef<void(int64_t item)> done) {
-  const auto& [m, n, k, a_batch, b_batch, batch] = binding.sizes;
-  const TensorRef& a = context.input(state.inputs.a);
-  const TensorRef* a_zeros =
-      context.HasInput(state.inputs.a_zero) ? &context.input(state.inputs.a_zero) : nullptr;
-  const TensorRef* b_zeros =
-      context.HasInput(state.inputs.b_zero) ? &context.input(state.inputs.b_zero) : nullptr;
-  ORTOLAN_RETURN_IF_ERROR(CheckZeros(a_zeros, m, binding.a_count, "A"));
-  auto* wide_a = reinterpret_cast<int16_t*>(context.scratch());
-  const int64_t rows = binding.a_count * m, row_length = k, lines = m;
-  const int64_t grain = std::max<int64_t>(1, 16384 / std::max<int64_t>(k, 1));
-  context.threads().ParallelRanges(rows, grain, [&](int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row) {
-      kernels::WidenElements(a.As<const std::byte>() + row * row_length, state.a_signed, row_length,
-                             ZeroOf(a_zeros, row / lines, row % lines, lines), wide_a + row * row_length);
-    }
-  });
-  const auto* wide_b = reinterpret_cast<const int16_t*>(state.packed_b.data());
-  if (state.packed_b.size() == 0) {
-    ORTOLAN_RETURN_IF_ERROR(CheckZeros(b_zeros, n, binding.b_count, "B"));
-    auto* made = reinterpret_cast<int16_t*>(context.scratch() + binding.b_offset);
-    WidenB(context.input(state.inputs.b), b_zeros, binding.b_count, k, n, made, context.threads());
-    wide_b = made;
+                        const MatMulFinish& finish, const LeftSide* left) {
+  const int64_t m = binding.sizes.m, n = binding.sizes.n, k = binding.sizes.k;
+  if (m == 0 || n == 0 || binding.items == 0) return OkStatus();
+  ORTOLAN_ASSIGN_OR_RETURN(const PackedMatrices packed, RightSide(state, binding, context));
+  LeftSide own{};
+  if (left == nullptr) {
+    if (context.HasInput(state.inputs.a_zero) && context.input(state.inputs.a_zero).count() != 1)
+      return InvalidArgument("the zero point of A must have one element");
+    own.bytes = context.input(state.inputs.a).As<const uint8_t>();
+    own.zero = context.HasInput(state.inputs.a_zero) ? ZeroAt(context.input(state.inputs.a_zero), 0) : 0;
+    left = &own;
   }
+  auto* start = reinterpret_cast<int32_t*>(context.scratch() + binding.start_offset);
+  auto* last = reinterpret_cast<uint8_t*>(context.scratch() + binding.row_offset);
+  const size_t element = finish.finish.output == kernels::ByteOutput::kBytes ? 1 : 4;
   for (int64_t item = 0; item < binding.items; ++item) {
     const auto at = static_cast<size_t>(item);
-    kernels::IntegerProduct(*state.variant, wide_a + binding.a_index[at] * m * k,
-                            wide_b + binding.b_index[at] * n * k, m, n, k, sums(item), n, context.threads());
+    const int64_t matrix = binding.b_index[at];
+    kernels::ByteProduct product = ProductOf(state, binding, packed, matrix);
+    kernels::ByteStart(packed.sums + matrix * packed.columns, finish.start_bias, product.b_zero,
+                       left->zero + (state.a_signed ? 128 : 0), k, n, packed.columns, start);
+    product.start = start;
+    product.scale = finish.scale;
+    product.bias = finish.bias;
+    product.finish = finish.finish;
+    product.c = static_cast<std::byte*>(finish.c) + static_cast<size_t>(item * m * n) * element;
+    Rows rows{left->bytes + binding.a_index[at] * m * k, k, last, m};
+    std::memcpy(last, rows.first + (m - 1) * k, static_cast<size_t>(k));
+    std::memset(last + k, 0, 4);
+    kernels::RunByteProduct(
+        product, m, [&](int64_t first, int64_t count, const uint8_t** a) { rows.Locate(first, count, a); },
+        context.threads());
+  }
+  return OkStatus();
+}
+
+Status RunIntegerSums(const IntegerMatMul& state, const IntegerMatMulBinding& binding, RunContext& context,
+                      FunctionRef<int32_t*(int64_t item)> sums, FunctionRef<void(int64_t item)> done) {
+  const int64_t m = binding.sizes.m, n = binding.sizes.n, k = binding.sizes.k;
+  if (m == 0 || n == 0 || binding.items == 0) return OkStatus();
+  const TensorRef* a_zeros =
+      context.HasInput(state.inputs.a_zero) ? &context.input(state.inputs.a_zero) : nullptr;
+  ORTOLAN_RETURN_IF_ERROR(CheckZeros(a_zeros, m, binding.a_count, "A"));
+  ORTOLAN_ASSIGN_OR_RETURN(const PackedMatrices packed, RightSide(state, binding, context));
+  auto* start = reinterpret_cast<int32_t*>(context.scratch() + binding.start_offset);
+  auto* last = reinterpret_cast<uint8_t*>(context.scratch() + binding.row_offset);
+  for (int64_t item = 0; item < binding.items; ++item) {
+    const auto at = static_cast<size_t>(item);
+    const int64_t matrix = binding.b_index[at];
+    kernels::ByteProduct product = ProductOf(state, binding, packed, matrix);
+    std::fill_n(start, packed.columns, 0);
+    product.start = start;
+    product.finish.output = kernels::ByteOutput::kSums;
+    int32_t* to = sums(item);
+    product.c = to;
+    Rows rows{context.input(state.inputs.a).As<const uint8_t>() + binding.a_index[at] * m * k, k, last, m};
+    std::memcpy(last, rows.first + (m - 1) * k, static_cast<size_t>(k));
+    std::memset(last + k, 0, 4);
+    kernels::RunByteProduct(
+        product, m, [&](int64_t first, int64_t count, const uint8_t** a) { rows.Locate(first, count, a); },
+        context.threads());
+    // What each row's zero point takes away.
+    const int32_t* column_sums = packed.sums + matrix * packed.columns;
+    for (int64_t i = 0; i < m; ++i) {
+      const int32_t zero = ZeroOf(a_zeros, binding.a_index[at], i, m) + (state.a_signed ? 128 : 0);
+      kernels::ByteStart(column_sums, nullptr, product.b_zero, zero, k, n, packed.columns, start);
+      for (int64_t j = 0; j < n; ++j) {
+        to[i * n + j] =
+            static_cast<int32_t>(static_cast<uint32_t>(to[i * n + j]) + static_cast<uint32_t>(start[j]));
+      }
+    }
     done(item);
   }
   return OkStatus();

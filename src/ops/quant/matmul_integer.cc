@@ -14,20 +14,26 @@ Status Infer(InferContext& context) {
 
 Status Bind(const void* state, const BindContext& context, Binding* binding) {
   auto bound = std::make_shared<quant::IntegerMatMulBinding>();
-  ORTOLAN_RETURN_IF_ERROR(
-      quant::BindIntegerMatMul(*static_cast<const quant::IntegerMatMul*>(state), context, bound.get()));
+  ORTOLAN_RETURN_IF_ERROR(quant::BindIntegerMatMul(*static_cast<const quant::IntegerMatMul*>(state), context,
+                                                   0, true, bound.get()));
   binding->scratch_bytes = bound->scratch_bytes;
   binding->data = std::move(bound);
   return OkStatus();
 }
 
-Status Run(const void* state, RunContext& context) {
+Status Run(const void* opaque, RunContext& context) {
+  const auto& state = *static_cast<const quant::IntegerMatMul*>(opaque);
   const auto& binding = *static_cast<const quant::IntegerMatMulBinding*>(context.binding());
   auto* y = context.output(0).As<int32_t>();
-  const int64_t size = binding.sizes.m * binding.sizes.n;
-  return quant::RunIntegerMatMul(
-      *static_cast<const quant::IntegerMatMul*>(state), binding, context,
-      [&](int64_t item) { return y + item * size; }, [](int64_t) {});
+  if (quant::HasRowZeros(state, context)) {
+    const int64_t size = binding.sizes.m * binding.sizes.n;
+    return quant::RunIntegerSums(
+        state, binding, context, [&](int64_t item) { return y + item * size; }, [](int64_t) {});
+  }
+  quant::MatMulFinish finish;
+  finish.finish.output = kernels::ByteOutput::kSums;
+  finish.c = y;
+  return quant::RunIntegerMatMul(state, binding, context, finish);
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {

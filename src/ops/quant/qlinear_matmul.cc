@@ -1,6 +1,7 @@
 // QLinearMatMul: numpy's matmul of 8-bit integers, the int32 sums brought to the scale and zero point of the
 // result. Scales and zero points of A are one number or one for each row, those of B one number or one for
 // each column, those of the result one number. The 8-bit floats are refused.
+#include "kernels/quant/integer_product.h"
 #include "ops/quant/integer_matmul.h"
 #include "ops/tensor/low_bits.h"
 
@@ -16,10 +17,13 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
-Status Bind(const void* state, const BindContext& context, Binding* binding) {
+Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
+  const auto& state = *static_cast<const quant::IntegerMatMul*>(opaque);
   auto bound = std::make_shared<quant::IntegerMatMulBinding>();
-  ORTOLAN_RETURN_IF_ERROR(
-      quant::BindIntegerMatMul(*static_cast<const quant::IntegerMatMul*>(state), context, bound.get()));
+  const int64_t n = context.inputs[kB].size() < 2 ? 1 : context.inputs[kB].back();
+  ORTOLAN_RETURN_IF_ERROR(quant::BindIntegerMatMul(state, context,
+                                                   static_cast<size_t>(quant::PaddedColumns(state, n)) * 4,
+                                                   ElementCount(context.inputs[kAScale]) == 1, bound.get()));
   binding->scratch_bytes = bound->scratch_bytes;
   binding->data = std::move(bound);
   return OkStatus();
@@ -36,7 +40,8 @@ Result<std::vector<float>> ScalesOf(const RunContext& context, size_t input, int
   return scales;
 }
 
-Status Run(const void* state, RunContext& context) {
+Status Run(const void* opaque, RunContext& context) {
+  const auto& state = *static_cast<const quant::IntegerMatMul*>(opaque);
   const auto& binding = *static_cast<const quant::IntegerMatMulBinding*>(context.binding());
   const int64_t m = binding.sizes.m, n = binding.sizes.n;
   ORTOLAN_ASSIGN_OR_RETURN(const std::vector<float> a_scale, ScalesOf(context, kAScale, m));
@@ -46,6 +51,18 @@ Status Run(const void* state, RunContext& context) {
   if (zero_point.count() != 1) return InvalidArgument("QLinearMatMul: y_zero_point must have one element");
   const bool is_signed = zero_point.dtype == DType::kInt8;
   const int32_t zero = is_signed ? *zero_point.As<const int8_t>() : *zero_point.As<const uint8_t>();
+  if (a_scale.size() == 1 && !quant::HasRowZeros(state, context)) {
+    auto* scale = reinterpret_cast<float*>(context.scratch() + binding.own_offset);
+    for (int64_t j = 0; j < quant::PaddedColumns(state, n); ++j) {
+      const size_t own = b_scale.size() == 1 ? 0 : static_cast<size_t>(j);
+      scale[j] = own < b_scale.size() ? a_scale[0] * b_scale[own] / y_scale[0] : 0;
+    }
+    quant::MatMulFinish finish;
+    finish.finish = kernels::BytesOf(is_signed, zero);
+    finish.scale = scale;
+    finish.c = context.output(0).data;
+    return quant::RunIntegerMatMul(state, binding, context, finish);
+  }
   auto* sums = reinterpret_cast<int32_t*>(context.scratch() + binding.sums_offset);
   auto* y = context.output(0).As<std::byte>();
   const auto requantize = [&](int64_t item) {
@@ -62,9 +79,8 @@ Status Run(const void* state, RunContext& context) {
       }
     }
   };
-  return quant::RunIntegerMatMul(
-      *static_cast<const quant::IntegerMatMul*>(state), binding, context, [&](int64_t) { return sums; },
-      requantize);
+  return quant::RunIntegerSums(
+      state, binding, context, [&](int64_t) { return sums; }, requantize);
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/quant/byte_maps.h"
+#include "ops/quant/byte_facts.h"
 #include "ops/quant/quantization.h"
 #include "ops/tensor/low_bits.h"
 
@@ -14,7 +16,8 @@ using quant::kPiece;
 
 struct State {
   quant::Granularity granularity;
-  DType precision;  // of the division
+  DType precision;                          // of the division
+  const kernels::ByteMaps* maps = nullptr;  // of floats to bytes with one scale
   LowBitRounding rounding;
 };
 
@@ -118,6 +121,14 @@ Status Run(const void* opaque, RunContext& context) {
     if (zeros.size() != 1) return InvalidArgument("QuantizeLinear: scale and zero point differ in shape");
     zeros.resize(scales.size(), zeros[0]);
   }
+  if (state.maps != nullptr && scales.size() == 1) {
+    constexpr int64_t kGrain = 16384;
+    context.threads().ParallelRanges(x.count(), kGrain, [&](int64_t begin, int64_t end) {
+      state.maps->quantize(x.As<const float>() + begin, scales[0], static_cast<int32_t>(zeros[0]),
+                           y.dtype == DType::kInt8, end - begin, y.As<uint8_t>() + begin);
+    });
+    return OkStatus();
+  }
   const bool integers = IsInteger(y.dtype);
   const IntegerRange range = integers ? RangeOf(y.dtype) : IntegerRange{};
   const auto piece = [&](int64_t begin, int64_t count, int64_t scale, int64_t step) {
@@ -161,6 +172,10 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   if (precision != 0 &&
       (precision < 0 || precision >= kDTypeCount || !Contains(quant::kScaleTypes, state.precision))) {
     return InvalidArgument("QuantizeLinear: attribute precision is {}, expected a float type", precision);
+  }
+  if (context.input_dtype(0) == DType::kFloat && state.precision == DType::kFloat &&
+      quant::IsBytes(context.node.output(0)->type.dtype)) {
+    state.maps = &kernels::SelectByteMaps(context.isa);
   }
   prepared->state = std::make_shared<const State>(state);
   prepared->run = Run;
