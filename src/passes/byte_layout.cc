@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "kernels/quant/byte_maps.h"
 #include "ops/all_ops.h"
 #include "ops/quant/byte_facts.h"
 #include "passes/passes.h"

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <optional>
 
-#include "kernels/quant/byte_maps.h"
 #include "ops/all_ops.h"
 #include "ops/elementwise.h"
 #include "ops/quant/byte_facts.h"

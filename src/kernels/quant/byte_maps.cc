@@ -1,5 +1,7 @@
 #include "kernels/quant/byte_maps.h"
 
+#include <cmath>
+
 namespace ortolan::kernels {
 
 #define ORTOLAN_BYTE_MAPS(identifier) extern const ByteMaps identifier;
@@ -37,7 +39,8 @@ ByteBinaryFacts BinaryFacts(bool product, bool is_signed, float a_scale, int32_t
   facts.y_zero = static_cast<float>(y_zero);
   facts.a_ratio = a_scale / y_scale;
   facts.b_ratio = b_scale / y_scale;
-  facts.fixed = facts.y_zero - (facts.a_ratio * facts.a_zero + facts.b_ratio * facts.b_zero);
+  // With one rounding less, as onnxruntime is compiled.
+  facts.fixed = facts.y_zero - std::fma(facts.a_ratio, facts.a_zero, facts.b_ratio * facts.b_zero);
   facts.ratio = a_scale * b_scale / y_scale;
   return facts;
 }

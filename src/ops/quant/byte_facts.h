@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/quant/byte_conv.h"
+#include "kernels/quant/byte_maps.h"
 #include "ops/op.h"
 
 namespace ortolan::quant {
