@@ -43,8 +43,8 @@ int64_t FinishMany(const State& state, double* scores, uint8_t* has, float* to) 
   }
   int64_t best = -1;
   for (int64_t i = 0; i < count; ++i) {
-    if (has[i] != 0 && (best < 0 || scores[i] > scores[best])) best = i;
     to[i] = static_cast<float>(scores[i]);
+    if (has[i] != 0 && (best < 0 || to[i] > to[best])) best = i;
   }
   ml::Transform(state.transform, to, count);
   return std::max<int64_t>(best, 0);
@@ -73,7 +73,8 @@ int64_t FinishTwo(const State& state, double* scores, const uint8_t* has, float*
   const bool two = has[1] != 0 || state.base.size() == 2;
   for (size_t i = 0; i < state.base.size(); ++i) scores[i] += state.base[i];
   const double decisive = two ? scores[1] : has[0] != 0 || !state.base.empty() ? scores[0] : 0.0;
-  const bool positive = decisive > (state.one_sided && state.all_positive ? 0.5 : 0.0);
+  // As float, or five trees' votes of 0.1f each would be more than a half.
+  const bool positive = static_cast<float>(decisive) > (state.one_sided && state.all_positive ? 0.5 : 0.0);
   if (two) {
     to[0] = static_cast<float>(scores[0]);
     to[1] = static_cast<float>(scores[1]);
