@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 
+import contrib_attention_cases
+import contrib_network_cases
+import contrib_other_cases
 import numpy as np
 import ortolan
 import pytest
@@ -16,6 +19,8 @@ from contrib_cases import CASES, Case, Draw
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
+# Each enters its cases as it is imported.
+MODULES = (contrib_attention_cases, contrib_network_cases, contrib_other_cases)
 SEEDS = int(os.environ.get("ORTOLAN_CONTRIB_SEEDS", "6"))
 
 

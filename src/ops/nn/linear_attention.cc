@@ -16,14 +16,23 @@ struct State {
   int64_t query_heads, heads;
   float scale;  // 0: 1 / sqrt(size of a key)
   bool gated, delta;
+  int64_t window;  // states kept, of the last steps; 0: the last one, without an axis for it
+
+  int64_t output_heads() const { return std::max(query_heads, heads); }
 };
 
 Result<State> Read(const graph::Attributes& attributes) {
-  State state{attributes.Int("q_num_heads", 0), attributes.Int("kv_num_heads", 0),
-              attributes.Float("scale", 0.0f), false, false};
-  if (state.heads < 1 || state.query_heads < 1 || state.query_heads % state.heads != 0) {
-    return InvalidArgument("LinearAttention: q_num_heads {} is no multiple of kv_num_heads {}",
-                           state.query_heads, state.heads);
+  State state{attributes.Int("q_num_heads", 0),
+              attributes.Int("kv_num_heads", 0),
+              attributes.Float("scale", 0.0f),
+              false,
+              false,
+              attributes.Int("state_window", 0)};
+  if (state.heads < 1 || state.query_heads < 1 ||
+      (state.query_heads % state.heads != 0 && state.heads % state.query_heads != 0)) {
+    return InvalidArgument(
+        "LinearAttention: q_num_heads {} and kv_num_heads {}: none is a multiple of the other",
+        state.query_heads, state.heads);
   }
   const std::string_view rule = attributes.String("update_rule", "gated_delta");
   if (rule != "linear" && rule != "gated" && rule != "delta" && rule != "gated_delta") {
@@ -49,8 +58,11 @@ Status Infer(InferContext& context) {
   const graph::Shape& value = context.shape(kValue);
   if (!query.has_rank() || !value.has_rank()) return OkStatus();
   const graph::Dim value_size = graph::Dim::FloorDiv(value[2], state.heads);
-  context.SetShape(0, {query[0], query[1], value_size * graph::Dim(state.query_heads)});
-  context.SetShape(1, {query[0], state.heads, graph::Dim::FloorDiv(query[2], state.query_heads), value_size});
+  context.SetShape(0, {query[0], query[1], value_size * graph::Dim(state.output_heads())});
+  graph::Shape::DimList kept = {query[0], state.heads, graph::Dim::FloorDiv(query[2], state.query_heads),
+                                value_size};
+  if (state.window > 0) kept.insert(kept.begin(), state.window);
+  context.SetShape(1, std::move(kept));
   return OkStatus();
 }
 
@@ -80,7 +92,8 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
 }
 
 Status CheckDims(const State& state, const Sizes& sizes, const RunContext& context) {
-  const Dims kept = {sizes.batch, state.heads, sizes.key, sizes.value};
+  Dims kept = {sizes.batch, state.heads, sizes.key, sizes.value};
+  if (state.window > 0) kept = {state.window, sizes.batch, state.heads, sizes.key, sizes.value};
   if (context.HasInput(kPast)) {
     ORTOLAN_RETURN_IF_ERROR(ExpectDims(context.input(kPast), kept, "LinearAttention: past_state"));
   }
@@ -97,15 +110,32 @@ Status CheckDims(const State& state, const Sizes& sizes, const RunContext& conte
   };
   ORTOLAN_RETURN_IF_ERROR(gate(kDecay, state.heads, state.heads * sizes.key, "LinearAttention: decay"));
   ORTOLAN_RETURN_IF_ERROR(gate(kBeta, state.heads, 1, "LinearAttention: beta"));
-  return ExpectDims(context.output(0), {sizes.batch, sizes.length, state.query_heads * sizes.value},
+  return ExpectDims(context.output(0), {sizes.batch, sizes.length, state.output_heads() * sizes.value},
                     "LinearAttention: the output");
+}
+
+// The state after step t, where it is one of the last that are kept.
+void KeepState(const State& state, const Sizes& sizes, RunContext& context, int64_t place, int64_t t,
+               const float* kept) {
+  const int64_t slot = state.window - sizes.length + t, size = sizes.key * sizes.value;
+  if (slot < 0 || state.window == 0 || !context.HasOutput(1)) return;
+  const int64_t at = (slot * sizes.batch * state.heads + place) * size;
+  [[maybe_unused]] const Status stored = WithFloatType(context.output(1).dtype, [&](auto tag) {
+    using S = typename decltype(tag)::Type;
+    S* to = context.output(1).As<S>() + at;
+    for (int64_t i = 0; i < size; ++i) to[i] = StoredNumber<S>(static_cast<double>(kept[i]));
+    return OkStatus();
+  });
 }
 
 // All steps of head `head` of batch item `item`; `kept` is its state, `row` as long as a value.
 template <typename T>
 void RunHead(const State& state, const Sizes& sizes, RunContext& context, int64_t item, int64_t head,
              float* kept, float* row) {
-  const int64_t keys = sizes.key, values = sizes.value, group = state.query_heads / state.heads;
+  const int64_t keys = sizes.key, values = sizes.value;
+  // Queries of a head of keys, or heads of keys of a query.
+  const int64_t group = std::max<int64_t>(1, state.query_heads / state.heads);
+  const int64_t shared_by = std::max<int64_t>(1, state.heads / state.query_heads);
   const float scale = state.scale != 0.0f ? state.scale : 1.0f / std::sqrt(static_cast<float>(keys));
   auto at = [&](size_t input, int64_t t) {
     const int64_t width = context.input(input).dims[2];
@@ -138,9 +168,9 @@ void RunHead(const State& state, const Sizes& sizes, RunContext& context, int64_
       for (int64_t m = 0; m < values; ++m) kept[d * values + m] += factor * row[m];
     }
     T* out = context.output(0).template As<T>() +
-             ((item * sizes.length + t) * state.query_heads + head * group) * values;
+             ((item * sizes.length + t) * state.output_heads() + head * group) * values;
     for (int64_t g = 0; g < group; ++g, out += values) {
-      const T* query = at(kQuery, t) + (head * group + g) * keys;
+      const T* query = at(kQuery, t) + (head * group + g) / shared_by * keys;
       for (int64_t m = 0; m < values; ++m) row[m] = 0;
       for (int64_t d = 0; d < keys; ++d) {
         const float factor = scale * number(query[d]);
@@ -148,6 +178,7 @@ void RunHead(const State& state, const Sizes& sizes, RunContext& context, int64_
       }
       for (int64_t m = 0; m < values; ++m) out[m] = StoredNumber<T>(static_cast<double>(row[m]));
     }
+    KeepState(state, sizes, context, item * state.heads + head, t, kept);
   }
 }
 
@@ -163,6 +194,7 @@ Status Run(const void* opaque, RunContext& context) {
   if (context.HasInput(kPast)) {
     ORTOLAN_RETURN_IF_ERROR(WithFloatType(context.input(kPast).dtype, [&](auto tag) {
       const auto* past = context.input(kPast).As<const typename decltype(tag)::Type>();
+      past += std::max<int64_t>(0, state.window - 1) * count;
       for (int64_t i = 0; i < count; ++i) kept[i] = static_cast<float>(AsNumber(past[i]));
       return OkStatus();
     }));
@@ -178,6 +210,11 @@ Status Run(const void* opaque, RunContext& context) {
   if (!context.HasOutput(1)) return OkStatus();
   return WithFloatType(context.output(1).dtype, [&](auto tag) {
     using S = typename decltype(tag)::Type;
+    if (state.window > 0) {
+      const int64_t missing = std::max<int64_t>(0, state.window - sizes.length) * count;
+      std::fill_n(context.output(1).As<S>(), missing, S{});
+      return OkStatus();
+    }
     for (int64_t i = 0; i < count; ++i)
       context.output(1).As<S>()[i] = StoredNumber<S>(static_cast<double>(kept[i]));
     return OkStatus();

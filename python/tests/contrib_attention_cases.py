@@ -1,0 +1,194 @@
+"""Random cases of attention; see contrib_cases.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from contrib_cases import Case, Draw, case, softmax
+
+
+@case("RotaryEmbedding")
+def _(d: Draw) -> Case:
+    b, s, n = d.shape(3, 1, 4)
+    half = d.size(1, 4)
+    dtype = d.pick(np.float32, np.float16)
+    size, attributes = 2 * half, {"interleaved": d.size(0, 1)}
+    if d.flip():
+        size, attributes = (
+            2 * half + d.pick(2, 4),
+            attributes | {"num_heads": n, "rotary_embedding_dim": 2 * half},
+        )
+    most = 16
+    positions = d.pick(d.ints(0, most - s, 1), d.ints(0, most, b, s))
+    x = d.normal(b, n, s, size, dtype=dtype) if d.flip() else d.normal(b, s, n * size, dtype=dtype)
+    tables = [d.normal(most, half, dtype=dtype), d.normal(most, half, dtype=dtype)]
+    return Case([x, positions, *tables], attributes)
+
+
+def _mask(d: Draw, b: int, s: int, total: int, lengths: bool = True) -> np.ndarray | None:
+    kinds = [None, (b, total), (b, s, total)] + ([(b,), (2 * b,)] if lengths else [])
+    kind = kinds[d.size(0, len(kinds) - 1)]
+    if kind is None:
+        return None
+    if kind == (b,):
+        return d.ints(1, total + 1, b, dtype=np.int32)
+    if kind == (2 * b,):
+        return np.concatenate([d.ints(total // 2 + 1, total + 1, b), d.ints(0, total // 2 + 1, b)]).astype(
+            np.int32
+        )
+    mask = d.ints(0, 2, *kind, dtype=np.int32)
+    mask[..., 0] = 1
+    return mask
+
+
+@case("Attention")
+def _(d: Draw) -> Case:
+    b, s, n, size = d.shape(4, 1, 5)
+    size *= 2
+    hidden, past = d.size(2, 8), d.pick(0, 0, 3)
+    value = size if past else d.pick(size, 3)
+    sizes = [n * size, n * size, n * value]
+    total = s + past
+    attributes: dict[str, Any] = {"num_heads": n, "unidirectional": d.size(0, 1)}
+    if value != size:
+        attributes["qkv_hidden_sizes"] = sizes
+    if d.flip():
+        attributes["scale"] = 0.4
+    bias = d.maybe(d.normal(d.pick(1, b), d.pick(1, n), s, total))
+    inputs = [
+        d.normal(b, s, hidden),
+        d.small(hidden, sum(sizes)),
+        d.maybe(d.normal(sum(sizes))) if False else d.normal(sum(sizes)),
+        _mask(d, b, s, total),
+        d.normal(2, b, n, past, size) if past else None,
+        bias,
+    ]
+    wanted = (True, bool(past) or (value == size and d.flip()))
+    return Case(inputs, attributes, wanted, relative=2e-3, absolute=2e-4)
+
+
+def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, bias: float | np.ndarray = 0) -> np.ndarray:
+    """Attend: (batch, rows, heads, size) each, to (batch, rows, heads * size)."""
+    scores = np.einsum("bsnd,btnd->bnst", q, k).astype(np.float64) / np.sqrt(q.shape[-1])
+    y = np.einsum("bnst,btnd->bsnd", softmax(scores + bias), v)
+    return y.reshape(*y.shape[:2], -1)
+
+
+@case("MultiHeadAttention")
+def _(d: Draw) -> Case:
+    b, s, n, size = d.shape(4, 1, 5)
+    size *= 2
+    form = d.pick("plain", "plain", "cross", "packed", "past")
+    rows = s if form in ("packed", "past") else d.size(1, 6)
+    past = d.size(1, 4) if form == "past" else 0
+    total = rows + past
+    value = d.pick(size, 3) if form == "plain" else size
+    attributes: dict[str, Any] = {"num_heads": n}
+    if form in ("plain", "past"):
+        attributes["unidirectional"] = d.size(0, 1) if rows == s else 0
+    if d.flip():
+        attributes["scale"] = 0.4
+    q: np.ndarray | None = d.normal(b, s, n * size)
+    k: np.ndarray | None = d.normal(b, rows, n * size)
+    v: np.ndarray | None = d.normal(b, rows, n * value)
+    bias = d.maybe(d.normal(2 * n * size + n * value))
+    if form == "cross":
+        k, v = d.normal(b, n, rows, size), d.normal(b, n, rows, size)
+    elif form == "packed":  # in onnxruntime for GPUs only
+        q, k, v, bias = d.normal(b, s, n, 3, size), None, None, None
+        return Case([q], {"num_heads": n}, expected=[attention(*np.moveaxis(q, 3, 0))], absolute=1e-4)
+    mask = _mask(d, b, s, total, lengths=form == "plain")
+    if mask is not None and mask.shape == (2 * b,):
+        mask = None
+    inputs = [q, k, v, bias, mask, d.maybe(d.normal(d.pick(1, b), d.pick(1, n), s, total))]
+    if past:
+        inputs += [d.normal(b, n, past, size), d.normal(b, n, past, size)]
+    presents = form == "past" or (form == "plain" and value == size and d.flip())
+    return Case(inputs, attributes, (True, presents, presents), relative=2e-3, absolute=2e-4)
+
+
+@case("DecoderMaskedMultiHeadAttention")
+def _(d: Draw) -> Case:
+    n, size, past, most = d.size(1, 4), 2 * d.size(1, 4), d.size(1, 5), 8
+    beams = d.pick(1, 2)
+    b = beams * d.size(1, 3)
+    form = d.pick("cross", "shared")  # onnxruntime has no caches that grow here
+    attributes: dict[str, Any] = {"num_heads": n}
+    q = d.normal(b, 1, n * size)
+    bias = d.maybe(d.normal(3 * n * size))
+    if form == "cross":
+        rows = d.size(1, 6)
+        mask = d.maybe(d.ints(0, 2, b, rows, dtype=np.int32))
+        if mask is not None:
+            mask[:, 0] = 1
+        inputs = [q, d.normal(b, n, rows, size), d.normal(b, n, rows, size), mask]
+        inputs += [None] * 6 + [bias]
+        return Case(inputs, attributes, relative=2e-3, absolute=2e-4)
+    k, v = d.normal(b, 1, n * size), d.normal(b, 1, n * size)
+    mask = d.maybe(d.ints(0, 2, b, past + 1, dtype=np.int32))
+    if mask is not None:
+        mask[:, -1] = 1
+    rows = most if form == "shared" else past
+    inputs = [q, k, v, mask, None, d.normal(b, n, rows, size), d.normal(b, n, rows, size)]
+    if form == "shared":
+        attributes["past_present_share_buffer"] = 1
+        inputs += [np.array([past], np.int32)]
+        if beams > 1:
+            inputs += [np.array([beams], np.int32), d.ints(0, beams, b // beams, beams, most, dtype=np.int32)]
+        else:
+            inputs += [None, None]
+    else:
+        inputs += [None, None, None]
+    return Case([*inputs, bias], attributes, (True, True, True), relative=2e-3, absolute=2e-4)
+
+
+@case("GroupQueryAttention")
+def _(d: Draw) -> Case:
+    kv, group, half = d.size(1, 3), d.size(1, 3), 8
+    n, size, dtype = kv * group, 2 * half, d.pick(np.float32, np.float32, np.float16)
+    prompt = d.flip()
+    b = d.size(1, 3)
+    s = d.size(2, 6) if prompt else 1
+    if not prompt and b == 1:
+        s = d.size(1, 3)
+    lengths = d.ints(1, s + 1, b) if prompt else d.ints(s + 1, s + 8, b)
+    lengths[0] = s if prompt else lengths[0]
+    total = int(lengths.max())
+    past = 0 if prompt and d.flip() else d.pick(total - s, total + 3)
+    attributes: dict[str, Any] = {"num_heads": n, "kv_num_heads": kv}
+    if d.flip():
+        attributes["local_window_size"] = d.size(1, 4)
+    if d.flip():
+        attributes["softcap"] = 5.0
+    if d.flip():
+        attributes["scale"] = 0.3
+    if d.flip():
+        attributes["smooth_softmax"] = 1
+    rotary = d.flip()
+    if rotary:
+        attributes |= {"do_rotary": 1, "rotary_interleaved": d.size(0, 1)}
+    packed = d.flip()
+    if packed:
+        tensors = [d.normal(b, s, (n + 2 * kv) * size, dtype=dtype), None, None]
+    else:
+        widths = (n * size, kv * size, kv * size)
+        tensors = [d.normal(b, s, width, dtype=dtype) for width in widths]
+    caches = [d.normal(b, kv, past, size, dtype=dtype) for _ in range(2)]
+    inputs = [
+        *tensors,
+        *(caches if past else [d.normal(b, kv, 0, size, dtype=dtype)] * 2),
+        (lengths - 1).astype(np.int32),
+        np.array(total, np.int32),
+        d.normal(32, half, dtype=dtype) if rotary else None,
+        d.normal(32, half, dtype=dtype) if rotary else None,
+        None,
+        d.maybe(d.normal(d.pick(1, b), d.pick(1, n), s, total, dtype=dtype)),
+    ]
+    if "smooth_softmax" not in attributes and d.flip():
+        inputs += [d.normal(n, dtype=dtype)]
+    compared = np.ones((b, s, n * size), bool)
+    if prompt:
+        for i, length in enumerate(lengths):
+            compared[i, length:] = False
+    return Case(inputs, attributes, (True, True, True), relative=2e-3, absolute=2e-4, compared=compared)
