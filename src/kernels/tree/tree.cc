@@ -22,7 +22,8 @@ constexpr const TreeVariant* kVariants[] = {
 
 // What the vote's sets of bits hold.
 constexpr int64_t kMostVotedLeaves = 64;
-constexpr uint32_t kMostOffset = 0xffff, kMostColumn = 0x7fff;
+// What a packed node can say.
+constexpr size_t kMostOffset = 0xffff, kMostColumn = 0xffff;
 
 // A node as `x <= split`, NaN where it is told to.
 template <typename T>
@@ -113,6 +114,7 @@ bool Forest<T>::BuildSteps(const TreeSource& source, std::vector<int32_t>* leaf_
   constexpr T kInfinity = std::numeric_limits<T>::infinity();
   const auto fail = [&] {
     nodes_.clear();
+    missing_is_yes_.clear();
     leaf_of_.clear();
     roots_.clear();
     depths_.clear();
@@ -124,6 +126,7 @@ bool Forest<T>::BuildSteps(const TreeSource& source, std::vector<int32_t>* leaf_
   for (const int32_t root : source.roots) {
     roots_.push_back(static_cast<int32_t>(nodes_.size()));
     nodes_.push_back({});
+    missing_is_yes_.push_back(0);
     leaf_of_.push_back(0);
     level.assign(1, root);
     // The nodes of a level stand side by side from `place` on.
@@ -135,7 +138,8 @@ bool Forest<T>::BuildSteps(const TreeSource& source, std::vector<int32_t>* leaf_
       for (size_t i = 0; i < level.size(); ++i) {
         Step& step = nodes_[place + i];
         if (level[i] < 0) {
-          step = {kInfinity, uint32_t{1} << 31};
+          step = {kInfinity, 0, 0};
+          missing_is_yes_[place + i] = 1;
           continue;
         }
         const TreeNode& node = source.nodes[static_cast<size_t>(level[i])];
@@ -144,15 +148,15 @@ bool Forest<T>::BuildSteps(const TreeSource& source, std::vector<int32_t>* leaf_
         if (seen != 0 || !IsOrdered(node) || offset > kMostOffset) return fail();
         seen = 1;
         const Test<T> test = AsLessEqual<T>(node);
-        step = {test.split, static_cast<uint32_t>(offset) |
-                                static_cast<uint32_t>(ColumnOf(node.feature)) << 16 |
-                                (test.missing_is_yes ? uint32_t{1} << 31 : 0)};
+        step = {test.split, static_cast<uint16_t>(offset), static_cast<uint16_t>(ColumnOf(node.feature))};
+        missing_is_yes_[place + i] = test.missing_is_yes ? 1 : 0;
         next.push_back(test.yes);
         next.push_back(test.no);
       }
       if (nodes_.size() + next.size() > static_cast<size_t>(INT32_MAX)) return fail();
       place = below;
       nodes_.resize(below + next.size());
+      missing_is_yes_.resize(below + next.size());
       leaf_of_.resize(below + next.size());
       level.swap(next);
     }
@@ -165,7 +169,8 @@ bool Forest<T>::BuildSteps(const TreeSource& source, std::vector<int32_t>* leaf_
     roots_.push_back(static_cast<int32_t>(nodes_.size()));
     depths_.push_back(0);
   }
-  nodes_.push_back({kInfinity, uint32_t{1} << 31});
+  nodes_.push_back({kInfinity, 0, 0});
+  missing_is_yes_.push_back(1);
   leaf_of_.push_back(0);
   return true;
 }
@@ -183,7 +188,7 @@ void Forest<T>::NumberLeaves(const TreeSource& source, int32_t root, std::vector
       continue;
     }
     const Test<T> test = AsLessEqual<T>(source.nodes[static_cast<size_t>(from)]);
-    const auto below = at + static_cast<int32_t>(nodes_[static_cast<size_t>(at)].packed & kMostOffset);
+    const auto below = at + int32_t{nodes_[static_cast<size_t>(at)].offset};
     path.emplace_back(test.no, below + 1);
     path.emplace_back(test.yes, below);
   }
@@ -248,41 +253,57 @@ void Forest<T>::BuildTests(const TreeSource& source) {
   }
 }
 
+// No branch in here: half of the tests of a good tree cannot be foreseen.
 template <typename T>
+template <bool kMissing>
 void Forest<T>::WalkEight(const T* row, const int32_t* roots, int32_t depth, int32_t* at) const {
   const Step* nodes = nodes_.data();
   for (int i = 0; i < 8; ++i) at[i] = roots[i];
   for (int32_t step = 0; step < depth; ++step) {
     for (int i = 0; i < 8; ++i) {
-      const Step node = nodes[at[i]];
-      const T x = row[node.packed >> 16 & kMostColumn];
-      // No branch: half of the tests of a good tree cannot be foreseen.
-      const auto no = static_cast<int32_t>(!(x <= node.split)) &
-                      ~(static_cast<int32_t>(node.packed >> 31) & static_cast<int32_t>(x != x));
-      at[i] += static_cast<int32_t>(node.packed & kMostOffset) + no;
+      const Step& node = nodes[at[i]];
+      const T x = row[node.column];
+      if constexpr (kMissing) {
+        const auto no =
+            static_cast<int32_t>(!(x <= node.split)) &
+            ~(int32_t{missing_is_yes_[static_cast<size_t>(at[i])]} & static_cast<int32_t>(x != x));
+        at[i] += int32_t{node.offset} + no;
+      } else {
+        at[i] += int32_t{node.offset} + static_cast<int32_t>(node.split < x);
+      }
     }
   }
 }
 
 template <typename T>
-void Forest<T>::Walk(const T* row, int64_t begin, int64_t end, int32_t* leaves) const {
-  if (nodes_.empty()) {
-    for (int64_t tree = begin; tree < end; ++tree, leaves += kTreeTile) {
-      int32_t at = roots_[static_cast<size_t>(tree)];
-      while (at >= 0) {
-        const PlainNode& node = plain_[static_cast<size_t>(at)];
-        const T x = row[node.column];
-        at = (x >= node.low && x <= node.high) || (node.missing_is_yes && x != x) ? node.yes : node.no;
-      }
-      *leaves = ~at;
+void Forest<T>::WalkPlain(const T* row, int64_t begin, int64_t end, int32_t* leaves) const {
+  for (int64_t tree = begin; tree < end; ++tree, leaves += kTreeTile) {
+    int32_t at = roots_[static_cast<size_t>(tree)];
+    while (at >= 0) {
+      const PlainNode& node = plain_[static_cast<size_t>(at)];
+      const T x = row[node.column];
+      at = (x >= node.low && x <= node.high) || (node.missing_is_yes && x != x) ? node.yes : node.no;
     }
-    return;
+    *leaves = ~at;
   }
+}
+
+template <typename T>
+void Forest<T>::Walk(const T* row, int64_t begin, int64_t end, int32_t* leaves) const {
+  if (nodes_.empty()) return WalkPlain(row, begin, end, leaves);
+  // Rows without NaN, which are most, take a shorter step.
+  int missing = 0;
+  for (size_t c = 0; c < features_.size(); ++c) missing |= static_cast<int>(row[c] != row[c]);
   int32_t at[8];
   for (int64_t tree = begin; tree < end; tree += 8) {
     const int32_t* depths = depths_.data() + tree;
-    const int32_t depth = *std::max_element(depths, depths + 8);
-    WalkEight(row, roots_.data() + tree, depth, at);
+    int32_t depth = depths[0];
+    for (int i = 1; i < 8; ++i) depth = std::max(depth, depths[i]);
+    if (missing != 0) {
+      WalkEight<true>(row, roots_.data() + tree, depth, at);
+    } else {
+      WalkEight<false>(row, roots_.data() + tree, depth, at);
+    }
     const int64_t count = std::min<int64_t>(8, end - tree);
     for (int64_t i = 0; i < count; ++i, leaves += kTreeTile) *leaves = leaf_of_[static_cast<size_t>(at[i])];
   }

@@ -68,9 +68,9 @@ class Forest {
  private:
   struct Step {
     T split;
-    // Bits 0 to 15: how far behind this node the child of `yes` stands, the child of `no` right behind it; 0
-    // in leaves. Bits 16 to 30: the column. Bit 31: NaN leads to `yes`.
-    uint32_t packed;
+    // How far behind this node the child of `yes` stands, the child of `no` right behind it; 0 in leaves.
+    uint16_t offset;
+    uint16_t column;
   };
   // A test by an interval: low <= x <= high.
   struct PlainNode {
@@ -87,15 +87,18 @@ class Forest {
   void BuildTests(const TreeSource& source);
   void BuildPlain(const TreeSource& source, std::vector<int32_t>* leaf_order);
   PlainNode SearchMembers(const PlainNode& node, std::span<const T> members);
-  void WalkEight(const T* row, const int32_t* roots, int32_t depth, int32_t* leaves) const;
+  template <bool kMissing>
+  void WalkEight(const T* row, const int32_t* roots, int32_t depth, int32_t* at) const;
+  void WalkPlain(const T* row, int64_t begin, int64_t end, int32_t* leaves) const;
 
   int64_t tree_count_ = 0;
   int64_t steps_ = 0;
   std::vector<int32_t> features_;
 
   std::vector<Step> nodes_;
-  std::vector<int32_t> leaf_of_;  // by node
-  std::vector<int32_t> roots_;    // by tree, and seven more so that trees can be walked by eights
+  std::vector<uint8_t> missing_is_yes_;  // by node
+  std::vector<int32_t> leaf_of_;         // by node
+  std::vector<int32_t> roots_;           // by tree, and seven more so that trees can be walked by eights
   std::vector<int32_t> depths_;
 
   std::vector<TreeTest<T>> tests_list_;

@@ -44,7 +44,7 @@ struct TreeScratch {
     constexpr int64_t kTile = kernels::kTreeTile;
     const auto aligned = [](int64_t bytes) { return (bytes + 63) / 64 * 64; };
     tile_bytes = aligned(ensemble.columns() * kTile * int64_t{sizeof(double)});
-    leaf_bytes = ensemble.block_trees() * kTile * int64_t{sizeof(int32_t)};
+    leaf_bytes = std::min(ensemble.block_trees(), ensemble.tree_count()) * kTile * int64_t{sizeof(int32_t)};
     score_bytes = aligned(ensemble.targets() * kTile * int64_t{sizeof(double)});
     has_bytes = aligned(ensemble.targets() * kTile);
     float_bytes = aligned((ensemble.targets() + 2) * int64_t{sizeof(float)});

@@ -267,7 +267,7 @@ Ensemble::Ensemble(const Trees& trees, DType input, Isa isa)
   }
   const auto nodes = std::max<int64_t>(static_cast<int64_t>(trees.nodes.size()), 1);
   // By eights, as trees are walked.
-  block_trees_ = std::clamp<int64_t>(kBlockNodes * trees_ / nodes, 8, 1024) / 8 * 8;
+  block_trees_ = std::clamp<int64_t>(kBlockNodes * trees_ / nodes, 8, 256) / 8 * 8;
   blocks_ = std::max<int64_t>((trees_ + block_trees_ - 1) / block_trees_, 1);
   FindSingle(trees, leaf_order);
   if (!value_.empty()) return;
@@ -318,15 +318,7 @@ void Ensemble::FindSingle(const Trees& trees, const std::vector<int32_t>& leaf_o
 void Ensemble::Add(int64_t begin, int64_t end, const int32_t* leaves, int64_t rows, double* scores,
                    uint8_t* has) const {
   constexpr int64_t kTile = kernels::kTreeTile;
-  if (!value_.empty()) {
-    for (int64_t tree = begin; tree < end; ++tree, leaves += kTile) {
-      const int32_t target = target_[static_cast<size_t>(tree)];
-      double* to = scores + target;
-      for (int64_t row = 0; row < rows; ++row) to[row * targets_] += value_[static_cast<size_t>(leaves[row])];
-      for (int64_t row = 0; row < rows; ++row) has[row * targets_ + target] = 1;
-    }
-    return;
-  }
+  if (!value_.empty()) return AddSingle(begin, end, leaves, rows, scores, has);
   for (int64_t tree = begin; tree < end; ++tree, leaves += kTile) {
     for (int64_t row = 0; row < rows; ++row) {
       const TreeLeaf& leaf = leaves_[static_cast<size_t>(leaves[row])];
@@ -335,6 +327,33 @@ void Ensemble::Add(int64_t begin, int64_t end, const int32_t* leaves, int64_t ro
         const int64_t at = row * targets_ + weight.target;
         AddOne(weight.weight, &scores[at], &has[at]);
       }
+    }
+  }
+}
+
+void Ensemble::AddSingle(int64_t begin, int64_t end, const int32_t* leaves, int64_t rows, double* scores,
+                         uint8_t* has) const {
+  constexpr int64_t kTile = kernels::kTreeTile;
+  const double* values = value_.data();
+  if (targets_ == 1) {
+    std::fill_n(has, rows, uint8_t{1});
+    if (rows < 4) {  // a sum in a register waits less for itself than one in memory
+      for (int64_t row = 0; row < rows; ++row) {
+        double sum = scores[row];
+        for (int64_t i = 0; i < end - begin; ++i) sum += values[leaves[i * kTile + row]];
+        scores[row] = sum;
+      }
+      return;
+    }
+    for (int64_t i = 0; i < end - begin; ++i, leaves += kTile)
+      for (int64_t row = 0; row < rows; ++row) scores[row] += values[leaves[row]];
+    return;
+  }
+  for (int64_t tree = begin; tree < end; ++tree, leaves += kTile) {
+    const int32_t target = target_[static_cast<size_t>(tree)];
+    for (int64_t row = 0; row < rows; ++row) {
+      scores[row * targets_ + target] += values[leaves[row]];
+      has[row * targets_ + target] = 1;
     }
   }
 }

@@ -66,6 +66,7 @@ class Ensemble {
   // on one thread and on several.
   int64_t block_trees() const { return block_trees_; }
   int64_t blocks() const { return blocks_; }
+  int64_t tree_count() const { return trees_; }
 
   // Adds what the leaves of the trees [begin, end) say of `rows` rows to scores[row * targets + target], and
   // marks in `has` the targets that a leaf spoke of. leaves[(tree - begin) * kTreeTile + row].
@@ -77,6 +78,8 @@ class Ensemble {
   void Close(int64_t rows, double* scores) const;
 
  private:
+  void AddSingle(int64_t begin, int64_t end, const int32_t* leaves, int64_t rows, double* scores,
+                 uint8_t* has) const;
   void AddOne(double weight, double* score, uint8_t* has) const;
   void FindSingle(const Trees& trees, const std::vector<int32_t>& leaf_order);
 

@@ -98,4 +98,11 @@ std::string Changed(std::string_view text, Case to, Alphabet alphabet) {
   return changed;
 }
 
+int64_t LetterCount(std::string_view text) {
+  int64_t count = 0;
+  for (size_t at = 0; at < text.size(); ++count)
+    if (ReadLetter(text, &at) >= kRawByte) return -1;
+  return count;
+}
+
 }  // namespace ortolan::text

@@ -20,4 +20,7 @@ uint32_t ChangedLetter(uint32_t letter, Case to, Alphabet alphabet);
 // The text with every letter changed. Bytes that are no UTF-8 stay as they are.
 std::string Changed(std::string_view text, Case to, Alphabet alphabet);
 
+// How many letters a text has; -1 where it is no UTF-8.
+int64_t LetterCount(std::string_view text);
+
 }  // namespace ortolan::text

@@ -32,6 +32,12 @@ TEST(Letters, LeavesWhatIsNoTextAsItIs) {
   EXPECT_EQ(Upper("a\xc3z"), "A\xc3Z");
 }
 
+TEST(Letters, CountsLetters) {
+  EXPECT_EQ(LetterCount(""), 0);
+  EXPECT_EQ(LetterCount("Köln 日本 😀"), 9);
+  EXPECT_EQ(LetterCount("a\xff"), -1);
+}
+
 TEST(Letters, KnowsTheTurkishI) {
   EXPECT_EQ(AlphabetOf("tr_TR.UTF-8"), Alphabet::kTurkic);
   EXPECT_EQ(AlphabetOf("az"), Alphabet::kTurkic);
