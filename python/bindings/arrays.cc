@@ -241,6 +241,90 @@ Value ValueFromPython(nb::handle object, const ValueType& declared, const std::s
   RaiseRuntimeError(fmt::format("Unable to handle object of type {} for input '{}'", type, name));
 }
 
+namespace {
+
+PyObject* NewText(const std::string& text) {
+  return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
+}
+PyObject* NewKey(int64_t key) {
+  return PyLong_FromLongLong(key);
+}
+PyObject* NewKey(const std::string& key) {
+  return NewText(key);
+}
+
+// One element of a map's values as what numpy's `tolist` would make of it.
+nb::object ItemOf(const Tensor& tensor, size_t i) {
+  PyObject* item = nullptr;
+  switch (tensor.dtype()) {
+    case DType::kFloat:
+      item = PyFloat_FromDouble(static_cast<double>(tensor.Items<const float>()[i]));
+      break;
+    case DType::kDouble:
+      item = PyFloat_FromDouble(tensor.Items<const double>()[i]);
+      break;
+    case DType::kInt64:
+      item = PyLong_FromLongLong(tensor.Items<const int64_t>()[i]);
+      break;
+    case DType::kString:
+      item = NewText(tensor.Items<const std::string>()[i]);
+      break;
+    default:
+      RaiseRuntimeError(fmt::format("A map cannot hold values of type {}", DTypeName(tensor.dtype())));
+  }
+  if (item == nullptr) nb::raise_python_error();
+  return nb::steal(item);
+}
+
+// Dicts of maps. The maps of a sequence mostly have the same keys (ZipMap's all have), which are then made
+// once.
+class DictMaker {
+ public:
+  nb::object Make(const Map& map) {
+    if (last_ == nullptr || last_->keys != map.keys) MakeKeys(map);
+    last_ = &map;
+    nb::object dict = nb::steal(PyDict_New());
+    if (!dict.is_valid()) nb::raise_python_error();
+    for (size_t i = 0; i < keys_.size(); ++i) {
+      const nb::object item = ItemOf(map.values, i);
+      if (PyDict_SetItem(dict.ptr(), keys_[i].ptr(), item.ptr()) < 0) nb::raise_python_error();
+    }
+    return dict;
+  }
+
+ private:
+  void MakeKeys(const Map& map) {
+    keys_.clear();
+    std::visit(
+        [&](const auto& keys) {
+          for (const auto& key : keys) {
+            PyObject* made = NewKey(key);
+            if (made == nullptr) nb::raise_python_error();
+            keys_.push_back(nb::steal(made));
+          }
+        },
+        map.keys);
+  }
+
+  const Map* last_ = nullptr;
+  std::vector<nb::object> keys_;
+};
+
+nb::object ListOf(const Sequence& sequence) {
+  const auto count = static_cast<Py_ssize_t>(sequence.items.size());
+  nb::object list = nb::steal(PyList_New(count));
+  if (!list.is_valid()) nb::raise_python_error();
+  DictMaker dicts;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    const Value& item = sequence.items[static_cast<size_t>(i)];
+    nb::object made = item.kind() == Value::Kind::kMap ? dicts.Make(item.map()) : PythonFromValue(item);
+    PyList_SET_ITEM(list.ptr(), i, made.release().ptr());
+  }
+  return list;
+}
+
+}  // namespace
+
 nb::object PythonFromValue(const Value& value) {
   EnsureNumpy();
   switch (value.kind()) {
@@ -248,22 +332,10 @@ nb::object PythonFromValue(const Value& value) {
       return nb::none();
     case Value::Kind::kTensor:
       return ArrayFromTensor(value.tensor());
-    case Value::Kind::kSequence: {
-      nb::list list;
-      for (const Value& item : value.sequence().items) list.append(PythonFromValue(item));
-      return list;
-    }
-    case Value::Kind::kMap: {
-      const Map& map = value.map();
-      const nb::object values = ArrayFromTensor(map.values).attr("tolist")();
-      nb::dict dict;
-      std::visit(
-          [&](const auto& keys) {
-            for (size_t i = 0; i < keys.size(); ++i) dict[nb::cast(keys[i])] = values[i];
-          },
-          map.keys);
-      return dict;
-    }
+    case Value::Kind::kSequence:
+      return ListOf(value.sequence());
+    case Value::Kind::kMap:
+      return DictMaker().Make(value.map());
   }
   return nb::none();
 }

@@ -248,7 +248,7 @@ void Forest<T>::BuildTests(const TreeSource& source) {
     voted.first_leaf = first_leaf;
     voted.wide = leaf > 32;
     first_leaf += leaf;
-    tests_ += (voted.tests_end - voted.tests) * (voted.wide ? 3 : 2) / 2;
+    tests_ += voted.tests_end - voted.tests;
     voted_.push_back(voted);
   }
 }

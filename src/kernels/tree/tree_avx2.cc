@@ -4,7 +4,7 @@
 namespace ortolan::kernels {
 
 extern const TreeVariant kTreeAvx2;
-constexpr TreeVariant kMade{"tree_avx2", Isa::kAvx2, 9, 18, Vote<float>, Vote<double>};
+constexpr TreeVariant kMade{"tree_avx2", Isa::kAvx2, 10, 18, Vote<float>, Vote<double>};
 const TreeVariant kTreeAvx2 = kMade;
 
 }  // namespace ortolan::kernels

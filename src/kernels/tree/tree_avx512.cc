@@ -4,7 +4,7 @@
 namespace ortolan::kernels {
 
 extern const TreeVariant kTreeAvx512;
-constexpr TreeVariant kMade{"tree_avx512", Isa::kAvx512, 5, 8, Vote<float>, Vote<double>};
+constexpr TreeVariant kMade{"tree_avx512", Isa::kAvx512, 8, 11, Vote<float>, Vote<double>};
 const TreeVariant kTreeAvx512 = kMade;
 
 }  // namespace ortolan::kernels

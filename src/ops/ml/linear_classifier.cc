@@ -3,7 +3,7 @@
 // feature and class.
 #include <algorithm>
 
-#include "ops/ml/features.h"
+#include "ops/ml/svm.h"
 
 namespace ortolan {
 namespace {
@@ -27,7 +27,8 @@ Status Infer(InferContext& context) {
 
 struct State {
   ml::Labels labels;
-  std::vector<float> coefficients, intercepts;
+  std::vector<float> intercepts;
+  kernels::SupportVectors coefficients;  // one vector a class
   ml::PostTransform transform;
   bool second;
 };
@@ -55,38 +56,26 @@ void StoreScores(const State& state, float* scores, int64_t classes, float* to) 
   to[1] = score;
 }
 
-Status Bind(const void* opaque, const BindContext&, Binding* binding) {
-  binding->scratch_bytes = static_cast<const State*>(opaque)->intercepts.size() * sizeof(float);
-  return OkStatus();
+Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
+  return ml::BindSvm(static_cast<const State*>(opaque)->coefficients, 0, context, binding);
 }
 
 Status Run(const void* opaque, RunContext& context) {
   const State& state = *static_cast<const State*>(opaque);
-  const TensorRef& x = context.input(0);
-  ORTOLAN_ASSIGN_OR_RETURN(const ml::Rows rows, ml::RowsOf(x.dims));
+  ORTOLAN_ASSIGN_OR_RETURN(const ml::Rows rows, ml::RowsOf(context.input(0).dims));
   const auto classes = static_cast<int64_t>(state.intercepts.size());
-  if (static_cast<int64_t>(state.coefficients.size()) != rows.features * classes) {
+  if (state.coefficients.features() != rows.features) {
     return InvalidArgument("LinearClassifier: {} coefficients for {} features and {} classes",
-                           state.coefficients.size(), rows.features, classes);
+                           state.coefficients.features() * classes, rows.features, classes);
   }
-  auto* scores = reinterpret_cast<float*>(context.scratch());
   const int64_t columns = state.second ? 2 : classes;
-  return ml::WithFeatureType(x.dtype, [&](auto tag) {
-    const auto* from = x.As<const typename decltype(tag)::Type>();
-    for (int64_t i = 0; i < rows.count; ++i, from += rows.features) {
-      for (int64_t k = 0; k < classes; ++k) {
-        const float* weights = state.coefficients.data() + k * rows.features;
-        double sum = static_cast<double>(state.intercepts[static_cast<size_t>(k)]);
-        for (int64_t c = 0; c < rows.features; ++c)
-          sum += static_cast<double>(weights[c]) * static_cast<double>(from[c]);
-        scores[k] = static_cast<float>(sum);
-      }
-      if (context.HasOutput(0)) ml::StoreLabel(state.labels, Winner(scores, classes), context.output(0), i);
-      StoreScores(state, scores, classes,
-                  context.HasOutput(1) ? context.output(1).As<float>() + i * columns : nullptr);
-    }
-    return OkStatus();
-  });
+  const auto finish = [&](int64_t row, float* scores, std::byte*) {
+    for (int64_t k = 0; k < classes; ++k) scores[k] += state.intercepts[static_cast<size_t>(k)];
+    if (context.HasOutput(0)) ml::StoreLabel(state.labels, Winner(scores, classes), context.output(0), row);
+    StoreScores(state, scores, classes,
+                context.HasOutput(1) ? context.output(1).As<float>() + row * columns : nullptr);
+  };
+  return ml::ForEachSvmRow({}, state.coefficients, 0, context, rows, finish);
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
@@ -96,12 +85,18 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
     return std::vector<float>(items.begin(), items.end());
   };
   State state{ml::LabelsOf(attributes, "classlabels_ints", "classlabels_strings"),
-              list("coefficients"),
               list("intercepts"),
+              {},
               {},
               AddsSecondClass(attributes)};
   ORTOLAN_ASSIGN_OR_RETURN(state.transform, ml::PostTransformOf(attributes.String("post_transform", "NONE")));
   if (state.intercepts.empty()) return InvalidArgument("LinearClassifier needs an intercept for each class");
+  const std::vector<float> coefficients = list("coefficients");
+  const auto classes = static_cast<int64_t>(state.intercepts.size());
+  if (static_cast<int64_t>(coefficients.size()) % classes != 0) {
+    return InvalidArgument("LinearClassifier: {} coefficients for {} classes", coefficients.size(), classes);
+  }
+  state.coefficients = ml::SvmKernel().Pack(coefficients, classes, context.isa);
   prepared->state = std::make_shared<const State>(std::move(state));
   prepared->bind = Bind;
   prepared->run = Run;

@@ -27,13 +27,16 @@ Status Run(const void* opaque, RunContext& context) {
     return InvalidArgument("Scaler: {} offsets and {} scales for {} features", state.offset.size(),
                            state.scale.size(), features);
   }
-  float* to = context.output(0).As<float>();
   return ml::WithFeatureType(x.dtype, [&](auto tag) {
+    float* to = context.output(0).As<float>();
     const auto* from = x.As<const typename decltype(tag)::Type>();
-    for (int64_t i = 0; i < x.count(); ++i) {
-      const auto feature = static_cast<size_t>(i % features);
-      to[i] = (static_cast<float>(from[i]) - state.offset[state.offset.size() == 1 ? 0 : feature]) *
-              state.scale[state.scale.size() == 1 ? 0 : feature];
+    const int64_t offset_step = state.offset.size() == 1 ? 0 : 1,
+                  scale_step = state.scale.size() == 1 ? 0 : 1;
+    const int64_t rows = features > 0 ? x.count() / features : 0;
+    for (int64_t row = 0; row < rows; ++row, from += features, to += features) {
+      for (int64_t c = 0; c < features; ++c)
+        to[c] = (static_cast<float>(from[c]) - state.offset[static_cast<size_t>(c * offset_step)]) *
+                state.scale[static_cast<size_t>(c * scale_step)];
     }
     return OkStatus();
   });

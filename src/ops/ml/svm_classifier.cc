@@ -36,8 +36,9 @@ Status Infer(InferContext& context) {
 struct State {
   ml::SvmKernel kernel;
   ml::Labels labels;
-  std::vector<float> coefficients, vectors, rho, prob_a, prob_b;
-  std::vector<int64_t> first;  // vector of each class, and their number at the end; empty: linear
+  std::vector<float> coefficients, rho, prob_a, prob_b;
+  kernels::SupportVectors vectors;  // of a linear one the coefficients of each class
+  std::vector<int64_t> first;       // vector of each class, and their number at the end; empty: linear
   int64_t classes, scores;
   ml::PostTransform transform;
   bool all_positive;
@@ -45,36 +46,41 @@ struct State {
   int64_t vector_count() const { return first.empty() ? 0 : first.back(); }
 };
 
-// Scratch of a run: kernel values, decisions, probabilities of pairs, votes.
+// Scratch of a row: decisions, probabilities of pairs, votes.
 struct Work {
-  double* kernels;
   double* scores;
   double* pairs;
   int64_t* votes;
 };
 
-Status Bind(const void* opaque, const BindContext&, Binding* binding) {
-  const State& state = *static_cast<const State*>(opaque);
+int64_t WorkBytes(const State& state) {
   const int64_t classes = state.classes;
-  const int64_t numbers = state.vector_count() + classes * classes + 3 * classes * classes + 4 * classes;
-  binding->scratch_bytes = static_cast<size_t>(numbers) * sizeof(double);
-  return OkStatus();
+  return (3 * classes * classes + 4 * classes) * int64_t{sizeof(double)};
+}
+
+Work WorkAt(const State& state, std::byte* scratch) {
+  const int64_t square = state.classes * state.classes;
+  Work work{};
+  work.scores = reinterpret_cast<double*>(scratch);
+  work.pairs = work.scores + square + state.classes;
+  work.votes = reinterpret_cast<int64_t*>(work.pairs + 2 * square + 2 * state.classes);
+  return work;
+}
+
+Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
+  const State& state = *static_cast<const State*>(opaque);
+  return ml::BindSvm(state.vectors, WorkBytes(state), context, binding);
 }
 
 // Every two classes decide by their own vectors.
-template <typename T>
-void Decide(const State& state, const T* x, int64_t features, const Work& work) {
+void Decide(const State& state, const float* values, const Work& work) {
   const int64_t count = state.vector_count();
-  for (int64_t k = 0; k < count; ++k)
-    work.kernels[k] = state.kernel(x, state.vectors.data() + k * features, features);
   std::fill_n(work.votes, state.classes, int64_t{0});
   int64_t pair = 0;
   auto part = [&](int64_t row, int64_t of) {
-    double sum = 0;
-    const auto at = static_cast<size_t>(of);
-    for (int64_t k = state.first[at]; k < state.first[at + 1]; ++k)
-      sum += static_cast<double>(state.coefficients[static_cast<size_t>(row * count + k)]) * work.kernels[k];
-    return sum;
+    const int64_t first = state.first[static_cast<size_t>(of)],
+                  end = state.first[static_cast<size_t>(of) + 1];
+    return ml::WeightedSum(state.coefficients.data() + row * count + first, values + first, end - first);
   };
   for (int64_t i = 0; i < state.classes; ++i) {
     for (int64_t j = i + 1; j < state.classes; ++j, ++pair) {
@@ -177,32 +183,21 @@ Status Run(const void* opaque, RunContext& context) {
   const TensorRef& x = context.input(0);
   ORTOLAN_ASSIGN_OR_RETURN(const ml::Rows rows, ml::RowsOf(x.dims));
   const bool linear = state.first.empty();
-  const int64_t expected = rows.features * (linear ? state.classes : state.vector_count());
-  if (static_cast<int64_t>(linear ? state.coefficients.size() : state.vectors.size()) != expected) {
+  if (state.vectors.features() != rows.features)
     return InvalidArgument("SVMClassifier: its lists do not fit {} features", rows.features);
-  }
-  const int64_t square = state.classes * state.classes;
-  Work work{};
-  work.kernels = reinterpret_cast<double*>(context.scratch());
-  work.scores = work.kernels + state.vector_count();
-  work.pairs = work.scores + square + state.classes;
-  work.votes = reinterpret_cast<int64_t*>(work.pairs + 2 * square + 2 * state.classes);
-  return ml::WithFeatureType(x.dtype, [&](auto tag) {
-    const auto* from = x.As<const typename decltype(tag)::Type>();
-    for (int64_t i = 0; i < rows.count; ++i, from += rows.features) {
-      if (linear) {
-        for (int64_t k = 0; k < state.classes; ++k) {
-          work.scores[k] = state.kernel(from, state.coefficients.data() + k * rows.features, rows.features) +
-                           static_cast<double>(state.rho[0]);
-        }
-      } else {
-        Decide(state, from, rows.features, work);
-        if (!state.prob_a.empty()) Couple(state, work);
-      }
-      Finish(state, work, context, i);
-    }
-    return OkStatus();
-  });
+  return ml::ForEachSvmRow(state.kernel, state.vectors, WorkBytes(state), context, rows,
+                           [&](int64_t row, const float* values, std::byte* scratch) {
+                             const Work work = WorkAt(state, scratch);
+                             if (linear) {
+                               for (int64_t k = 0; k < state.classes; ++k)
+                                 work.scores[k] =
+                                     static_cast<double>(values[k]) + static_cast<double>(state.rho[0]);
+                             } else {
+                               Decide(state, values, work);
+                               if (!state.prob_a.empty()) Couple(state, work);
+                             }
+                             Finish(state, work, context, row);
+                           });
 }
 
 Status CheckLists(const State& state) {
@@ -228,7 +223,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   ORTOLAN_ASSIGN_OR_RETURN(state.kernel, ml::SvmKernelOf(attributes));
   ORTOLAN_ASSIGN_OR_RETURN(state.transform, ml::PostTransformOf(attributes.String("post_transform", "NONE")));
   state.labels = ml::LabelsOf(attributes, "classlabels_ints", "classlabels_strings");
-  state.coefficients = list("coefficients"), state.vectors = list("support_vectors"), state.rho = list("rho");
+  state.coefficients = list("coefficients"), state.rho = list("rho");
   state.prob_a = list("prob_a"), state.prob_b = list("prob_b");
   state.classes = static_cast<int64_t>(ClassCount(attributes));
   state.scores = static_cast<int64_t>(ScoreCount(attributes));
@@ -243,6 +238,12 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   }
   if (!state.first.empty()) state.first.push_back(vectors);
   ORTOLAN_RETURN_IF_ERROR(CheckLists(state));
+  const std::vector<float> packed = state.first.empty() ? state.coefficients : list("support_vectors");
+  const int64_t count = state.first.empty() ? state.classes : state.vector_count();
+  if (count < 1 || packed.empty() || static_cast<int64_t>(packed.size()) % count != 0) {
+    return InvalidArgument("SVMClassifier: {} numbers for {} vectors", packed.size(), count);
+  }
+  state.vectors = state.kernel.Pack(packed, count, context.isa);
   prepared->state = std::make_shared<const State>(std::move(state));
   prepared->bind = Bind;
   prepared->run = Run;

@@ -13,36 +13,34 @@ Status Infer(InferContext& context) {
 
 struct State {
   ml::SvmKernel kernel;
-  std::vector<float> coefficients, vectors;
+  std::vector<float> coefficients;
+  // Without support vectors the coefficients are the only vector, which counts once.
+  kernels::SupportVectors vectors;
   double rho;
   int64_t supports;  // 0: linear
   bool one_class;
   ml::PostTransform transform;
 };
 
+Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
+  return ml::BindSvm(static_cast<const State*>(opaque)->vectors, 0, context, binding);
+}
+
 Status Run(const void* opaque, RunContext& context) {
   const State& state = *static_cast<const State*>(opaque);
   const TensorRef& x = context.input(0);
   ORTOLAN_ASSIGN_OR_RETURN(const ml::Rows rows, ml::RowsOf(x.dims));
-  const auto expected = static_cast<size_t>(rows.features * (state.supports > 0 ? state.supports : 1));
-  if ((state.supports > 0 ? state.vectors.size() : state.coefficients.size()) != expected) {
+  if (state.vectors.features() != rows.features)
     return InvalidArgument("SVMRegressor: its lists do not fit {} features", rows.features);
-  }
-  return ml::WithFeatureType(x.dtype, [&](auto tag) {
-    const auto* from = x.As<const typename decltype(tag)::Type>();
-    for (int64_t i = 0; i < rows.count; ++i, from += rows.features) {
-      double sum = state.rho;
-      if (state.supports == 0) sum += state.kernel(from, state.coefficients.data(), rows.features);
-      for (int64_t k = 0; k < state.supports; ++k) {
-        sum += static_cast<double>(state.coefficients[static_cast<size_t>(k)]) *
-               state.kernel(from, state.vectors.data() + k * rows.features, rows.features);
-      }
-      float* to = context.output(0).As<float>() + i;
-      *to = state.one_class ? (sum > 0 ? 1.0f : -1.0f) : static_cast<float>(sum);
-      ml::Transform(state.transform, to, 1);
-    }
-    return OkStatus();
-  });
+  return ml::ForEachSvmRow(
+      state.kernel, state.vectors, 0, context, rows, [&](int64_t row, const float* values, std::byte*) {
+        const double sum = state.rho + (state.supports == 0 ? static_cast<double>(values[0])
+                                                            : ml::WeightedSum(state.coefficients.data(),
+                                                                              values, state.supports));
+        float* to = context.output(0).As<float>() + row;
+        *to = state.one_class ? (sum > 0 ? 1.0f : -1.0f) : static_cast<float>(sum);
+        ml::Transform(state.transform, to, 1);
+      });
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
@@ -54,7 +52,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   const auto rho = attributes.Floats("rho");
   State state{{},
               list("coefficients"),
-              list("support_vectors"),
+              {},
               rho.empty() ? 0.0 : static_cast<double>(rho[0]),
               attributes.Int("n_supports", 0),
               attributes.Int("one_class", 0) != 0,
@@ -66,7 +64,14 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
     return InvalidArgument("SVMRegressor: {} coefficients for {} support vectors", state.coefficients.size(),
                            state.supports);
   }
+  const std::vector<float> vectors = state.supports > 0 ? list("support_vectors") : state.coefficients;
+  const int64_t count = std::max<int64_t>(state.supports, 1);
+  if (vectors.empty() || static_cast<int64_t>(vectors.size()) % count != 0) {
+    return InvalidArgument("SVMRegressor: {} numbers for {} support vectors", vectors.size(), count);
+  }
+  state.vectors = state.kernel.Pack(vectors, count, context.isa);
   prepared->state = std::make_shared<const State>(std::move(state));
+  prepared->bind = Bind;
   prepared->run = Run;
   prepared->kernel = "svm_regressor";
   return OkStatus();

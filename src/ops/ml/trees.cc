@@ -270,7 +270,7 @@ Ensemble::Ensemble(const Trees& trees, DType input, Isa isa)
   block_trees_ = std::clamp<int64_t>(kBlockNodes * trees_ / nodes, 8, 256) / 8 * 8;
   blocks_ = std::max<int64_t>((trees_ + block_trees_ - 1) / block_trees_, 1);
   FindSingle(trees, leaf_order);
-  if (!value_.empty()) return;
+  if (!value_.empty() || FindDense(trees, leaf_order)) return;
   for (const int32_t leaf : leaf_order) {
     const TreeLeaf& from = trees.leaves[static_cast<size_t>(leaf)];
     const auto begin = static_cast<uint32_t>(weights_.size());
@@ -315,10 +315,64 @@ void Ensemble::FindSingle(const Trees& trees, const std::vector<int32_t>& leaf_o
     value_.push_back(trees.weights[trees.leaves[static_cast<size_t>(leaf)].begin].weight);
 }
 
+bool Ensemble::FindDense(const Trees& trees, const std::vector<int32_t>& leaf_order) {
+  if (aggregate_ != TreeAggregate::kSum && aggregate_ != TreeAggregate::kAverage) return false;
+  for (const TreeLeaf& leaf : trees.leaves)
+    if (leaf.end - leaf.begin != static_cast<uint64_t>(targets_)) return false;
+  std::vector<double> dense;
+  std::vector<uint8_t> seen(static_cast<size_t>(targets_));
+  for (const int32_t id : leaf_order) {
+    const TreeLeaf& leaf = trees.leaves[static_cast<size_t>(id)];
+    const size_t row = dense.size();
+    dense.resize(row + static_cast<size_t>(targets_));
+    std::fill(seen.begin(), seen.end(), uint8_t{0});
+    for (uint32_t i = leaf.begin; i < leaf.end; ++i) {
+      const auto target = static_cast<size_t>(trees.weights[i].target);
+      if (seen[target] != 0) return false;
+      seen[target] = 1;
+      dense[row + target] = trees.weights[i].weight;
+    }
+  }
+  dense_ = std::move(dense);
+  return true;
+}
+
+// One row whose sums stay in registers.
+template <int64_t kTargets>
+void Ensemble::AddRow(int64_t count, const int32_t* leaves, double* scores) const {
+  double sums[kTargets];
+  for (int64_t t = 0; t < kTargets; ++t) sums[t] = scores[t];
+  for (int64_t i = 0; i < count; ++i) {
+    const double* from = dense_.data() + leaves[i * kernels::kTreeTile] * kTargets;
+    for (int64_t t = 0; t < kTargets; ++t) sums[t] += from[t];
+  }
+  for (int64_t t = 0; t < kTargets; ++t) scores[t] = sums[t];
+}
+
+void Ensemble::AddDense(int64_t count, const int32_t* leaves, int64_t rows, double* scores,
+                        uint8_t* has) const {
+  std::fill_n(has, rows * targets_, uint8_t{1});
+  for (int64_t row = 0; row < rows; ++row, scores += targets_, ++leaves) {
+    if (targets_ == 2) {
+      AddRow<2>(count, leaves, scores);
+    } else if (targets_ == 3) {
+      AddRow<3>(count, leaves, scores);
+    } else if (targets_ == 4) {
+      AddRow<4>(count, leaves, scores);
+    } else {
+      for (int64_t i = 0; i < count; ++i) {
+        const double* from = dense_.data() + leaves[i * kernels::kTreeTile] * targets_;
+        for (int64_t t = 0; t < targets_; ++t) scores[t] += from[t];
+      }
+    }
+  }
+}
+
 void Ensemble::Add(int64_t begin, int64_t end, const int32_t* leaves, int64_t rows, double* scores,
                    uint8_t* has) const {
   constexpr int64_t kTile = kernels::kTreeTile;
   if (!value_.empty()) return AddSingle(begin, end, leaves, rows, scores, has);
+  if (!dense_.empty()) return AddDense(end - begin, leaves, rows, scores, has);
   for (int64_t tree = begin; tree < end; ++tree, leaves += kTile) {
     for (int64_t row = 0; row < rows; ++row) {
       const TreeLeaf& leaf = leaves_[static_cast<size_t>(leaves[row])];

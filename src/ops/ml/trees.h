@@ -81,6 +81,10 @@ class Ensemble {
   void AddSingle(int64_t begin, int64_t end, const int32_t* leaves, int64_t rows, double* scores,
                  uint8_t* has) const;
   void AddOne(double weight, double* score, uint8_t* has) const;
+  template <int64_t kTargets>
+  void AddRow(int64_t count, const int32_t* leaves, double* scores) const;
+  void AddDense(int64_t count, const int32_t* leaves, int64_t rows, double* scores, uint8_t* has) const;
+  bool FindDense(const Trees& trees, const std::vector<int32_t>& leaf_order);
   void FindSingle(const Trees& trees, const std::vector<int32_t>& leaf_order);
 
   std::optional<kernels::Forest<float>> float_;
@@ -95,9 +99,12 @@ class Ensemble {
   TreeAggregate aggregate_ = TreeAggregate::kSum;
 
   // Where every leaf has one weight and all of a tree's leaves speak of one target, as boosting makes them:
-  // the weight by leaf, the target by tree. Else lists.
+  // the weight by leaf, the target by tree.
   std::vector<double> value_;
   std::vector<int32_t> target_;
+  // Where every leaf speaks of every target, as forests that classify do: rows of weights by leaf.
+  std::vector<double> dense_;
+  // Else lists.
   std::vector<TreeLeaf> leaves_;
   std::vector<TreeWeight> weights_;
 };

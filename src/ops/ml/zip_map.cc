@@ -23,18 +23,21 @@ Status Run(const void* opaque, RunContext& context) {
     return InvalidArgument("Input features_per_batch[{}] != number of classlabels[{}]", rows.features,
                            labels.size());
   }
+  // One block of scores for all rows, of which each map has its part.
+  ORTOLAN_ASSIGN_OR_RETURN(const Tensor scores, Tensor::Allocate(DType::kFloat, {rows.count, rows.features}));
+  float* row = static_cast<float*>(scores.data());
+  std::copy_n(x.As<const float>(), rows.count * rows.features, row);
   auto sequence = std::make_shared<Sequence>();
-  for (int64_t i = 0; i < rows.count; ++i) {
+  sequence->items.reserve(static_cast<size_t>(rows.count));
+  for (int64_t i = 0; i < rows.count; ++i, row += rows.features) {
     auto map = std::make_shared<Map>();
     if (labels.text()) {
       map->keys = labels.strings;
     } else {
       map->keys = labels.ints;
     }
-    ORTOLAN_ASSIGN_OR_RETURN(map->values, Tensor::Allocate(DType::kFloat, {rows.features}));
-    const float* from = x.As<const float>() + i * rows.features;
-    std::copy(from, from + rows.features, map->values.Items<float>().begin());
-    sequence->items.push_back(Value(std::shared_ptr<const Map>(std::move(map))));
+    map->values = Tensor::Wrap(DType::kFloat, {rows.features}, row, scores.owner());
+    sequence->items.emplace_back(std::shared_ptr<const Map>(std::move(map)));
   }
   context.SetOutputValue(0, Value(std::shared_ptr<const Sequence>(std::move(sequence))));
   return OkStatus();
