@@ -1,6 +1,7 @@
 #include "kernels/rnn/rnn.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 #include <type_traits>
@@ -96,7 +97,8 @@ class Direction {
     MakeBias();
     LoadState(call_.initial_h, space_.h);
     if (form_.cell == RnnCell::kLstm) LoadState(call_.initial_c, space_.c);
-    Multiply(plan_.project, call_.x, weights_.w, space_.projected, form_.gates(), space_.x_bias);
+    Multiply(plan_.project, call_.x, weights_.w, space_.projected, form_.gates(), space_.x_bias,
+             weights_.w_bytes);
     int64_t steps = 0;
     for (int64_t b = 0; b < plan_.batch; ++b) steps = std::max(steps, LengthOf(b));
     for (int64_t step = 0; step < steps; ++step) Step(step);
@@ -148,10 +150,12 @@ class Direction {
   }
 
   // c[m][c_stride] = a[m][k] * weights transposed + bias.
-  void Multiply(const GemmPlan& gemm, const T* a, const T* weights, T* c, int64_t c_stride, const T* bias) {
+  void Multiply(const GemmPlan& gemm, const T* a, const T* weights, T* c, int64_t c_stride, const T* bias,
+                const RnnBytes* bytes = nullptr) {
     const int64_t m = gemm.shape.m, n = gemm.shape.n, k = gemm.shape.k;
     if (m == 0 || n == 0) return;
     if constexpr (std::is_same_v<T, float>) {
+      if (bytes != nullptr) return MultiplyBytes(*bytes, a, m, n, k, c, c_stride, bias);
       Epilogue epilogue;
       epilogue.bias = bias;
       GemmOperands operands;
@@ -172,12 +176,52 @@ class Direction {
     }
   }
 
+  // The left side becomes uint8 by the range of all its rows, as DynamicQuantizeLinear does it.
+  void MultiplyBytes(const RnnBytes& bytes, const float* a, int64_t m, int64_t n, int64_t k, float* c,
+                     int64_t c_stride, const float* bias) {
+    auto* start = reinterpret_cast<int32_t*>(space_.gemm);
+    auto* scale = reinterpret_cast<float*>(start + bytes.padded);
+    float* padded_bias = scale + bytes.padded;
+    auto* rows = reinterpret_cast<uint8_t*>(padded_bias + bytes.padded);
+    float low = 0, high = 0;
+    bytes.maps->range(a, m * k, &low, &high);
+    const float a_scale = high == low ? 1.0f : (high - low) / 255.0f;
+    const auto zero = static_cast<int32_t>(std::nearbyint(std::clamp(0.0f - low / a_scale, 0.0f, 255.0f)));
+    bytes.maps->quantize(a, a_scale, zero, false, m * k, rows);
+    std::memset(rows + m * k, 0, 4);
+    for (int64_t j = 0; j < bytes.padded; ++j) scale[j] = a_scale * bytes.scale[j];
+    if (bias != nullptr) {
+      std::copy_n(bias, n, padded_bias);
+      std::fill(padded_bias + n, padded_bias + bytes.padded, 0.0f);
+    }
+    ByteStart(bytes.sums, nullptr, bytes.zeros, zero, k, n, bytes.padded, start);
+    ByteProduct product;
+    product.variant = bytes.variant;
+    product.k_bytes = k;
+    product.n = n;
+    product.panels = bytes.panels;
+    product.start = start;
+    product.b_zero = bytes.zeros;
+    product.scale = scale;
+    product.bias = bias != nullptr ? padded_bias : nullptr;
+    product.finish.output = ByteOutput::kFloats;
+    product.c = c;
+    product.c_stride = c_stride;
+    RunByteProduct(
+        product, m,
+        [rows, k](int64_t first, int64_t count, const uint8_t** at) {
+          for (int64_t i = 0; i < count; ++i) at[i] = rows + (first + i) * k;
+        },
+        threads_);
+  }
+
   // Step number `step` of every row that is not at its end: the time runs backwards from each row's own last
   // step where the direction is reverse.
   void Step(int64_t step) {
     const int64_t hidden = form_.hidden, gates = form_.gates();
     const bool third_bias = form_.cell == RnnCell::kGru && form_.linear_before_reset;
-    Multiply(plan_.recur, space_.h, weights_.r, space_.recurred, gates, third_bias ? space_.h_bias : nullptr);
+    Multiply(plan_.recur, space_.h, weights_.r, space_.recurred, gates, third_bias ? space_.h_bias : nullptr,
+             weights_.r_bytes);
     if (form_.two_products()) {
       for (int64_t b = 0; b < plan_.batch; ++b) {
         if (step < LengthOf(b)) GruGates(Projected(step, b), b);
@@ -329,6 +373,20 @@ RnnPlan PlanRnn(const RnnForm& form, const GemmVariant& gemm, int64_t steps, int
     }
   }
   Carve<T>(plan, nullptr, &plan.direction_bytes);
+  return plan;
+}
+
+RnnPlan PlanByteRnn(const RnnForm& form, int64_t steps, int64_t batch, int64_t input, int64_t padded) {
+  RnnPlan plan;
+  plan.form = form;
+  plan.steps = steps;
+  plan.batch = batch;
+  plan.input = input;
+  plan.project.shape = ShapeOf(steps * batch, form.gates(), input, true);
+  plan.recur.shape = ShapeOf(batch, form.gates(), form.hidden, true);
+  const int64_t bytes = std::max(steps * batch * input, batch * form.hidden);
+  plan.gemm_bytes = RoundUp(static_cast<size_t>(bytes + 4)) + static_cast<size_t>(padded) * 12;
+  Carve<float>(plan, nullptr, &plan.direction_bytes);
   return plan;
 }
 

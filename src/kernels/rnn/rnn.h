@@ -10,6 +10,8 @@
 #include <span>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/quant/byte_maps.h"
+#include "kernels/quant/byte_product.h"
 #include "kernels/rnn/activation.h"
 #include "kernels/rnn/rnn_kernel.h"
 #include "threads/pool.h"
@@ -41,6 +43,18 @@ struct RnnForm {
   bool two_products() const { return cell == RnnCell::kGru && !linear_before_reset; }
 };
 
+// An 8-bit matrix of weights (kernels/quant/byte_product.h): what multiplies it is quantized to uint8 by its
+// own range, before each product.
+struct RnnBytes {
+  const ByteVariant* variant = nullptr;
+  const ByteMaps* maps = nullptr;
+  const int8_t* panels = nullptr;
+  const int32_t* sums = nullptr;   // of columns
+  const int32_t* zeros = nullptr;  // of columns, moved as byte_product.h has it; or null
+  const float* scale = nullptr;    // of columns
+  int64_t padded = 0;              // columns
+};
+
 // Weights as they lie: w [gates][input], r [gates][hidden], or packed for the GEMM (float only); r_last is
 // the third gate's part of a GRU with two products.
 template <typename T>
@@ -52,6 +66,8 @@ struct RnnWeights {
   const T* peephole = nullptr;  // [3 * hidden] i o f, or null
   bool w_packed = false;
   bool r_packed = false;
+  const RnnBytes* w_bytes = nullptr;  // in place of w and r
+  const RnnBytes* r_bytes = nullptr;
 };
 
 template <typename T>
@@ -72,7 +88,7 @@ struct RnnPlan {
   GemmPlan project, recur, recur_last;  // float only
   size_t element_bytes = 4;
   size_t direction_bytes = 0;  // scratch of one direction
-  size_t gemm_bytes = 0;       // of that, for the GEMM
+  size_t gemm_bytes = 0;       // of that, for the GEMM, or for products with 8-bit weights
   size_t ScratchBytes() const { return direction_bytes * static_cast<size_t>(form.directions); }
 };
 
@@ -83,6 +99,9 @@ std::span<const RnnF32Variant* const> AllRnnF32();
 template <typename T>
 RnnPlan PlanRnn(const RnnForm& form, const GemmVariant& gemm, int64_t steps, int64_t batch, int64_t input,
                 bool w_packed, bool r_packed, int threads);
+
+// The same for 8-bit weights whose columns are padded to `padded`.
+RnnPlan PlanByteRnn(const RnnForm& form, int64_t steps, int64_t batch, int64_t input, int64_t padded);
 
 // `serial` is a pool of one: the products of a step are too small to share when the directions are shared
 // already.
