@@ -1,5 +1,6 @@
 // MakeTileLoop: from shapes and strides to the form in which RunProgram walks them.
 #include <algorithm>
+#include <optional>
 
 #include "kernels/elementwise/frame.h"
 #include "kernels/elementwise/program.h"
@@ -57,8 +58,36 @@ void Classify(const Strides& dims, TileLoop::Side* side) {
   size_t axis = dims.size();
   while (axis > 0 && side->strides[axis - 1] == expected) expected *= dims[--axis];
   side->flat = axis == 0;
-  while (axis > 0 && side->strides[axis - 1] == 0) --axis;
-  side->period = axis == 0 && !side->flat && !side->scalar ? expected : 0;
+}
+
+// Joins short innermost rows with the axis around them where every operand goes on evenly, stays at one
+// element or comes again from its start: channels in the last axis times a vector over them, or a block of
+// channels times its scale. Nothing where no row of kShortestRow comes out.
+std::optional<TileLoop> JoinPeriods(TileLoop joined) {
+  while (joined.dims.size() > 1 && joined.dims.back() < kShortestRow) {
+    const size_t last = joined.dims.size() - 1;
+    const int64_t width = joined.dims[last];
+    const auto join = [&](TileLoop::Side& side, bool may_repeat) {
+      const int64_t inner = side.strides[last], outer = side.strides[last - 1];
+      if (inner == 1 && outer == 0 && may_repeat) {
+        if (side.period == 0) side.period = width;
+      } else if (outer != inner * width || side.period > 0) {
+        return false;
+      }
+      side.strides.resize(last);
+      side.strides[last - 1] = inner;
+      return true;
+    };
+    for (TileLoop::Side& side : joined.inputs) {
+      if (!join(side, true)) return std::nullopt;
+    }
+    for (TileLoop::Side& side : joined.outputs) {
+      if (!join(side, false)) return std::nullopt;
+    }
+    joined.dims.resize(last);
+    joined.dims[last - 1] *= width;
+  }
+  return joined;
 }
 
 // Tiles that the loop touches beside its operands in memory.
@@ -67,7 +96,8 @@ int64_t TouchedTiles(const Program& program, const TileLoop& loop) {
   for (const Program::Register& reg : program.registers) {
     if (reg.source == Program::Source::kInput) {
       const TileLoop::Side& side = loop.inputs[static_cast<size_t>(reg.index)];
-      const bool direct = loop.by_rows ? side.strides.back() <= 1 : side.flat || side.scalar;
+      const bool direct =
+          loop.by_rows ? side.strides.back() <= 1 && side.period == 0 : side.flat || side.scalar;
       touched[reg.slot] |= !direct || (!SameForm(reg.element) && !side.scalar);
     } else if (reg.source == Program::Source::kComputed && reg.slot >= 0) {
       const TileLoop::Side* side = reg.output >= 0 ? &loop.outputs[static_cast<size_t>(reg.output)] : nullptr;
@@ -79,7 +109,8 @@ int64_t TouchedTiles(const Program& program, const TileLoop& loop) {
   return std::count(touched, touched + kMostSlots, true);
 }
 
-void ChooseSizes(const Program& program, TileLoop* loop) {
+// False where a period is longer than a tile may be.
+bool ChooseSizes(const Program& program, TileLoop* loop) {
   const double cycles =
       program.weight + kStreamCycles * static_cast<double>(loop->inputs.size() + loop->outputs.size());
   const int64_t chunk =
@@ -92,19 +123,22 @@ void ChooseSizes(const Program& program, TileLoop* loop) {
     tile = std::min(tile, kFrameBytes / (slots * program.slot_bytes));
     tile = std::max(kSmallestTile, tile / 64 * 64);
   }
-  if (!loop->by_rows) {
-    // A tile of whole periods is gathered once and serves the whole chunk.
-    int64_t period = 1;
-    for (const TileLoop::Side& side : loop->inputs) {
-      if (side.period <= tile) period = std::max(period, side.period);
-    }
-    tile = tile / period * period;
-    for (TileLoop::Side& side : loop->inputs) {
-      if (side.period > 0 && tile % side.period != 0) side.period = 0;
-    }
-  }
+  // A tile of whole periods is filled once and serves the whole row. Periods are multiples of each other.
+  int64_t period = 1;
+  for (const TileLoop::Side& side : loop->inputs) period = std::max(period, side.period);
+  if (period > tile) return false;
+  tile = tile / period * period;
   loop->tile = tile;
   loop->chunk = (chunk + tile - 1) / tile * tile;
+  return true;
+}
+
+// How a loop of these dimensions is walked; false where it cannot be.
+bool Choose(const Program& program, TileLoop* loop) {
+  for (TileLoop::Side& side : loop->inputs) Classify(loop->dims, &side);
+  for (TileLoop::Side& side : loop->outputs) Classify(loop->dims, &side);
+  loop->by_rows = loop->dims.size() == 1 || loop->dims.back() >= kShortestRow;
+  return ChooseSizes(program, loop);
 }
 
 }  // namespace
@@ -126,10 +160,8 @@ Result<TileLoop> MakeTileLoop(const Program& program, std::span<const int64_t> d
     return NotImplemented("broadcasting over {} dimensions; at most {} are supported", loop.dims.size(),
                           kMostLoopDims);
   }
-  for (TileLoop::Side& side : loop.inputs) Classify(loop.dims, &side);
-  for (TileLoop::Side& side : loop.outputs) Classify(loop.dims, &side);
-  loop.by_rows = loop.dims.size() == 1 || loop.dims.back() >= kShortestRow;
-  ChooseSizes(program, &loop);
+  if (std::optional<TileLoop> joined = JoinPeriods(loop); joined && Choose(program, &*joined)) return *joined;
+  Choose(program, &loop);
   return loop;
 }
 

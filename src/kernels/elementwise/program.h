@@ -132,7 +132,7 @@ struct TileLoop {
     Strides strides;
     bool flat = false;    // element i of the loop stands at i
     bool scalar = false;  // one element for the whole loop
-    int64_t period = 0;   // > 0: element i stands at i % period
+    int64_t period = 0;   // > 0: element i of an innermost row stands at i % period from the row's start
   };
   Strides dims;  // collapsed, innermost last; never empty
   int64_t count = 0;

@@ -3,6 +3,7 @@
 // instruction is a direct loop.
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 #include "kernels/elementwise/frame.h"
 #include "kernels/elementwise/program.h"
@@ -73,6 +74,20 @@ class ChunkRunner {
       frame_.Bind(reg, const_cast<std::byte*>(from));
     } else {
       frame_.LoadTo(frame_.SlotOf(reg), info.element, from, n);
+    }
+  }
+
+  // A tile of whole periods that start at `offset`.
+  void FillPeriods(int16_t reg, const Program::Register& info, const TileLoop::Side& side, int64_t offset) {
+    const auto bytes = static_cast<size_t>(ComputeBytes(ComputeTypeOf(info.element)));
+    auto* slot = static_cast<std::byte*>(frame_.SlotOf(reg));
+    frame_.LoadTo(slot, info.element, Offset(inputs_[static_cast<size_t>(info.index)], info.element, offset),
+                  side.period);
+    const size_t whole = static_cast<size_t>(std::min(loop_.tile, loop_.dims.back())) * bytes;
+    for (size_t filled = static_cast<size_t>(side.period) * bytes; filled < whole;) {
+      const size_t more = std::min(filled, whole - filled);
+      std::memcpy(slot + filled, slot, more);
+      filled += more;
     }
   }
 
@@ -181,6 +196,7 @@ class ChunkRunner {
       ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
         row_offset_[info.index] = row_offset(side);
         if (side.strides[last] == 0 && !side.scalar) BindOne(reg, info, row_offset_[info.index]);
+        if (side.period > 0) FillPeriods(reg, info, side, row_offset_[info.index]);
       });
       for (size_t o = 0; o < outputs_.size(); ++o) output_offset_[o] = row_offset(loop_.outputs[o]);
       at += row_end - column;
@@ -197,6 +213,7 @@ class ChunkRunner {
   void RunPieceOfRow(int64_t column, int64_t n) {
     const size_t last = loop_.dims.size() - 1;
     ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
+      if (side.period > 0) return;
       const int64_t stride = side.strides[last];
       const int64_t offset = row_offset_[info.index] + column * stride;
       if (stride == 1) {
@@ -225,8 +242,7 @@ class ChunkRunner {
         if (side.scalar) return;
         if (side.flat) {
           BindPiece(reg, info, at, n);
-        } else if (side.period == 0 ||
-                   at == begin) {  // tiles start at whole periods: the first one serves all
+        } else {
           Gather(reg, info, side, at, n);
         }
       });
