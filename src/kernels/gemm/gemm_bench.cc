@@ -84,6 +84,10 @@ const bool kRegistered = [] {
       {1, 128, 768, 3072, Problem::kPacked},
       {1, 128, 3072, 768, Problem::kPacked},
       {1, 197, 384, 1536, Problem::kPacked},
+      {1, 197, 576, 192, Problem::kPacked},
+      {1, 197, 192, 768, Problem::kPacked},
+      {1, 128, 1536, 384, Problem::kPacked},
+      {1, 128, 384, 1536, Problem::kPacked},
       {1, 512, 512, 512, Problem::kRowMajor},
       {1, 512, 512, 512, Problem::kTransposed},
       // Convolutions as products: tall, narrow.

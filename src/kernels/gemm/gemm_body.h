@@ -53,13 +53,52 @@ inline __attribute__((always_inline)) void TileStep(TileSums<kRows, kVectors>& s
   }
 }
 
-// Bias, clamp, store of one finished vector of C: `first` is its first column.
-inline __attribute__((always_inline)) F32 FinishVector(const GemmTile& tile, F32 sum, int row, int64_t first,
-                                                       int64_t count) {
-  if (tile.bias_n != nullptr) sum = sum + LoadN(tile.bias_n + first, count);
-  if (tile.bias_m != nullptr) sum = sum + Set(tile.bias_m[row]);
-  if (tile.clamp) sum = Min(Set(tile.upper), Max(Set(tile.lower), sum));  // in this order NaN stays NaN
-  return sum;
+// Bias, clamp and store of a finished tile; each question is asked once a tile.
+template <int kRows, int kVectors>
+inline __attribute__((always_inline)) void FinishTile(const GemmTile& tile, TileSums<kRows, kVectors>& sums) {
+  const int64_t n = tile.n, c_stride = tile.c_stride;
+  float* const c = tile.c;
+  if (tile.bias_n != nullptr) {
+    ORTOLAN_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      const int64_t left = n - v * kLanes;
+      const F32 bias = LoadN(tile.bias_n + v * kLanes, left < 0 ? 0 : left);
+      ORTOLAN_UNROLL
+      for (int i = 0; i < kRows; ++i) sums.of[i][v] = sums.of[i][v] + bias;
+    }
+  }
+  if (tile.bias_m != nullptr) {
+    ORTOLAN_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      const F32 bias = Set(tile.bias_m[i]);
+      ORTOLAN_UNROLL
+      for (int v = 0; v < kVectors; ++v) sums.of[i][v] = sums.of[i][v] + bias;
+    }
+  }
+  if (tile.clamp) {
+    const F32 lower = Set(tile.lower), upper = Set(tile.upper);
+    ORTOLAN_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      ORTOLAN_UNROLL
+      for (int v = 0; v < kVectors; ++v)
+        sums.of[i][v] = Min(upper, Max(lower, sums.of[i][v]));  // in this order NaN stays NaN
+    }
+  }
+  if (n == kVectors * kLanes) {
+    ORTOLAN_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      ORTOLAN_UNROLL
+      for (int v = 0; v < kVectors; ++v) Store(c + i * c_stride + v * kLanes, sums.of[i][v]);
+    }
+    return;
+  }
+  ORTOLAN_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    const int64_t left = n - v * kLanes;
+    if (left <= 0) break;
+    ORTOLAN_UNROLL
+    for (int i = 0; i < kRows; ++i) StoreN(c + i * c_stride + v * kLanes, sums.of[i][v], left);
+  }
 }
 
 template <int kRows, int kVectors>
@@ -115,22 +154,16 @@ void Tile(const GemmTile& tile) {
     b += kWidth;
   }
 
-  const bool whole = tile.n == kWidth;
   ORTOLAN_UNROLL
   for (int i = 0; i < kRows; ++i) {
     ORTOLAN_UNROLL
     for (int v = 0; v < kVectors; ++v) {
-      F32 sum = sums[0].of[i][v];
+      F32& sum = sums[0].of[i][v];
       if constexpr (kSets == 2) sum = sum + sums[1].of[i][v];
       if constexpr (kSets == 4) sum = (sum + sums[1].of[i][v]) + (sums[2].of[i][v] + sums[3].of[i][v]);
-      float* to = tile.c + i * tile.c_stride + v * kLanes;
-      if (whole) {
-        Store(to, FinishVector(tile, sum, i, v * kLanes, kLanes));
-      } else if (const int64_t left = tile.n - v * kLanes; left > 0) {
-        StoreN(to, FinishVector(tile, sum, i, v * kLanes, left), left);
-      }
     }
   }
+  FinishTile(tile, sums[0]);
 }
 
 template <int kRows, int kVectors>
