@@ -4,6 +4,7 @@
 #include "kernels/elementwise/epilogue.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/elementwise/frame.h"
 
@@ -20,6 +21,13 @@ struct Area {
 bool IsSingle(const EpilogueOperand& operand, bool across_rows) {
   return operand.n_stride == 0 && (operand.n_block == 0 || operand.n_block_stride == 0) &&
          (!across_rows || operand.m_stride == 0);
+}
+
+// Rows of a packed strip are a few vectors long: a call to memcpy each would cost as much as the copy.
+void CopyRow(const float* from, int64_t n, float* to) {
+  constexpr int64_t kLine = 16;
+  for (; n >= kLine; n -= kLine, from += kLine, to += kLine) std::memcpy(to, from, kLine * sizeof(float));
+  for (; n > 0; --n) *to++ = *from++;
 }
 
 class EpilogueRunner {
@@ -54,7 +62,7 @@ class EpilogueRunner {
     BindOperands(at, rows, n, nullptr);
     if (const int16_t reg = TileRegister(); reg >= 0) {
       float* slot = static_cast<float*>(frame_.SlotOf(reg));
-      for (int64_t i = 0; i < rows; ++i) std::copy_n(tile + i * ld, n, slot + i * n);
+      for (int64_t i = 0; i < rows; ++i) CopyRow(tile + i * ld, n, slot + i * n);
     }
     frame_.Run(rows * n);
     for (int64_t i = 0; i < rows; ++i) StoreRow(i * n, tile + i * ld, n);
@@ -72,6 +80,9 @@ class EpilogueRunner {
   void StoreRow(int64_t position, float* row, int64_t n) {
     const bool single = frame_.single(result_);
     const std::byte* from = frame_.at(result_) + (single ? 0 : position * 4);
+    if (!single && SameForm(program_.registers[static_cast<size_t>(result_)].element)) {
+      return CopyRow(reinterpret_cast<const float*>(from), n, row);
+    }
     frame_.StoreFrom(from, Element::kF32, row, single ? 1 : n);
     if (single) SpreadFirst(row, 4, n);
   }

@@ -230,6 +230,10 @@ Reg ProgramBuilder::Append(TileOp op, Element result, Reg a, Reg b, Reg c) {
 Reg ProgramBuilder::Emit(TileOp op, Reg a, Reg b, Reg c) {
   const Element element = TypeOf(op == TileOp::kSelect ? b : a);
   if (GivesBool(op)) return Append(op, Element::kBool, a, b, c);
+  if (op == TileOp::kMul && b != kNoReg && element == Element::kF32) {
+    const Reg made = Activation(roots_[static_cast<size_t>(a)], roots_[static_cast<size_t>(b)]);
+    if (made != kNoReg) return made;
+  }
   Reg result = Append(op, element, a, b, c);
   if (MayLeaveRange(op) && !IsHalf(element) && WrapOf(element) != TileOp::kCopy) {
     result = Append(WrapOf(element), element, result, kNoReg, kNoReg);

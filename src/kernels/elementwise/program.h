@@ -12,7 +12,8 @@
 //   ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, builder.Build(isa));
 //
 // A program computes what its operators would compute one after the other: f32 operations are not contracted,
-// narrow integers wrap around after each operation. Only float16 and bfloat16 stay in f32 between operators.
+// narrow integers wrap around after each operation; but SiLU and GELU spelled out become one instruction.
+// Only float16 and bfloat16 stay in f32 between operators.
 #pragma once
 
 #include <cstdint>
@@ -105,6 +106,15 @@ class ProgramBuilder {
   Reg Add(const Program::Register& made);
   Reg AddConstant(Element element, uint64_t bits);
   Reg Append(TileOp op, Element result, Reg a, Reg b, Reg c);
+  // activations.cc; operands are roots.
+  const Instruction* MakerOf(Reg a, TileOp op) const;
+  bool IsNumber(Reg a, double value) const;
+  Reg Beside(Reg a, TileOp op, double value) const;
+  Reg Times(Reg a, double value) const;
+  bool IsCube(Reg a, Reg x) const;
+  Reg ErfGate(Reg a) const;
+  Reg TanhGate(Reg a) const;
+  Reg Activation(Reg a, Reg b);
   static Status AssignSlots(Program& program);
 
   std::vector<Element> inputs_;

@@ -354,6 +354,66 @@ TEST(TileProgram, SharesAndDropsInstructions) {
   EXPECT_EQ(program->Text(), "%1:f32 = Exp in0\n%4:f32 = Add %1 2\nout0:f32 = %4\n");
 }
 
+// The one instruction that a spelling of an activation ends as; kCopy where it stays several.
+TileOp SpelledAs(const std::function<Reg(ProgramBuilder&, Reg)>& spell) {
+  ProgramBuilder builder;
+  const Reg x = builder.Input(Element::kF32);
+  builder.Output(spell(builder, x), Element::kF32);
+  const auto program = Built(builder, Isa::kScalar);
+  return program->code.size() == 1 ? program->code[0].op : TileOp::kCopy;
+}
+
+TEST(TileProgram, KnowsActivationsSpelledOut) {
+  const auto number = [](ProgramBuilder& b, double value) { return b.Constant(Element::kF32, value); };
+  const auto gate = [&](ProgramBuilder& b, Reg x, double root) {
+    return b.Emit(TileOp::kAdd, b.Emit(TileOp::kErf, b.Emit(TileOp::kDiv, x, number(b, root))), number(b, 1));
+  };
+  const auto tanh_gate = [&](ProgramBuilder& b, Reg x, Reg cube) {
+    const Reg sum = b.Emit(TileOp::kAdd, x, b.Emit(TileOp::kMul, cube, number(b, 0.044715)));
+    return b.Emit(TileOp::kAdd, number(b, 1),
+                  b.Emit(TileOp::kTanh, b.Emit(TileOp::kMul, number(b, 0.7978845608), sum)));
+  };
+  EXPECT_EQ(SpelledAs([](ProgramBuilder& b, Reg x) {
+              return b.Emit(TileOp::kMul, b.Emit(TileOp::kSigmoid, x), x);
+            }),
+            TileOp::kSilu);
+  EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
+              return b.Emit(TileOp::kMul, b.Emit(TileOp::kMul, x, gate(b, x, 1.41421354)), number(b, 0.5));
+            }),
+            TileOp::kGelu);
+  EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
+              return b.Emit(TileOp::kMul, b.Emit(TileOp::kMul, number(b, 0.5), x), gate(b, x, 1.4142135));
+            }),
+            TileOp::kGelu);
+  EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
+              return b.Emit(TileOp::kMul, x, b.Emit(TileOp::kMul, gate(b, x, 1.41421356), number(b, 0.5)));
+            }),
+            TileOp::kGelu);
+  EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
+              const Reg cube = b.Emit(TileOp::kPow, x, number(b, 3));
+              return b.Emit(TileOp::kMul, b.Emit(TileOp::kMul, x, number(b, 0.5)), tanh_gate(b, x, cube));
+            }),
+            TileOp::kGeluTanh);
+  EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
+              const Reg cube = b.Emit(TileOp::kMul, b.Emit(TileOp::kMul, x, x), x);
+              return b.Emit(TileOp::kMul, number(b, 0.5), b.Emit(TileOp::kMul, x, tanh_gate(b, x, cube)));
+            }),
+            TileOp::kGeluTanh);
+  // Near misses stay as they are.
+  EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
+              return b.Emit(TileOp::kMul, b.Emit(TileOp::kMul, x, gate(b, x, 1.5)), number(b, 0.5));
+            }),
+            TileOp::kCopy);
+  EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
+              return b.Emit(TileOp::kMul, b.Emit(TileOp::kMul, x, gate(b, x, 1.41421354)), number(b, 0.25));
+            }),
+            TileOp::kCopy);
+  EXPECT_EQ(SpelledAs([](ProgramBuilder& b, Reg x) {
+              return b.Emit(TileOp::kMul, b.Emit(TileOp::kSigmoid, b.Emit(TileOp::kNeg, x)), x);
+            }),
+            TileOp::kCopy);
+}
+
 TEST(TileProgram, RefusesWhatNoPrimitiveDoes) {
   ProgramBuilder builder;
   builder.Output(builder.Emit(TileOp::kSin, builder.Input(Element::kI32)), Element::kI32);
