@@ -53,7 +53,15 @@ class Attention {
  public:
   Attention(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
             ThreadPool& serial)
-      : plan_(plan), p_(plan.problem), o_(operands), scratch_(scratch), serial_(serial) {}
+      : plan_(plan),
+        p_(plan.problem),
+        o_(operands),
+        scratch_(scratch),
+        packed_(reinterpret_cast<float*>(scratch + plan.SlotsBytes())),
+        serial_(serial) {}
+
+  // Brings the keys and values of a head into the GEMM's form.
+  void Pack(int64_t item, int64_t kv_head) const;
 
   // Block `block` of the rows of all query heads that share key head `kv_head`.
   void Block(int64_t item, int64_t kv_head, int64_t block, int slot) const;
@@ -64,13 +72,34 @@ class Attention {
     KeyRange keys;
   };
   Row RowAt(int64_t item, int64_t kv_head, int64_t row) const;
+  struct Head {
+    int64_t item, kv_head;
+  };
+  struct Rows {
+    Real* data;
+    int64_t stride;
+  };
+  const T* Keys(Head head) const {
+    return static_cast<const T*>(o_.k.data) + head.item * o_.k.batch + head.kv_head * o_.k.head;
+  }
+  const T* Values(Head head) const {
+    return static_cast<const T*>(o_.v.data) + head.item * o_.v.batch + head.kv_head * o_.v.head;
+  }
+  float* PackedKeys(Head head) const {
+    const auto index = static_cast<size_t>(head.item * p_.kv_heads + head.kv_head);
+    return packed_ + index * (plan_.key_floats + plan_.value_floats);
+  }
+  float* PackedValues(Head head) const { return PackedKeys(head) + plan_.key_floats; }
+  // Rows of queries follow each other in memory only where no other query head shares the keys.
+  bool InPlace() const { return std::is_same_v<T, float> && p_.heads == p_.kv_heads; }
+  KeyRange Panels(KeyRange keys) const;
   void ReadQueries(int64_t item, int64_t kv_head, int64_t first, int64_t count, Real* to) const;
-  bool Multiply(const GemmShape& shape, const Real* a, const T* b, Real* c, int64_t c_stride,
+  bool Multiply(const GemmShape& shape, const Real* a, const void* b, Rows c,
                 std::span<std::byte> scratch) const;
-  void Scores(const Real* q, int64_t count, const T* keys, int64_t keys_count, Real* scores,
-              std::span<std::byte> scratch) const;
-  void Values(const Real* scores, int64_t count, const T* values, int64_t keys_count, Real* out,
-              std::span<std::byte> scratch) const;
+  void MakeScores(Head head, Rows q, int64_t count, KeyRange keys, Real* scores,
+                  std::span<std::byte> scratch) const;
+  void AddValues(Head head, const Real* scores, int64_t count, KeyRange keys, Rows out,
+                 std::span<std::byte> scratch) const;
   void FinishRow(int64_t item, const Row& row, KeyRange block, Real* scores) const;
   void AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const;
   void Softmax(int64_t head, Real* scores, int64_t count) const;
@@ -80,8 +109,27 @@ class Attention {
   const AttentionProblem& p_;
   const AttentionOperands& o_;
   std::byte* scratch_;
+  float* packed_;
   ThreadPool& serial_;
 };
+
+template <typename T, typename Real>
+void Attention<T, Real>::Pack(int64_t item, int64_t kv_head) const {
+  const Head head{item, kv_head};
+  const GemmElement element = GemmElementOf(p_.element);
+  PackGemmB(*plan_.gemm, {Keys(head), 1, o_.k.row, element}, p_.size, p_.keys, static_cast<float>(p_.scale),
+            PackedKeys(head), serial_);
+  PackGemmB(*plan_.gemm, {Values(head), o_.v.row, 1, element}, p_.keys, p_.value_size, 1, PackedValues(head),
+            serial_);
+}
+
+// Whole panels of packed keys.
+template <typename T, typename Real>
+KeyRange Attention<T, Real>::Panels(KeyRange keys) const {
+  if (!plan_.packs) return keys;
+  const int64_t width = plan_.gemm->columns;
+  return {keys.begin / width * width, std::min(RoundUp(keys.end, width), p_.keys)};
+}
 
 template <typename T, typename Real>
 typename Attention<T, Real>::Row Attention<T, Real>::RowAt(int64_t item, int64_t kv_head, int64_t row) const {
@@ -103,7 +151,7 @@ template <typename T, typename Real>
 void Attention<T, Real>::ReadQueries(int64_t item, int64_t kv_head, int64_t first, int64_t count,
                                      Real* to) const {
   const int64_t group = p_.heads / p_.kv_heads;
-  const Real scale = static_cast<Real>(p_.scale);
+  const Real scale = static_cast<Real>(plan_.packs ? 1 : p_.scale);  // packed keys are scaled
   for (int64_t r = first; r < first + count; ++r, to += p_.size) {
     const int64_t head = kv_head * group + r / p_.queries;
     const T* from =
@@ -115,13 +163,13 @@ void Attention<T, Real>::ReadQueries(int64_t item, int64_t kv_head, int64_t firs
 // The product on the gemm kernels, where they take Real and the slot's scratch suffices; it does for all
 // shapes that PlanAttention thought of.
 template <typename T, typename Real>
-bool Attention<T, Real>::Multiply(const GemmShape& shape, const Real* a, const T* b, Real* c,
-                                  int64_t c_stride, std::span<std::byte> scratch) const {
+bool Attention<T, Real>::Multiply(const GemmShape& shape, const Real* a, const void* b, Rows c,
+                                  std::span<std::byte> scratch) const {
   if constexpr (std::is_same_v<Real, float>) {
     const GemmPlan plan = PlanGemm(*plan_.gemm, shape);
     if (plan.slot_bytes() > scratch.size()) return false;
     GemmOperands operands;
-    operands.a = a, operands.b = b, operands.c = c, operands.c_stride = c_stride;
+    operands.a = a, operands.b = b, operands.c = c.data, operands.c_stride = c.stride;
     RunGemm(*plan_.gemm, plan, operands, scratch, serial_);
     return true;
   } else {
@@ -129,38 +177,45 @@ bool Attention<T, Real>::Multiply(const GemmShape& shape, const Real* a, const T
   }
 }
 
+// Of `keys`, which are whole panels where they are packed.
 template <typename T, typename Real>
-void Attention<T, Real>::Scores(const Real* q, int64_t count, const T* keys, int64_t keys_count, Real* scores,
-                                std::span<std::byte> scratch) const {
+void Attention<T, Real>::MakeScores(Head head, Rows q, int64_t count, KeyRange keys, Real* scores,
+                                    std::span<std::byte> scratch) const {
+  const T* const k = Keys(head) + keys.begin * o_.k.row;
   GemmShape shape;
-  shape.m = count, shape.n = keys_count, shape.k = p_.size;
-  shape.a = {nullptr, p_.size, 1};
+  shape.m = count, shape.n = keys.end - keys.begin, shape.k = p_.size;
+  shape.a = {nullptr, q.stride, 1};
   shape.b = {nullptr, 1, o_.k.row, GemmElementOf(p_.element)};
-  if (Multiply(shape, q, keys, scores, plan_.score_stride, scratch)) return;
+  shape.b_packed = plan_.packs;
+  const void* const b = plan_.packs ? static_cast<const void*>(PackedKeys(head) + keys.begin * p_.size) : k;
+  if (Multiply(shape, q.data, b, {scores, plan_.score_stride}, scratch)) return;
   for (int64_t r = 0; r < count; ++r) {
-    for (int64_t j = 0; j < keys_count; ++j) {
+    for (int64_t j = 0; j < shape.n; ++j) {
       Real sum = 0;
       for (int64_t i = 0; i < p_.size; ++i)
-        sum += q[r * p_.size + i] * static_cast<Real>(keys[j * o_.k.row + i]);
+        sum += q.data[r * q.stride + i] * static_cast<Real>(k[j * o_.k.row + i]);
       scores[r * plan_.score_stride + j] = sum;
     }
   }
 }
 
 template <typename T, typename Real>
-void Attention<T, Real>::Values(const Real* scores, int64_t count, const T* values, int64_t keys_count,
-                                Real* out, std::span<std::byte> scratch) const {
+void Attention<T, Real>::AddValues(Head head, const Real* scores, int64_t count, KeyRange keys, Rows out,
+                                   std::span<std::byte> scratch) const {
+  const T* const v = Values(head) + keys.begin * o_.v.row;
   GemmShape shape;
-  shape.m = count, shape.n = p_.value_size, shape.k = keys_count;
+  shape.m = count, shape.n = p_.value_size, shape.k = keys.end - keys.begin;
   shape.a = {nullptr, plan_.score_stride, 1};
   shape.b = {nullptr, o_.v.row, 1, GemmElementOf(p_.element)};
-  if (Multiply(shape, scores, values, out, p_.value_size, scratch)) return;
-  std::fill_n(out, count * p_.value_size, Real{0});
+  shape.b_packed = plan_.packs && shape.k == p_.keys;  // panels run over all keys
+  const void* const b = shape.b_packed ? static_cast<const void*>(PackedValues(head)) : v;
+  if (Multiply(shape, scores, b, out, scratch)) return;
   for (int64_t r = 0; r < count; ++r) {
-    for (int64_t j = 0; j < keys_count; ++j) {
+    Real* const to = out.data + r * out.stride;
+    std::fill_n(to, p_.value_size, Real{0});
+    for (int64_t j = 0; j < shape.k; ++j) {
       const Real factor = scores[r * plan_.score_stride + j];
-      for (int64_t i = 0; i < p_.value_size; ++i)
-        out[r * p_.value_size + i] += factor * static_cast<Real>(values[j * o_.v.row + i]);
+      for (int64_t i = 0; i < p_.value_size; ++i) to[i] += factor * static_cast<Real>(v[j * o_.v.row + i]);
     }
   }
 }
@@ -272,20 +327,26 @@ void Attention<T, Real>::Block(int64_t item, int64_t kv_head, int64_t block, int
     keys.end = std::max(keys.end, own.end);
   }
   if (o_.shown != AttentionScores::kNone) keys = {0, p_.keys};
-  const int64_t width = keys.end - keys.begin;
-  if (width > 0) {
-    const T* k =
-        static_cast<const T*>(o_.k.data) + item * o_.k.batch + kv_head * o_.k.head + keys.begin * o_.k.row;
-    const T* v =
-        static_cast<const T*>(o_.v.data) + item * o_.v.batch + kv_head * o_.v.head + keys.begin * o_.v.row;
-    ReadQueries(item, kv_head, first, count, q);
-    Scores(q, count, k, width, scores, gemm);
-    for (int64_t r = 0; r < count; ++r)
-      FinishRow(item, RowAt(item, kv_head, first + r), keys, scores + r * plan_.score_stride);
-    Values(scores, count, v, width, out, gemm);
-  } else {
-    std::fill_n(out, count * p_.value_size, Real{0});
+  const Head head{item, kv_head};
+  Rows queries{q, p_.size}, results{out, p_.value_size};
+  if (InPlace()) {
+    const int64_t at_q = item * o_.q.batch + kv_head * o_.q.head + first * o_.q.row;
+    const int64_t at_y = item * o_.y.batch + kv_head * o_.y.head + first * o_.y.row;
+    if (plan_.packs) queries = {static_cast<Real*>(o_.q.data) + at_q, o_.q.row};
+    results = {static_cast<Real*>(o_.y.data) + at_y, o_.y.row};
   }
+  if (keys.end > keys.begin) {
+    const KeyRange wide = Panels(keys);
+    if (queries.data == q) ReadQueries(item, kv_head, first, count, q);
+    MakeScores(head, queries, count, wide, scores, gemm);
+    for (int64_t r = 0; r < count; ++r)
+      FinishRow(item, RowAt(item, kv_head, first + r), wide, scores + r * plan_.score_stride);
+    AddValues(head, scores + (keys.begin - wide.begin), count, keys, results, gemm);
+  } else {
+    for (int64_t r = 0; r < count; ++r)
+      std::fill_n(results.data + r * results.stride, p_.value_size, Real{0});
+  }
+  if (results.data != out) return;
   for (int64_t r = 0; r < count; ++r) {
     const Row row = RowAt(item, kv_head, first + r);
     T* to = static_cast<T*>(o_.y.data) + item * o_.y.batch + row.head * o_.y.head + row.query * o_.y.row;
@@ -297,7 +358,13 @@ template <typename T, typename Real>
 void RunTyped(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
               ThreadPool& threads, ThreadPool& serial, FunctionRef<bool()> cancelled) {
   const Attention<T, Real> attention(plan, operands, scratch, serial);
-  const int64_t tasks = plan.problem.batch * plan.problem.kv_heads * plan.blocks;
+  const int64_t heads = plan.problem.batch * plan.problem.kv_heads;
+  const int64_t tasks = heads * plan.blocks;
+  if (plan.packs) {
+    threads.ParallelFor(heads, [&](int64_t head) {
+      attention.Pack(head / plan.problem.kv_heads, head % plan.problem.kv_heads);
+    });
+  }
   std::atomic<int64_t> next{0};
   // Each slot takes block after block; which one does not matter for the result.
   threads.ParallelFor(std::min<int64_t>(plan.slots, tasks), [&](int64_t slot) {
@@ -311,8 +378,14 @@ void RunTyped(const AttentionPlan& plan, const AttentionOperands& operands, std:
 
 }  // namespace
 
+size_t AttentionPlan::SlotsBytes() const {
+  return static_cast<size_t>(RoundUp(
+      static_cast<int64_t>(static_cast<size_t>(slots) * (gemm_bytes + slot_floats * sizeof(float))), 64));
+}
+
 size_t AttentionPlan::ScratchBytes() const {
-  return static_cast<size_t>(slots) * (gemm_bytes + slot_floats * sizeof(float));
+  const auto heads = static_cast<size_t>(problem.batch * problem.kv_heads);
+  return SlotsBytes() + (packs ? heads * (key_floats + value_floats) * sizeof(float) : 0);
 }
 
 AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& gemm,
@@ -352,6 +425,25 @@ AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& 
       shape.b = {nullptr, problem.value_size, 1, element};
       plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
     }
+  }
+  plan.packs = plan.blocks > 1;
+  if (plan.packs) {
+    const auto lines = [](int64_t floats) { return static_cast<size_t>(RoundUp(floats, 16)); };
+    plan.key_floats = lines(PackedGemmBFloats(gemm, problem.size, problem.keys));
+    plan.value_floats = lines(PackedGemmBFloats(gemm, problem.keys, problem.value_size));
+    // Queries that are read in place may lie any distance apart; 4 KB take the most scratch.
+    for (const int64_t stride : {problem.size, int64_t{1024}}) {
+      GemmShape shape;
+      shape.m = plan.rows, shape.n = problem.keys, shape.k = problem.size;
+      shape.a = {nullptr, stride, 1};
+      shape.b_packed = true;
+      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
+    }
+    GemmShape shape;
+    shape.m = plan.rows, shape.n = problem.value_size, shape.k = problem.keys;
+    shape.a = {nullptr, plan.score_stride, 1};
+    shape.b_packed = true;
+    plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
   }
   plan.gemm_bytes = (plan.gemm_bytes + 63) / 64 * 64;
   return plan;

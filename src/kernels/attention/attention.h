@@ -2,6 +2,9 @@
 // scores stay in L2, with the products on the gemm kernels and the softmax on the norm kernels. Keys that no
 // query of a block sees are neither multiplied nor read.
 //
+// Keys and values that several blocks read are packed once for all of them; queries and results of float are
+// read and written where they stand.
+//
 // Heads of queries that share a head of keys are rows of one product, so K and V are read once for them.
 // Results do not depend on the number of threads.
 #pragma once
@@ -75,7 +78,11 @@ struct AttentionPlan {
   size_t gemm_bytes = 0;
   size_t slot_floats = 0;
   int slots = 1;
+  // Where several blocks read the same keys and values, these are brought into the GEMM's form once a head.
+  bool packs = false;
+  size_t key_floats = 0, value_floats = 0;  // of one head
 
+  size_t SlotsBytes() const;
   size_t ScratchBytes() const;
 };
 
