@@ -192,3 +192,38 @@ def _(d: Draw) -> Case:
         for i, length in enumerate(lengths):
             compared[i, length:] = False
     return Case(inputs, attributes, (True, True, True), relative=2e-3, absolute=2e-4, compared=compared)
+
+
+@case("SparseAttention")
+def _(d: Draw) -> Case:
+    kv, group, half, block = d.size(1, 2), d.size(1, 2), 8, 16
+    n, size, b = kv * group, 2 * half, d.size(1, 2)
+    prompt = d.flip()
+    s, most = (d.size(3, 40), 48) if prompt else (1, 48)
+    lengths = np.full(b, s if prompt else d.size(2, 39))  # onnxruntime errs where they differ
+    total = int(lengths.max())
+    layouts = d.pick(1, n)
+    blocks = most // block
+    seen = np.tril(d.ints(0, 2, layouts, blocks, blocks)) | np.eye(blocks, dtype=np.int64)[None]
+    rows = np.concatenate([np.zeros((layouts, 1), np.int64), seen.sum(2).cumsum(1)], 1).astype(np.int32)
+    columns = np.full((layouts, int(rows[:, -1].max())), -1, np.int32)
+    for i in range(layouts):
+        found = np.argwhere(seen[i])[:, 1]
+        columns[i, : len(found)] = found
+    attributes: dict[str, Any] = {"num_heads": n, "kv_num_heads": kv, "sparse_block_size": block}
+    rotary = d.flip()
+    if rotary:
+        attributes |= {"do_rotary": 1, "rotary_interleaved": d.size(0, 1)}
+    widths = (n * size, kv * size, kv * size)
+    inputs = [
+        *[d.normal(b, s, width) for width in widths],
+        *[d.normal(b, kv, most, size) for _ in range(2)],
+        rows,
+        columns,
+        np.array([total], np.int32),
+        lengths.astype(np.int32),
+        d.normal(most, half) if rotary else None,
+        d.normal(most, half) if rotary else None,
+    ]
+    shared = {1: 3, 2: 4}
+    return Case(inputs, attributes, (True, True, True), relative=2e-3, absolute=2e-4, shared=shared)

@@ -77,6 +77,7 @@ def _(d: Draw) -> Case:
 def _(d: Draw) -> Case:
     k, size, filters = d.size(1, 3), d.size(1, 4), d.size(1, 5)
     words = d.ints(0, 9, d.size(1, 7), d.size(k, 8), dtype=np.int32)
+    words[:, 0] = d.ints(1, 9, len(words))  # onnxruntime leaves rows of words without letters as they were
     words[..., d.size(1, words.shape[-1]) :] = 0
     return Case([words, d.normal(filters, 1, k, size), d.normal(filters), d.normal(9, size)])
 
@@ -256,3 +257,25 @@ def _(d: Draw) -> Case:
 @case("VarlenNGramHashMapping")
 def _(d: Draw) -> Case:
     return _hashes(d, packed=True)
+
+
+@case("MoE")
+def _(d: Draw) -> Case:
+    tokens, hidden, inner, experts = d.size(1, 9), *d.shape(2, 2, 6), d.size(2, 5)
+    k = d.size(1, min(2, experts))
+    name = d.pick("relu", "gelu", "silu", "identity", "swiglu")
+    fusion = 1 if name == "swiglu" else 0
+    attributes: dict[str, Any] = {"k": k, "activation_type": name, "normalize_routing_weights": d.size(0, 1)}
+    if name == "swiglu":
+        attributes |= {"swiglu_fusion": fusion, "activation_alpha": 1.7, "activation_beta": 1.0}
+        attributes |= {"swiglu_limit": 0.5} if d.flip() else {}
+    first = inner * (2 if fusion else 1)
+    inputs = [
+        d.normal(tokens, hidden) if d.flip() else d.normal(1, tokens, hidden),
+        d.normal(tokens, experts),
+        d.small(experts, first, hidden),
+        d.maybe(d.normal(experts, first)),
+        d.small(experts, hidden, inner),
+        d.maybe(d.normal(experts, hidden)),
+    ]
+    return Case(inputs, attributes, relative=2e-3, absolute=2e-4)

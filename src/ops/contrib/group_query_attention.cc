@@ -43,6 +43,7 @@ struct State {
   float scale, softcap, epsilon;
   int64_t window;  // keys that a query sees, its own one too; -1: all
   bool causal, rotary, interleaved, smooth;
+  bool buffers;  // caches keep what stands behind their new rows, as SparseAttention's do
   AttentionScores shown;
   DType dtype;
   const kernels::GemmVariant* gemm;
@@ -293,18 +294,19 @@ struct HeadWriter {
 
 // Rows [0, before) of the past and the new ones; zeros behind them where the cache is not the past itself.
 template <typename T>
-void WriteCache(const Bound& bound, const Step& step, const T* now, const TensorRef* past,
+void WriteCache(const Bound& bound, bool buffers, const Step& step, const T* now, const TensorRef* past,
                 const HeadWriter<T>* writer, const Positions& positions, T* present, ThreadPool& threads) {
   threads.ParallelFor(bound.batch * bound.kv_heads, [&](int64_t task) {
     const int64_t item = task / bound.kv_heads, head = task % bound.kv_heads;
     const int64_t before = step.Before(item, bound.rows);
     T* to = present + task * bound.capacity * bound.size;
     if (past == nullptr || past->data != present) {
-      if (before > 0) {
+      const int64_t taken = buffers ? std::min(bound.past, bound.capacity) : before;
+      if (taken > 0) {
         std::memcpy(to, past->As<const T>() + task * bound.past * bound.size,
-                    static_cast<size_t>(before * bound.size) * sizeof(T));
+                    static_cast<size_t>(taken * bound.size) * sizeof(T));
       }
-      const int64_t filled = before + bound.rows;
+      const int64_t filled = std::max(taken, before + bound.rows);
       std::memset(static_cast<void*>(to + filled * bound.size), 0,
                   static_cast<size_t>((bound.capacity - filled) * bound.size) * sizeof(T));
     }
@@ -379,9 +381,10 @@ Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
   const auto past = [&](size_t input) { return context.HasInput(input) ? &context.input(input) : nullptr; };
   T* const keys = cache(kPresentKey, bound.key_at);
   T* const values = cache(kPresentValue, bound.value_at);
-  WriteCache<T>(bound, step, key, past(kPastKey), changed ? &key_writer : nullptr, positions, keys,
+  WriteCache<T>(bound, state.buffers, step, key, past(kPastKey), changed ? &key_writer : nullptr, positions,
+                keys, context.threads());
+  WriteCache<T>(bound, state.buffers, step, value, past(kPastValue), nullptr, positions, values,
                 context.threads());
-  WriteCache<T>(bound, step, value, past(kPastValue), nullptr, positions, values, context.threads());
   kernels::AttentionOperands operands;
   operands.q = {const_cast<T*>(query), bound.rows * bound.query_width, bound.size, bound.query_width};
   const int64_t width = bound.heads * bound.size;
@@ -466,6 +469,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   state->causal = attributes.Int("causal", 1) != 0;
   state->rotary = attributes.Int("do_rotary", 0) != 0;
   state->interleaved = attributes.Int("rotary_interleaved", 0) != 0;
+  state->buffers = attributes.Int("ortolan_buffers", 0) != 0;
   state->smooth = attributes.Int("smooth_softmax", -1) == 1;
   if (!state->causal && state->window > 0) {
     return InvalidArgument("GroupQueryAttention: local_window_size needs causal attention");
