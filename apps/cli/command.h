@@ -67,5 +67,6 @@ void AddPredict(CLI::App& app);
 void AddRun(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddBench(CLI::App& app);
+void AddOperators(CLI::App& app);
 
 }  // namespace ortolan::cli

@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   ortolan::cli::AddRun(app);
   ortolan::cli::AddInspect(app);
   ortolan::cli::AddBench(app);
+  ortolan::cli::AddOperators(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -227,3 +227,69 @@ def _(d: Draw) -> Case:
     ]
     shared = {1: 3, 2: 4}
     return Case(inputs, attributes, (True, True, True), relative=2e-3, absolute=2e-4, shared=shared)
+
+
+def _tokens(d: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give which places of (batch, rows) hold tokens, their offsets, and the sums of lengths."""
+    b, s = d.shape(2, 1, 5)
+    counts = d.ints(1, s + 1, b)
+    kept = np.arange(s)[None] < counts[:, None]
+    rows = np.arange(b * s).reshape(b, s)
+    offsets = np.concatenate([rows[kept], rows[~kept]]).reshape(b, s).astype(np.int32)
+    return kept, offsets, np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+
+def _attended(kept: np.ndarray, parts: list[np.ndarray], n: int, bias: np.ndarray | None) -> np.ndarray:
+    padded = []
+    for part in parts:
+        whole = np.zeros((*kept.shape, part.shape[-1]), np.float32)
+        whole[kept] = part
+        padded.append(whole.reshape(*kept.shape, n, -1))
+    hidden = np.where(kept, 0, -np.inf)[:, None, None]
+    return attention(*padded, hidden + (0 if bias is None else bias))[kept]
+
+
+@case("PackedAttention")
+def _(d: Draw) -> Case:
+    kept, offsets, sums = _tokens(d)
+    n, size, hidden = d.size(1, 3), 2 * d.size(1, 3), d.size(2, 6)
+    x, w, b = d.normal(int(kept.sum()), hidden), d.small(hidden, 3 * n * size), d.normal(3 * n * size)
+    bias = d.maybe(d.normal(kept.shape[0], n, kept.shape[1], kept.shape[1]))
+    y = _attended(kept, np.split(x @ w + b, 3, axis=-1), n, bias)
+    inputs = [x, w, b, offsets, sums, bias]
+    return Case(inputs, {"num_heads": n}, expected=[y], relative=2e-3, absolute=2e-4)
+
+
+@case("PackedMultiHeadAttention")
+def _(d: Draw) -> Case:
+    kept, offsets, sums = _tokens(d)
+    n, size = d.size(1, 3), 2 * d.size(1, 3)
+    parts = [d.normal(int(kept.sum()), n * size) for _ in range(3)]
+    bias = d.maybe(d.normal(kept.shape[0], n, kept.shape[1], kept.shape[1]))
+    y = _attended(kept, parts, n, bias)
+    inputs = [*parts, None, offsets, sums, bias]
+    if d.flip():
+        inputs[:3] = [np.stack([part.reshape(-1, n, size) for part in parts], 2), None, None]
+    return Case(inputs, {"num_heads": n}, expected=[y], relative=2e-3, absolute=2e-4)
+
+
+@case("DecoderMaskedSelfAttention")
+def _(d: Draw) -> Case:
+    b, n, size, past, most, hidden = (
+        d.size(1, 3),
+        d.size(1, 3),
+        2 * d.size(1, 3),
+        d.size(1, 5),
+        8,
+        d.size(2, 6),
+    )
+    x, w, bias = d.normal(b, 1, hidden), d.small(hidden, 3 * n * size), d.normal(3 * n * size)
+    cache = d.normal(2, b, n, most, size)
+    q, k, v = (part.reshape(b, 1, n, size) for part in np.split(x @ w + bias, 3, axis=-1))
+    present = cache.copy()
+    present[0][:, :, past], present[1][:, :, past] = k[:, 0], v[:, 0]
+    keys, values = (present[i][:, :, : past + 1].transpose(0, 2, 1, 3) for i in range(2))
+    inputs = [x, w, bias, None, cache, None, np.array([past], np.int32)]
+    attributes = {"num_heads": n, "past_present_share_buffer": 1}
+    expected = [attention(q, keys, values), present]
+    return Case(inputs, attributes, (True, True), expected, relative=2e-3, absolute=2e-4)

@@ -59,14 +59,14 @@ Status AddBiases(Composer& make, graph::Value* bias, bool only_query, AttentionI
   return OkStatus();
 }
 
-Status ReadPast(Composer& make, const PastInputs& at, AttentionInputs* inputs, Buffers* buffers) {
-  graph::Value *past_k = make.input(at.key), *past_v = make.input(at.value);
+Status ReadPast(Composer& make, const PastInputs& given, AttentionInputs* inputs, Buffers* buffers) {
+  graph::Value *past_k = given.key, *past_v = given.value;
   if ((past_k == nullptr) != (past_v == nullptr))
     return InvalidArgument("past_key and past_value go together");
   if (past_k == nullptr) return OkStatus();
   graph::Value* rows = nullptr;
-  if (make.input(at.length) != nullptr) {
-    rows = make.Reshaped(make.Cast(make.input(at.length), DType::kInt64), {1});
+  if (given.length != nullptr) {
+    rows = make.Reshaped(make.Cast(given.length, DType::kInt64), {1});
     graph::Value* behind = make.Node("Add", {rows, make.Sizes(inputs->k, 1, 2)});
     const auto cut = [&](graph::Value* x, graph::Value* from, graph::Value* to) {
       return make.Node("Slice", {x, from, to, make.Ints({2})});
@@ -77,7 +77,7 @@ Status ReadPast(Composer& make, const PastInputs& at, AttentionInputs* inputs, B
     past_v = cut(past_v, make.Ints({0}), rows);
   }
   buffers->past_k = past_k, buffers->past_v = past_v;
-  if (graph::Value* beams = make.input(at.beams)) {
+  if (graph::Value* beams = given.beams) {
     // (batch, beams, most) -> for each row of the flattened batch, which row its token came from.
     graph::Value* shape = make.Node("Shape", {past_k});
     graph::Value* width = make.Sizes(beams, 1, 2);
@@ -96,6 +96,29 @@ Status ReadPast(Composer& make, const PastInputs& at, AttentionInputs* inputs, B
   }
   inputs->past_k = past_k, inputs->past_v = past_v;
   return OkStatus();
+}
+
+graph::Value* Padded(Composer& make, graph::Value* tokens, graph::Value* offsets) {
+  graph::Value* width = make.Sizes(tokens, 1, 2);
+  graph::Value* places = make.Cast(make.Reshaped(offsets, {-1}), DType::kInt64);
+  graph::Value* flat = make.Node("Concat", {make.Sizes(places, 0, 1), width}, {{"axis", int64_t{0}}});
+  graph::Value* zeros = make.Node("Expand", {make.Number(tokens, 0), flat});
+  places = make.Node("Slice", {places, make.Ints({0}), make.Sizes(tokens, 0, 1), make.Ints({0})});
+  graph::Value* filled = make.Node("ScatterND", {zeros, make.Reshaped(places, {-1, 1}), tokens});
+  graph::Value* shape = make.Node("Concat", {make.Node("Shape", {offsets}), width}, {{"axis", int64_t{0}}});
+  return make.Node("Reshape", {filled, shape});
+}
+
+graph::Value* LengthsOf(Composer& make, graph::Value* sums) {
+  return make.Node("Sub", {make.Sliced(sums, 0, 1, INT64_MAX), make.Sliced(sums, 0, 0, -1)});
+}
+
+graph::Value* Unpadded(Composer& make, graph::Value* padded, graph::Value* offsets, graph::Value* like) {
+  graph::Value* shape =
+      make.Node("Concat", {make.Ints({-1}), make.Sizes(padded, 2, 3)}, {{"axis", int64_t{0}}});
+  graph::Value* places = make.Cast(make.Reshaped(offsets, {-1}), DType::kInt64);
+  places = make.Node("Slice", {places, make.Ints({0}), make.Sizes(like, 0, 1), make.Ints({0})});
+  return make.Node("Gather", {make.Node("Reshape", {padded, shape}), places});
 }
 
 void WritePresent(Composer& make, const Buffers& buffers, AttentionOutputs* outputs) {

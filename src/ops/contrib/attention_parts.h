@@ -57,15 +57,25 @@ struct Buffers {
   graph::Value* tail_v = nullptr;
   bool other_beams = false;
 };
-// Where the node has them.
+// What the node has of them; null where it is absent.
 struct PastInputs {
-  size_t key, value, length, beams;
+  graph::Value* key = nullptr;
+  graph::Value* value = nullptr;
+  graph::Value* length = nullptr;
+  graph::Value* beams = nullptr;
 };
 // Fills past_k and past_v of `inputs`. Where an input tells from which beam each token came, the caches of
 // those beams are gathered.
-Status ReadPast(Composer& make, const PastInputs& at, AttentionInputs* inputs, Buffers* buffers);
+Status ReadPast(Composer& make, const PastInputs& given, AttentionInputs* inputs, Buffers* buffers);
 // The presents that the node gives, in place of those of the attention.
 void WritePresent(Composer& make, const Buffers& buffers, AttentionOutputs* outputs);
+
+// Tokens without padding, (tokens, width), as (batch, rows, width) with zeros for padding, and back. offsets
+// (batch, rows): where each token goes, and behind those where the padding is.
+graph::Value* Padded(Composer& make, graph::Value* tokens, graph::Value* offsets);
+// Lengths from their sums: (batch + 1) -> (batch).
+graph::Value* LengthsOf(Composer& make, graph::Value* sums);
+graph::Value* Unpadded(Composer& make, graph::Value* padded, graph::Value* offsets, graph::Value* like);
 
 // The size of axis `axis`, or kNotImplemented with the words of `what`.
 Result<int64_t> KnownDim(const graph::Value* value, size_t axis, std::string_view what);

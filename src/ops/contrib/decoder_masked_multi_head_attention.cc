@@ -42,7 +42,9 @@ Status Raise(RaiseContext& context) {
   inputs.mask = make.input(kMask), inputs.bias = make.input(kScoreBias);
   Buffers buffers;
   if (!cross) {
-    ORTOLAN_RETURN_IF_ERROR(ReadPast(make, {kPastKey, kPastValue, kPastLength, kBeams}, &inputs, &buffers));
+    ORTOLAN_RETURN_IF_ERROR(ReadPast(
+        make, {make.input(kPastKey), make.input(kPastValue), make.input(kPastLength), make.input(kBeams)},
+        &inputs, &buffers));
   }
   const bool presents = make.Wants(1) || make.Wants(2);
   ORTOLAN_ASSIGN_OR_RETURN(AttentionOutputs made, ComposeAttention(make, inputs, presents, make.Wants(3)));

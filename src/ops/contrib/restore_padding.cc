@@ -1,22 +1,13 @@
 // RestorePadding: rows back where RemovePadding took them from, zeros elsewhere.
 #include "ops/compose.h"
+#include "ops/contrib/attention_parts.h"
 
 namespace ortolan {
 namespace {
 
 Status Raise(RaiseContext& context) {
   Composer make(context);
-  graph::Value *x = make.input(0), *offsets = make.input(1);
-  graph::Value* width = make.Sizes(x, 1, 2);
-  graph::Value* rows = make.Node("Size", {offsets});
-  graph::Value* flat = make.Node("Concat", {make.Reshaped(rows, {1}), width}, {{"axis", int64_t{0}}});
-  graph::Value* zeros = make.Node("Expand", {make.Number(x, 0), flat});
-  graph::Value* places = make.Cast(make.Reshaped(offsets, {-1}), DType::kInt64);
-  places = make.Node("Slice", {places, make.Ints({0}), make.Sizes(x, 0, 1), make.Ints({0})});
-  graph::Value* filled = make.Node("ScatterND", {zeros, make.Reshaped(places, {-1, 1}), x});
-  graph::Value* shape = make.Node("Concat", {make.Node("Shape", {offsets}), width}, {{"axis", int64_t{0}}});
-  make.Last("Reshape", {filled, shape});
-  return OkStatus();
+  return make.Finish({Padded(make, make.input(0), make.input(1))});
 }
 
 constexpr int kVersions[] = {1};
