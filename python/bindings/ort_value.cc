@@ -173,7 +173,7 @@ void BindOrtValue(nb::module_& module) {
     throw nb::type_error("OrtValue: No constructor defined! Use the ortvalue_from_... functions.");
   });
   BindConstructors(made);
-  made.def("shape", &ShapeOf)
+  made.def("shape", &ShapeOf, nb::sig("def shape(self) -> list[int]"))
       .def("data_ptr", &AddressOf)
       .def("data_type", [](const OrtValue& self) { return TypeText(self.type); })
       .def("element_type", &ElementType)

@@ -364,7 +364,7 @@ void BindFacts(nb::module_& module) {
           "type", [](const NodeArg& self) { return self.type; },
           "Such as ``tensor(float)`` or ``seq(map(string,tensor(float)))``.")
       .def_prop_ro(
-          "shape", &ShapeOf,
+          "shape", &ShapeOf, nb::sig("def shape(self) -> list[int | str | None]"),
           "A size, a symbol or None (unknown) for each dimension; empty for scalars and unknown ranks.")
       .def("__repr__", [](const NodeArg& self) {
         return fmt::format("NodeArg(name='{}', type='{}', shape={})", self.name, self.type,

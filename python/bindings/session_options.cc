@@ -58,6 +58,8 @@ session::Options OptionsFromPython(nb::handle python) {
   options.initializers = Initializers(given["initializers"]);
   options.external_initializers = Initializers(given["external_initializers"]);
   options.external_files = Files(given["external_files"]);
+  options.keep_memory = nb::cast<bool>(given["enable_cpu_mem_arena"]);
+  options.most_arena_bytes = nb::cast<size_t>(given["most_arena_bytes"]);
   options.per_session_threads = nb::cast<bool>(given["use_per_session_threads"]);
   options.log_severity = nb::cast<int>(given["log_severity_level"]);
   options.log_verbosity = nb::cast<int>(given["log_verbosity_level"]);

@@ -98,6 +98,11 @@ Status Executor::Run(const RunRequest& request) {
     return Fail("Exiting due to terminate flag being set to true.");
   }
   ORTOLAN_ASSIGN_OR_RETURN(const std::shared_ptr<const plan::BoundPlan> bound, BindingFor(request.inputs));
+  if (request.most_arena_bytes != 0 && bound->arena_bytes > request.most_arena_bytes) {
+    return Error(StatusCode::kRuntimeException,
+                 "Failed to allocate memory for requested buffer of size {}: the allocator's limit is {}",
+                 bound->arena_bytes, request.most_arena_bytes);
+  }
   std::unique_ptr<Frame> frame = TakeFrame(bound);
   if (frame->bound() != bound.get()) ORTOLAN_RETURN_IF_ERROR(frame->Prepare(bound));
   Status status =

@@ -35,6 +35,7 @@ struct RunRequest {
   StepObserver* observer = nullptr;
   // Outputs, by position, whose steps alone are to run; the others keep what they had. None: all outputs.
   std::span<const int> wanted = {};
+  size_t most_arena_bytes = 0;  // a run that plans for more fails; 0: no bound
 };
 
 struct MemoryStats {

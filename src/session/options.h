@@ -39,6 +39,8 @@ struct Options {
   std::vector<std::pair<std::string, Value>> external_initializers;
   // External files that are in memory already, by their location in the model.
   std::map<std::string, ExternalFile> external_files;
+  bool keep_memory = true;          // false: a run's memory is given back when it ends
+  size_t most_arena_bytes = 0;      // runs that plan for more fail; 0: no bound
   bool per_session_threads = true;  // false: the pool of SetGlobalThreads
   int log_severity = -1;            // -1: the default logger's
   int log_verbosity = 0;

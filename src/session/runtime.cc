@@ -42,11 +42,16 @@ Status SetDefaultSeverity(int severity) {
   return OkStatus();
 }
 
+int DefaultVerbosity() {
+  return default_verbosity.load(std::memory_order_relaxed);
+}
+
 void SetDefaultVerbosity(int verbosity) {
   default_verbosity.store(verbosity, std::memory_order_relaxed);
 }
 
-void Log(const Logger& logger, Severity severity, std::string_view text) {
+void Log(const Logger& logger, Severity severity, std::string_view text, std::string_view file, int line,
+         std::string_view function) {
   if (!logger.Writes(severity)) return;
   const auto now = std::chrono::system_clock::now();
   const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
@@ -58,10 +63,11 @@ void Log(const Logger& logger, Severity severity, std::string_view text) {
   std::strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &parts);
   const bool coloured = isatty(STDERR_FILENO) != 0 && *ColourOf(severity) != '\0';
   // One write, so that lines of several threads stay whole.
-  const std::string line =
-      fmt::format("{}{}.{:09} [{}:onnxruntime:{}, session] {}{}\n", coloured ? ColourOf(severity) : "", date,
-                  fraction, kLetters[static_cast<int>(severity)], logger.id, text, coloured ? "\033[m" : "");
-  std::fwrite(line.data(), 1, line.size(), stderr);
+  const std::string whole =
+      fmt::format("{}{}.{:09} [{}:onnxruntime:{}, {}:{} {}] {}{}\n", coloured ? ColourOf(severity) : "", date,
+                  fraction, kLetters[static_cast<int>(severity)], logger.id, file.substr(file.rfind('/') + 1),
+                  line, function, text, coloured ? "\033[m" : "");
+  std::fwrite(whole.data(), 1, whole.size(), stderr);
 }
 
 Status SetGlobalThreads(int intra_op_threads) {

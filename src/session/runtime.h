@@ -16,6 +16,7 @@ enum class Severity : int { kVerbose = 0, kInfo = 1, kWarning = 2, kError = 3, k
 
 int DefaultSeverity();
 Status SetDefaultSeverity(int severity);  // kInvalidArgument for numbers that are no severity
+int DefaultVerbosity();
 void SetDefaultVerbosity(int verbosity);
 
 // Whose lines they are, and the least severity that is written.
@@ -27,9 +28,11 @@ struct Logger {
     return static_cast<int>(severity) >= (least < 0 ? DefaultSeverity() : least);
   }
 };
-// One line on stderr in onnxruntime's form, in colour on a terminal:
-// 2026-11-21 04:16:04.870832767 [W:onnxruntime:id, session] text
-void Log(const Logger& logger, Severity severity, std::string_view text);
+// One line on stderr in onnxruntime's form, with the place that logs, in colour on a terminal:
+// 2026-11-21 04:16:04.870832767 [W:onnxruntime:id, session.cc:166 Build] text
+void Log(const Logger& logger, Severity severity, std::string_view text,
+         std::string_view file = __builtin_FILE(), int line = __builtin_LINE(),
+         std::string_view function = __builtin_FUNCTION());
 
 // Makes the pool that sessions share which have no threads of their own; kFail the second time.
 Status SetGlobalThreads(int intra_op_threads);

@@ -10,6 +10,7 @@
 #include "passes/pass.h"
 #include "session/external.h"
 #include "session/profiler.h"
+#include "session/threads.h"
 
 namespace ortolan::session {
 namespace {
@@ -59,18 +60,6 @@ passes::PassContext PassContextOf(const Options& options, ThreadPool& threads) {
   context.winograd = ConfigOf(options.config, "ortolan.winograd") != "0";
   context.disabled.insert(options.disabled_passes.begin(), options.disabled_passes.end());
   return context;
-}
-
-std::shared_ptr<ThreadPool> PoolFor(const Options& options) {
-  if (!options.per_session_threads) {
-    if (std::shared_ptr<ThreadPool> global = GlobalThreads()) return global;
-  }
-  int threads = options.intra_op_threads;
-  if (threads <= 0) {
-    if (const char* given = std::getenv("ORT_INTRA_OP_NUM_THREADS"))
-      threads = static_cast<int>(std::strtol(given, nullptr, 10));
-  }
-  return threads > 0 ? std::make_shared<ThreadPool>(threads) : SharedThreadPool();
 }
 
 Status CheckThreads(const Options& options) {
@@ -125,8 +114,10 @@ Status LoadCancelled() {
 
 }  // namespace
 
-Session::Session(Options options, int64_t start_ns)
-    : options_(std::move(options)), threads_(PoolFor(options_)) {
+Session::Session(Options options, std::shared_ptr<ThreadPool> threads, int64_t start_ns)
+    : options_(std::move(options)),
+      flush_denormals_(FlushesDenormals(options_)),
+      threads_(std::move(threads)) {
   if (options_.enable_profiling)
     profiler_ = std::make_unique<Profiler>(options_.profile_file_prefix, start_ns);
 }
@@ -160,7 +151,10 @@ Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options o
   ORTOLAN_ASSIGN_OR_RETURN(auto external, GivenExternal(view, options));
   for (auto& [name, tensor] : external) options.initializers.emplace_back(name, std::move(tensor));
   if (Cancelled(options)) return LoadCancelled();
-  std::unique_ptr<Session> session(new Session(std::move(options), start_ns));
+  ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<ThreadPool> threads, MakeThreads(options));
+  std::unique_ptr<Session> session(new Session(std::move(options), std::move(threads), start_ns));
+  const FlushDenormals flush(session->flush_denormals_);
+  session->LogStart();
   ORTOLAN_ASSIGN_OR_RETURN(session->model_,
                            import::Import(view, ImportOptionsOf(session->options_, *session->threads_)));
   for (const std::string& warning : session->model_.warnings)
@@ -183,6 +177,7 @@ Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options o
     session->profiler_->AddSessionEvent(loading_event, start_ns, loaded);
     session->profiler_->AddSessionEvent("session_initialization", loaded, ProfilerNowNs());
   }
+  session->LogPlan();
   return session;
 }
 
@@ -234,6 +229,7 @@ Status Session::RunAll(std::span<const Value> feeds, std::span<const int> wanted
                        std::span<Value> outputs) {
   exec::RunRequest request{feeds.first(model_.inputs.size()), outputs, options.terminate.get(),
                            profiler_.get()};
+  request.most_arena_bytes = options_.most_arena_bytes;
   if (options.only_needed) request.wanted = wanted;
   const std::span<const Value> overrides = feeds.subspan(model_.inputs.size());
   const bool overridden = std::any_of(overrides.begin(), overrides.end(),
@@ -254,9 +250,13 @@ Status Session::Run(std::span<const Value> feeds, std::span<const int> wanted, c
   const int64_t start = profiler_ != nullptr ? ProfilerNowNs() : 0;
   for (size_t i = 0; i < feeds.size(); ++i) ORTOLAN_RETURN_IF_ERROR(CheckFeed(i, feeds[i]));
   const int64_t checked = profiler_ != nullptr ? ProfilerNowNs() : 0;
-  bool shrink = false;
+  const FlushDenormals flush(flush_denormals_);
+  if (!options.log_id.empty() && logger().Writes(Severity::kInfo))
+    Log(logger(), Severity::kInfo, fmt::format("Running with tag: {}", options.log_id));
+  bool shrink = !options_.keep_memory;
   if (!options.config.empty()) {
-    ORTOLAN_ASSIGN_OR_RETURN(shrink, ShrinksArena(options.config));
+    ORTOLAN_ASSIGN_OR_RETURN(const bool asked, ShrinksArena(options.config));
+    shrink = shrink || asked;
   }
   Status status =
       wanted.empty() ? RunAll(feeds, {}, options, results) : RunWanted(feeds, wanted, options, results);
@@ -267,13 +267,38 @@ Status Session::Run(std::span<const Value> feeds, std::span<const int> wanted, c
     profiler_->AddSessionEvent("SequentialExecutor::Execute", checked, end);
     profiler_->AddSessionEvent("model_run", start, end);
   }
-  if (!status.ok()) {
-    const bool own = options.log_severity >= 0 || !options.log_id.empty();
-    Logger log = logger();
-    if (own) log = {options.log_id, options.log_severity >= 0 ? options.log_severity : log.least};
-    Log(log, Severity::kError, status.message());
-  }
+  if (!status.ok()) Log(LoggerOf(options), Severity::kError, status.message());
   return status;
+}
+
+// A run's own id and severity go before the session's.
+Logger Session::LoggerOf(const RunOptions& options) const {
+  Logger log = logger();
+  if (options.log_severity >= 0 || !options.log_id.empty())
+    log = {options.log_id, options.log_severity >= 0 ? options.log_severity : log.least};
+  return log;
+}
+
+void Session::LogStart() const {
+  const Logger log = logger();
+  if (!log.Writes(Severity::kInfo)) return;
+  Log(log, Severity::kInfo,
+      fmt::format("Flush-to-zero and denormal-as-zero are {}", flush_denormals_ ? "on" : "off"));
+  Log(log, Severity::kInfo, fmt::format("Using {} threads", threads_->thread_count()));
+  Log(log, Severity::kInfo, "Initializing session.");
+}
+
+void Session::LogPlan() const {
+  const Logger log = logger();
+  if (!log.Writes(Severity::kInfo)) return;
+  if (log.Writes(Severity::kVerbose) && std::max(options_.log_verbosity, DefaultVerbosity()) > 0) {
+    for (const plan::Step& step : plan().steps()) {
+      Log(log, Severity::kVerbose,
+          fmt::format("Node {} ({}): {}", step.node->name, step.node->op_type,
+                      step.prepared.kernel.empty() ? "no kernel" : step.prepared.kernel));
+    }
+  }
+  Log(log, Severity::kInfo, "Session successfully initialized.");
 }
 
 Status Session::RunWanted(std::span<const Value> feeds, std::span<const int> wanted,
@@ -390,7 +415,7 @@ Result<exporting::OnnxFiles> OptimizedModel(const model::ModelView& view, const 
 Result<std::string> DescribeStage(const std::string& path, std::string_view stage, const Options& options) {
   ORTOLAN_ASSIGN_OR_RETURN(const model::ModelView view, model::OpenModel(path));
   if (stage == "model") return model::DumpModel(view);
-  const std::shared_ptr<ThreadPool> threads = PoolFor(options);
+  ORTOLAN_ASSIGN_OR_RETURN(const std::shared_ptr<ThreadPool> threads, MakeThreads(options));
   ORTOLAN_ASSIGN_OR_RETURN(import::ImportedModel model,
                            import::Import(view, ImportOptionsOf(options, *threads)));
   if (stage == "graph") return graph::Dump(*model.graph);

@@ -71,7 +71,7 @@ class Session {
   ThreadPool& threads() const { return *threads_; }
 
  private:
-  Session(Options options, int64_t start_ns);
+  Session(Options options, std::shared_ptr<ThreadPool> threads, int64_t start_ns);
   static Result<std::unique_ptr<Session>> Build(model::ModelView view, Options options,
                                                 const char* loading_event, int64_t start_ns);
   // Writes the model to options_.optimized_model_path as it stands after the passes up to kBasic: what later
@@ -86,7 +86,12 @@ class Session {
   Status RunWanted(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
                    std::span<Value> results);
 
+  Logger LoggerOf(const RunOptions& options) const;
+  void LogStart() const;
+  void LogPlan() const;
+
   Options options_;
+  bool flush_denormals_;
   std::shared_ptr<ThreadPool> threads_;
   import::ImportedModel model_;
   model::ModelView view_;  // kept only for models with overridable initializers

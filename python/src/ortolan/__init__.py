@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 from ortolan import _native
 from ortolan._native import ModelMetadata, NodeArg, RunOptions, SessionIOBinding
@@ -65,6 +66,17 @@ __version__: str = _native.__version__
 __author__ = "The Ortolan authors"
 version = __version__
 package_name = "ortolan"
+
+if TYPE_CHECKING:
+    from ortolan import capi as capi
+    from ortolan.adapters import AdapterFormat, LoraAdapter
+    from ortolan.capi import onnxruntime_validation as onnxruntime_validation
+    from ortolan.compiler import (
+        ModelCompiler,
+        OrtEpContextData,
+        OrtEpContextDataBuffer,
+        OrtExternalInitializerInfo,
+    )
 
 # Few programs need these; each costs time to import.
 _LAZY = {

@@ -153,7 +153,7 @@ class OrtValue:
     @staticmethod
     def from_dlpack(data: object, is_bool_tensor: bool = False) -> OrtValue: ...
 
-    def shape(self) -> list: ...
+    def shape(self) -> list[int]: ...
 
     def data_ptr(self) -> int: ...
 
@@ -305,7 +305,7 @@ class NodeArg:
         """Such as ``tensor(float)`` or ``seq(map(string,tensor(float)))``."""
 
     @property
-    def shape(self) -> list:
+    def shape(self) -> list[int | str | None]:
         """
         A size, a symbol or None (unknown) for each dimension; empty for scalars and unknown ranks.
         """

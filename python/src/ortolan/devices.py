@@ -263,9 +263,10 @@ _registered: list[tuple[str, OrtMemoryInfo, OrtArenaCfg | None]] = []
 
 
 def create_and_register_allocator(memory_info: OrtMemoryInfo, arena_cfg: OrtArenaCfg | None, /) -> None:
-    """Keep an allocator's configuration for sessions with ``session.use_env_allocators``.
+    """Set what sessions with the entry ``session.use_env_allocators`` = ``1`` that are made later may take.
 
-    Sessions plan their memory ahead and take it in one piece, so the configuration changes nothing for them.
+    Sessions plan a run's memory ahead and take it in one piece, so the configuration's ``max_mem`` alone
+    matters: a run that plans for more fails. The last allocator that was registered for the CPU counts.
     """
     if memory_info._device.device_type() != 0:
         raise RuntimeError(
@@ -290,6 +291,12 @@ def create_and_register_allocator_v2(
         )
     dict(provider_options)
     _registered.append((provider_type, memory_info, arena_cfg))
+
+
+def env_allocator_limit() -> int:
+    """Return the bytes that the CPU's registered allocator allows; 0: any number."""
+    found = [config for provider, _, config in _registered if provider == _CPU]
+    return max(found[-1].max_mem, 0) if found and found[-1] is not None else 0
 
 
 def register_execution_provider_library(registration_name: str, path: str, /) -> None:

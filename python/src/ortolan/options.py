@@ -34,6 +34,7 @@ _PROPERTY_KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "session.log_verbosity_level": ("log_verbosity_level", int),
     "session.graph_optimization_level": ("graph_optimization_level", _LEVELS.__getitem__),
     "session.optimized_model_filepath": ("optimized_model_filepath", str),
+    "session.enable_cpu_mem_arena": ("enable_cpu_mem_arena", "1".__eq__),
     "session.use_per_session_threads": ("use_per_session_threads", "1".__eq__),
     "session.use_deterministic_compute": ("use_deterministic_compute", "1".__eq__),
 }
@@ -251,6 +252,15 @@ class SessionOptions:
         made._config.entries.update(self._config.entries)
         return made
 
+    def _most_arena_bytes(self) -> int:
+        """What a run may plan for: the shared allocator's limit where this session uses it, else 0."""
+        used = self._config.entries.get("session.use_env_allocators") == "1"
+        if not used:
+            return 0
+        from ortolan.devices import env_allocator_limit
+
+        return env_allocator_limit()
+
     def _for_engine(self) -> dict[str, Any]:
         """What the native session takes."""
         facts = {
@@ -267,6 +277,8 @@ class SessionOptions:
             "external_initializers": self._external_initializers,
             "external_files": self._external_files,
             "use_per_session_threads": self.use_per_session_threads,
+            "enable_cpu_mem_arena": self.enable_cpu_mem_arena,
+            "most_arena_bytes": self._most_arena_bytes(),
             "log_severity_level": self.log_severity_level,
             "log_verbosity_level": self.log_verbosity_level,
             "logid": self.logid,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ortolan import _native
 from ortolan.devices import OrtMemoryInfo
 from ortolan.enums import OrtDeviceVendorId, OrtSparseFormat
+
+if TYPE_CHECKING:
+    from typing_extensions import CapsuleType  # type checkers know it, installed or not
 
 _DEVICE_TYPES = {"cpu": 0, "cuda": 1, "gpu": 1, "webgpu": 1, "cann": 3, "npu": 3, "dml": 4}
 _VENDORS = {
@@ -164,7 +168,7 @@ class OrtValue:
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __dlpack__(self, *, stream: object = None) -> object:
+    def __dlpack__(self, *, stream: object = None) -> CapsuleType:
         return self._ortvalue.__dlpack__(stream)
 
     def __dlpack_device__(self) -> tuple[int, int]:
