@@ -17,6 +17,7 @@ CLIENTS = {
     "bound_decoder": [],
     "read_text": ["rapidocr"],
     "sklearn_pipelines": ["scikit-learn", "skl2onnx"],
+    "sklearn_texts": ["scikit-learn", "skl2onnx"],
     "voice_activity": ["silero-vad"],
 }
 
