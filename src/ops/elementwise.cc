@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "ops/converted.h"
 #include "ops/packed.h"
 
 namespace ortolan {
@@ -156,6 +157,15 @@ Status PrepareFused(PrepareContext& context, Prepared* prepared) {
 }
 
 Status PrepareNode(PrepareContext& context, Prepared* prepared) {
+  Status status = PrepareKernel(context, prepared);
+  if (status.code() != StatusCode::kNotImplemented) return status;
+  Prepared converted;
+  if (!PrepareConverted(context, &converted).ok()) return status;
+  *prepared = std::move(converted);
+  return OkStatus();
+}
+
+Status PrepareKernel(PrepareContext& context, Prepared* prepared) {
   const OpDef& op = *context.node.op;
   if (CanEmit(context.node)) return PrepareElementwise(context, prepared);
   if (op.prepare != nullptr) {

@@ -74,8 +74,11 @@ Status PrepareProgram(std::shared_ptr<const kernels::Program> program, std::vect
 // Prepare of ortolan::Elementwise: runs the Program in the node's payload.
 Status PrepareFused(PrepareContext& context, Prepared* prepared);
 
-// The one door for plan/ and Evaluate: emit where the node can be emitted, else OpDef::prepare (which an
-// elementwise operator has only for types that tile programs lack, such as strings), else kNotImplemented.
+// The one door for plan/ and Evaluate: PrepareKernel, and where no kernel knows the types, PrepareConverted.
 Status PrepareNode(PrepareContext& context, Prepared* prepared);
+
+// Emit where the node can be emitted, else OpDef::prepare (which an elementwise operator has only for types
+// that tile programs lack, such as strings), else kNotImplemented.
+Status PrepareKernel(PrepareContext& context, Prepared* prepared);
 
 }  // namespace ortolan

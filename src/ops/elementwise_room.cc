@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/compose.h"
+
 namespace ortolan {
 namespace {
 
@@ -14,6 +16,21 @@ bool IsIndexType(const ValueType& type) {
 }
 
 }  // namespace
+
+// Where a rank is not known yet B gets its ones behind by arithmetic on shapes.
+static void AlignAtRun(RaiseContext& context, int64_t axis) {
+  graph::Node& node = context.node;
+  Composer make(context);
+  graph::Value* const one = context.Constant(Tensor::Of<int64_t>({1}, std::vector<int64_t>{1}));
+  graph::Value* begin = context.Constant(Tensor::Of<int64_t>({1}, std::vector<int64_t>{axis}));
+  graph::Value* const rank_a = make.Node("Shape", {make.Node("Shape", {node.input(0)})});
+  graph::Value* const shape_b = make.Node("Shape", {node.input(1)});
+  if (axis < 0) begin = make.Node("Add", {rank_a, begin});
+  graph::Value* const end = make.Node("Add", {begin, make.Node("Shape", {shape_b})});
+  graph::Value* const ones = make.Node("Expand", {one, make.Node("Sub", {rank_a, end})});
+  graph::Value* const shape = make.Node("Concat", {shape_b, ones}, {{"axis", int64_t{0}}});
+  node.SetInput(1, make.Node("Reshape", {node.input(1), shape}, {{"allowzero", int64_t{1}}}));
+}
 
 Status RaiseAxisBroadcast(RaiseContext& context) {
   graph::Node& node = context.node;
@@ -29,7 +46,8 @@ Status RaiseAxisBroadcast(RaiseContext& context) {
   const graph::Shape& a = node.input(0)->shape;
   const graph::Shape& b = node.input(1)->shape;
   if (!a.has_rank() || !b.has_rank()) {
-    return NotImplemented("{} with attribute axis needs inputs of known rank", node.op_type);
+    AlignAtRun(context, given);
+    return OkStatus();
   }
   const int64_t axis = given < 0 ? given + a.rank() : given;
   const int64_t behind = a.rank() - axis - b.rank();  // axes of A behind B's last

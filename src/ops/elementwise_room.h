@@ -23,6 +23,8 @@ inline constexpr FormalParameter kFormalCBool[] = {{"C", "T1"}};
 inline constexpr FormalParameter kFormalData[] = {{"data_0", "T", Arity::kVariadic}};
 
 inline constexpr DTypeSet kBoolType = SetOf(DType::kBool);
+inline constexpr DTypeSet kFloat8Types =
+    SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ);
 inline constexpr TypeConstraint kFloatingT[] = {{"T", kFloatTypes}};
 inline constexpr TypeConstraint kIntegerT[] = {{"T", kIntegerTypes}};
 inline constexpr TypeConstraint kNumericT[] = {{"T", kNumericTypes}};

@@ -21,7 +21,7 @@ Status Emit(EmitContext& context) {
 constexpr int kVersions[] = {10, 20};
 constexpr FormalParameter kInputs[] = {{"X", "T1"}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T2"}};
-constexpr TypeConstraint kTypes[] = {{"T1", kFloatTypes}, {"T2", kBoolType}};
+constexpr TypeConstraint kTypes[] = {{"T1", kFloatTypes | kFloat8Types}, {"T2", kBoolType}};
 constexpr AttributeSpec kAttributes[] = {{"detect_negative", AttributeType::kInt},
                                          {"detect_positive", AttributeType::kInt}};
 

@@ -7,7 +7,7 @@ namespace {
 constexpr int kVersions[] = {9, 13, 20};
 constexpr FormalParameter kInputs[] = {{"X", "T1"}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T2"}};
-constexpr TypeConstraint kTypes[] = {{"T1", kFloatTypes}, {"T2", kBoolType}};
+constexpr TypeConstraint kTypes[] = {{"T1", kFloatTypes | kFloat8Types}, {"T2", kBoolType}};
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Erf: the error function.
+// Erf: the error function. Integers, which it takes for the sake of opset 9, through a float.
 #include "ops/elementwise_room.h"
 
 namespace ortolan {
@@ -10,7 +10,7 @@ constexpr int kVersions[] = {9, 13};
 
 extern const OpDef kErf;
 constexpr OpDef kErf =
-    UnaryRoom({.name = "Erf", .versions = kVersions, .types = kFloatingT, .emit = EmitUnary<TileOp::kErf>},
+    UnaryRoom({.name = "Erf", .versions = kVersions, .types = kNumericT, .emit = EmitUnary<TileOp::kErf>},
               kFormalInput, kFormalOutput);
 
 }  // namespace ortolan

@@ -72,6 +72,9 @@ Status Run(const void* state, RunContext& context) {
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
+  const DType dtype = context.input_dtype(0);
+  if (context.node.HasInput(2) && !Contains(kFloatTypes, dtype))
+    return NotImplemented("Dropout of {} in training", DTypeName(dtype));
   prepared->state = random::StreamOf(context.node.attributes);
   prepared->kernel = "dropout";
   prepared->run = Run;
@@ -82,7 +85,8 @@ constexpr int kVersions[] = {1, 6, 7, 10, 12, 13, 22};
 constexpr FormalParameter kInputs[] = {
     {"data", "T"}, {"ratio", "T1", Arity::kOptional}, {"training_mode", "T2", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"output", "T"}, {"mask", "T2", Arity::kOptional}};
-constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}, {"T1", kFloatTypes}, {"T2", kBoolType}};
+constexpr TypeConstraint kTypes[] = {
+    {"T", kFloatTypes | kFloat8Types}, {"T1", kFloatTypes | kFloat8Types}, {"T2", kBoolType}};
 constexpr AttributeSpec kAttributes[] = {{"seed", AttributeType::kInt}};
 constexpr AttributeSpec kOldAttributes[] = {{"ratio", AttributeType::kFloat},
                                             {"is_test", AttributeType::kInt}};

@@ -22,7 +22,8 @@ using graph::AttributeType;
 constexpr int kVersions[] = {1, 11, 13, 18, 28};
 constexpr FormalParameter kInputs[] = {{"data", "T"}, {"axes", "tensor(int64)", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"reduced", "T"}};
-constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
+constexpr TypeConstraint kTypes[] = {
+    {"T", kFloatTypes | SetOf(DType::kInt32, DType::kInt64, DType::kUInt32, DType::kUInt64)}};
 constexpr AttributeSpec kAttributes[] = {{"noop_with_empty_axes", AttributeType::kInt},
                                          {"keepdims", AttributeType::kInt}};
 constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};

@@ -19,6 +19,11 @@ struct Element16 {  // of 16 bytes, for movement
   uint64_t words[2];
 };
 
+template <typename Real>
+struct ComplexElement {
+  Real real, imaginary;
+};
+
 // call(ElementTag<T>) for the unsigned type of the element's width, std::string for strings. kNotImplemented
 // for packed types.
 template <typename Call>
@@ -72,6 +77,15 @@ Status WithNumberType(DType dtype, Call call) {
     default:
       return NotImplemented("type {}", DTypeName(dtype));
   }
+}
+
+// The same, for strings and complex numbers too.
+template <typename Call>
+Status WithAnyType(DType dtype, Call call) {
+  if (dtype == DType::kString) return call(ElementTag<std::string>());
+  if (dtype == DType::kComplex64) return call(ElementTag<ComplexElement<float>>());
+  if (dtype == DType::kComplex128) return call(ElementTag<ComplexElement<double>>());
+  return WithNumberType(dtype, call);
 }
 
 // The type that numbers of type T are compared and summed in.

@@ -1,5 +1,5 @@
-// NonZero: the positions of elements other than zero, one column each, as int64 [rank, count]. NaN counts.
-// Refuses nothing.
+// NonZero: the positions of elements other than zero, one column each, as int64 [rank, count]. NaN counts,
+// the empty string does not. Refuses nothing.
 #include "ops/op.h"
 #include "ops/tensor/element_types.h"
 
@@ -14,19 +14,31 @@ Status Infer(InferContext& context) {
 }
 
 template <typename T>
+bool Counts(const T& item) {
+  return AsNumber(item) != 0;
+}
+bool Counts(const std::string& item) {
+  return !item.empty();
+}
+template <typename Real>
+bool Counts(const ComplexElement<Real>& item) {
+  return item.real != 0 || item.imaginary != 0;
+}
+
+template <typename T>
 Status Find(RunContext& context) {
   const TensorRef& in = context.input(0);
   const T* x = in.As<T>();
   const int64_t elements = in.count();
   int64_t count = 0;
-  for (int64_t i = 0; i < elements; ++i) count += AsNumber(x[i]) != 0;
+  for (int64_t i = 0; i < elements; ++i) count += Counts(x[i]);
   const int64_t rank = static_cast<int64_t>(in.rank());
   ORTOLAN_RETURN_IF_ERROR(context.Output(0, {rank, count}));
   int64_t* out = context.output(0).As<int64_t>();
   int64_t found = 0;
   Dims index(in.rank());
   for (int64_t i = 0; i < elements; ++i) {
-    if (AsNumber(x[i]) != 0) {
+    if (Counts(x[i])) {
       for (int64_t axis = 0; axis < rank; ++axis)
         out[axis * count + found] = index[static_cast<size_t>(axis)];
       ++found;
@@ -40,14 +52,14 @@ Status Find(RunContext& context) {
 }
 
 Status Run(const void* state, RunContext& context) {
-  return WithNumberType(*static_cast<const DType*>(state),
-                        [&](auto tag) { return Find<typename decltype(tag)::Type>(context); });
+  return WithAnyType(*static_cast<const DType*>(state),
+                     [&](auto tag) { return Find<typename decltype(tag)::Type>(context); });
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
   const DType dtype = context.input_dtype(0);
-  if (!Contains(kNumericTypes | SetOf(DType::kBool), dtype))
-    return NotImplemented("NonZero of {}", DTypeName(dtype));
+  const DTypeSet known = kNumericTypes | kComplexTypes | SetOf(DType::kBool, DType::kString);
+  if (!Contains(known, dtype)) return NotImplemented("NonZero of {}", DTypeName(dtype));
   prepared->state = std::make_shared<const DType>(dtype);
   prepared->run = Run;
   prepared->kernel = "non_zero";

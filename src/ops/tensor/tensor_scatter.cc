@@ -1,5 +1,5 @@
 // TensorScatter: writes an update into a cache at an index of each batch item, circularly where asked.
-// Refuses writes past the end of a linear cache and element types that pack several to a byte.
+// Refuses writes past the end of a linear cache.
 #include <algorithm>
 #include <cstring>
 
@@ -92,6 +92,8 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   if (mode != "linear" && mode != "circular") {
     return InvalidArgument("TensorScatter: mode cannot be '{}'", mode);
   }
+  if (DTypeBits(context.input_dtype(0)) < 8)
+    return NotImplemented("TensorScatter of {}", DTypeName(context.input_dtype(0)));
   prepared->state = std::make_shared<const State>(State{attributes.Int("axis", -2), mode == "circular"});
   prepared->run = Run;
   prepared->kernel = "tensor_scatter";

@@ -1,14 +1,34 @@
 // Tile: its input repeated along each axis. Refuses negative repeats and a list of another length than the
-// rank; the form of opset 1, which named one axis, is not served.
+// rank.
 #include "kernels/move/strided_copy.h"
 #include "ops/axes.h"
+#include "ops/compose.h"
 #include "ops/op.h"
 
 namespace ortolan {
 namespace {
 
+// Opset 1 named how often and along which axis, as two scalars: repeats is the first there and 1 elsewhere.
 Status Raise(RaiseContext& context) {
-  if (context.opset < 6) return NotImplemented("Tile of opset {}", context.opset);
+  if (context.opset >= 6) return OkStatus();
+  graph::Node& node = context.node;
+  if (!node.HasInput(0) || !node.HasInput(1) || !node.HasInput(2))
+    return InvalidGraph("Tile needs three inputs");
+  const auto constant = [&](int64_t item) {
+    return context.Constant(Tensor::Of<int64_t>({}, std::vector<int64_t>{item}));
+  };
+  Composer make(context);
+  const auto index = [&](size_t input) {
+    graph::Value* const cast =
+        make.Node("Cast", {node.input(input)}, {{"to", static_cast<int64_t>(DType::kInt64)}});
+    return make.Node("Reshape", {cast, context.Constant(Tensor::Of<int64_t>({0}, std::vector<int64_t>{}))});
+  };
+  graph::Value* const rank = make.Node("Size", {make.Node("Shape", {node.input(0)})});
+  graph::Value* const axes = make.Node("Range", {constant(0), rank, constant(1)});
+  graph::Value* const tiles = index(1);
+  graph::Value* const here = make.Node("Equal", {axes, index(2)});
+  node.SetInput(1, make.Node("Where", {here, tiles, constant(1)}));
+  node.TruncateInputs(2);
   return OkStatus();
 }
 

@@ -45,6 +45,8 @@ struct View {
 
 // Less, equal or greater; NaNs are equal to each other and behind all numbers, so that sorting is well
 // defined.
+template <typename Real>
+int Order(const ComplexElement<Real>& a, const ComplexElement<Real>& b);
 template <typename T>
 int Order(const T& a, const T& b) {
   if constexpr (std::is_same_v<T, std::string>) {
@@ -54,6 +56,13 @@ int Order(const T& a, const T& b) {
     if (x != x || y != y) return (x != x) - (y != y);
     return x < y ? -1 : x > y ? 1 : 0;
   }
+}
+
+// By the real part, then by the imaginary one.
+template <typename Real>
+int Order(const ComplexElement<Real>& a, const ComplexElement<Real>& b) {
+  const int order = Order(a.real, b.real);
+  return order != 0 ? order : Order(a.imaginary, b.imaginary);
 }
 
 template <typename T>
@@ -126,8 +135,7 @@ Status Run(const void* opaque, RunContext& context) {
     view = {ElementCount(all.first(at)), all[at], ElementCount(all.subspan(at + 1))};
     dims = x.dims;
   }
-  if (state.dtype == DType::kString) return Find<std::string>(state, view, dims, at, context);
-  return WithNumberType(state.dtype, [&](auto tag) {
+  return WithAnyType(state.dtype, [&](auto tag) {
     return Find<typename decltype(tag)::Type>(state, view, dims, at, context);
   });
 }
@@ -135,7 +143,7 @@ Status Run(const void* opaque, RunContext& context) {
 Status Prepare(PrepareContext& context, Prepared* prepared) {
   const graph::Attributes& attributes = context.node.attributes;
   const DType dtype = context.input_dtype(0);
-  if (!Contains(kNumericTypes | SetOf(DType::kBool, DType::kString), dtype)) {
+  if (!Contains(kNumericTypes | kComplexTypes | SetOf(DType::kBool, DType::kString), dtype)) {
     return NotImplemented("Unique of {}", DTypeName(dtype));
   }
   prepared->state = std::make_shared<const State>(

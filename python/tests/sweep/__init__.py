@@ -1,0 +1,1 @@
+"""Random models for every operator, type and opset, and what they must answer."""
