@@ -86,6 +86,10 @@ void Transform(PostTransform transform, float* scores, int64_t count) {
   }
 }
 
+void TransformTargets(PostTransform transform, float* scores, int64_t count) {
+  if (count > 1 || transform == PostTransform::kProbit) Transform(transform, scores, count);
+}
+
 Labels LabelsOf(const graph::Attributes& attributes, std::string_view ints, std::string_view strings) {
   const auto numbers = attributes.Ints(ints);
   const auto texts = attributes.Strings(strings);

@@ -47,6 +47,8 @@ enum class PostTransform : uint8_t { kNone, kSoftmax, kLogistic, kSoftmaxZero, k
 Result<PostTransform> PostTransformOf(std::string_view name);
 // In place, one row of scores.
 void Transform(PostTransform transform, float* scores, int64_t count);
+// The same for the targets of a regressor; as in onnxruntime a single one is only changed by kProbit.
+void TransformTargets(PostTransform transform, float* scores, int64_t count);
 float Logistic(float x);
 float Probit(float x);
 

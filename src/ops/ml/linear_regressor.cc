@@ -39,7 +39,7 @@ Status Run(const void* opaque, RunContext& context) {
           sum += static_cast<double>(weights[c]) * static_cast<double>(from[c]);
         to[t] = static_cast<float>(sum);
       }
-      ml::Transform(state.transform, to, state.targets);
+      ml::TransformTargets(state.transform, to, state.targets);
     }
     return OkStatus();
   });

@@ -31,7 +31,7 @@ Status RunTyped(const State& state, RunContext& context) {
                             return;
                           }
                           for (int64_t i = 0; i < targets; ++i) floats[i] = static_cast<float>(scores[i]);
-                          ml::Transform(state.transform, floats, targets);
+                          ml::TransformTargets(state.transform, floats, targets);
                           for (int64_t i = 0; i < targets; ++i)
                             out[row * targets + i] = StoredNumber<T>(static_cast<double>(floats[i]));
                         });

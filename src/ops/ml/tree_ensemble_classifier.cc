@@ -60,24 +60,29 @@ void SpreadScore(const State& state, float score, float* to) {
   } else if (state.one_sided && state.all_positive) {
     to[0] = 1 - score;
     to[1] = score;
-  } else if (state.one_sided) {
+  } else {
     to[0] = -score;
     to[1] = score;
-  } else {
-    to[0] = score;
-    to[1] = 0;
   }
 }
 
+// What onnxruntime makes of two classes and their base values, of which ONNX says little: with two base
+// values and a score of the second class, that score is the first one's and the first its opposite; a class
+// of which no leaf spoke has score 0 whatever its base value.
 int64_t FinishTwo(const State& state, double* scores, const uint8_t* has, float* to) {
   const bool two = has[1] != 0 || state.base.size() == 2;
-  for (size_t i = 0; i < state.base.size(); ++i) scores[i] += state.base[i];
-  const double decisive = two ? scores[1] : has[0] != 0 || !state.base.empty() ? scores[0] : 0.0;
+  if (state.base.size() == 2 && has[1] != 0) {
+    scores[1] = state.base[1] + scores[0];
+    scores[0] = -scores[1];
+  } else if (!state.base.empty()) {
+    scores[0] += state.base[0];
+  }
+  const double decisive = has[1] != 0 ? scores[1] : has[0] != 0 ? scores[0] : 0.0;
   // As float, or five trees' votes of 0.1f each would be more than a half.
   const bool positive = static_cast<float>(decisive) > (state.one_sided && state.all_positive ? 0.5 : 0.0);
   if (two) {
-    to[0] = static_cast<float>(scores[0]);
-    to[1] = static_cast<float>(scores[1]);
+    to[0] = has[0] != 0 ? static_cast<float>(scores[0]) : 0.0f;
+    to[1] = has[1] != 0 ? static_cast<float>(scores[1]) : 0.0f;
     ml::Transform(state.transform, to, 2);
   } else {
     SpreadScore(state, static_cast<float>(scores[0]), to);

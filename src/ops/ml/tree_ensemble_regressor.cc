@@ -24,15 +24,17 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
 Status Run(const void* opaque, RunContext& context) {
   const State& state = *static_cast<const State*>(opaque);
   const int64_t targets = state.trees.targets();
-  return ml::ForEachRow(state.trees, context, [&](int64_t row, const double* scores, const uint8_t*, float*) {
-    float* to = context.output(0).As<float>() + row * targets;
-    for (int64_t i = 0; i < targets; ++i) {
-      const double base =
-          state.base.empty() ? 0.0 : state.base[state.base.size() == 1 ? 0 : static_cast<size_t>(i)];
-      to[i] = static_cast<float>(scores[i] + base);
-    }
-    ml::Transform(state.transform, to, targets);
-  });
+  return ml::ForEachRow(
+      state.trees, context, [&](int64_t row, const double* scores, const uint8_t* has, float*) {
+        float* to = context.output(0).As<float>() + row * targets;
+        for (int64_t i = 0; i < targets; ++i) {
+          const double base =
+              state.base.empty() ? 0.0 : state.base[state.base.size() == 1 ? 0 : static_cast<size_t>(i)];
+          // As in onnxruntime, one of several targets has no base value where no leaf spoke of it.
+          to[i] = targets > 1 && has[i] == 0 ? 0.0f : static_cast<float>(scores[i] + base);
+        }
+        ml::TransformTargets(state.transform, to, targets);
+      });
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
