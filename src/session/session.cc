@@ -74,23 +74,28 @@ Status CheckThreads(const Options& options) {
                "use_per_session_threads must be false when using a global thread pool");
 }
 
-// "cpu:0;gpu:0": whether a run is to give the CPU's memory back. Only the CPU has an arena here.
+// "cpu:0;gpu:0": whether a run is to give the CPU's memory back. Only the CPU has an arena here; as in
+// onnxruntime others may follow it in the list, but not stand alone or first.
 Result<bool> ShrinksArena(const std::map<std::string, std::string>& config) {
+  constexpr std::string_view kList = "in the memory arena shrink list";
   std::string_view list = ConfigOf(config, "memory.enable_memory_arena_shrinkage");
+  bool found = false;
   while (!list.empty()) {
     const std::string_view item = list.substr(0, list.find(';'));
     list.remove_prefix(std::min(list.size(), item.size() + 1));
     const std::string_view device = item.substr(0, item.find(':'));
     if (device != "cpu" && device != "gpu")
-      return InvalidArgument("Unsupported device specified in the memory arena shrink list: {}", item);
-    if (item != "cpu:0" && item != "cpu") {
+      return InvalidArgument("Unsupported device specified {}: {}", kList, device);
+    const std::string_view id = item.size() > device.size() ? item.substr(device.size() + 1) : "0";
+    if (id.empty() || id.find_first_not_of("0123456789") != std::string_view::npos)
+      return InvalidArgument("Unsupported device id {}: {}", kList, id);
+    found = found || (device == "cpu" && id == "0");
+    if (!found) {
       return InvalidArgument(
-          "Did not find an arena based allocator registered for device-id combination in the memory arena "
-          "shrink list: {}",
-          item);
+          "Did not find an arena based allocator registered for device-id combination {}: {}", kList, item);
     }
   }
-  return config.contains("memory.enable_memory_arena_shrinkage");
+  return found;
 }
 
 constexpr char kExternalFileKey[] = "session.optimized_model_external_initializers_file_name";
