@@ -244,3 +244,12 @@ def _(d: Draw) -> Case:
     streams = d.normal(b, c * h) if flat else d.normal(b, c, h)
     attributes = {"num_branches": c} if flat else {}
     return Case([streams, d.normal(b, h), gates, d.maybe(d.normal(b, c, c))], attributes)
+
+
+@case("LayerNormalization", "")
+def _(d: Draw) -> Case:
+    """Draw it as onnxruntime had it before ONNX."""
+    shape = d.shape(3, 2, 9)
+    axis = d.pick(-1, 2, 1)
+    inputs = [d.normal(*shape), d.normal(*shape[axis:]), d.maybe(d.normal(*shape[axis:]))]
+    return Case(inputs, {"axis": axis, "epsilon": 1e-3}, relative=1e-3, absolute=1e-4, opset=14)

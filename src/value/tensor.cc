@@ -1,11 +1,67 @@
 #include "value/tensor.h"
 
 #include <cstring>
+#include <memory>
+#include <mutex>
 #include <new>
+#include <vector>
 
 #include "base/aligned_buffer.h"
 
 namespace ortolan {
+
+namespace {
+
+// Memory of large tensors that were freed, for the next ones of the same size: a caller that drops one run's
+// results before the next run makes the same ones again, and the first touch of fresh pages costs more than
+// most operators. Few and bounded, since they count as memory of the process.
+class FreedBuffers {
+ public:
+  static constexpr size_t kLeastBytes = size_t{128} << 10;  // smaller ones stay in the heap's own lists
+  static constexpr size_t kMostBytes = size_t{16} << 20;    // kept together
+
+  // Never destroyed: tensors may be freed later than static objects.
+  static FreedBuffers& Get() {
+    static auto* const made = new FreedBuffers;
+    return *made;
+  }
+
+  Result<AlignedBuffer> Take(size_t bytes) {
+    if (bytes < kLeastBytes || bytes > kMostBytes) return AlignedBuffer::Allocate(bytes);
+    {
+      const std::lock_guard lock(mutex_);
+      for (size_t i = buffers_.size(); i-- > 0;) {
+        // The size is rounded up to whole lines or huge pages.
+        if (buffers_[i].size() < bytes || buffers_[i].size() - bytes >= bytes / 8) continue;
+        AlignedBuffer found = std::move(buffers_[i]);
+        buffers_.erase(buffers_.begin() + static_cast<ptrdiff_t>(i));
+        bytes_ -= found.size();
+        return found;
+      }
+    }
+    return AlignedBuffer::Allocate(bytes);
+  }
+
+  void Give(AlignedBuffer buffer) {
+    if (buffer.size() < kLeastBytes || buffer.size() > kMostBytes) return;
+    std::vector<AlignedBuffer> dropped;  // freed outside of the lock
+    const std::lock_guard lock(mutex_);
+    bytes_ += buffer.size();
+    buffers_.push_back(std::move(buffer));
+    while (bytes_ > kMostBytes) {
+      bytes_ -= buffers_.front().size();
+      dropped.push_back(std::move(buffers_.front()));
+      buffers_.erase(buffers_.begin());
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<AlignedBuffer> buffers_;  // the one freed last stands last
+  size_t bytes_ = 0;
+};
+
+}  // namespace
 
 Result<Tensor> Tensor::Allocate(DType dtype, const Dims& dims) {
   ORTOLAN_ASSIGN_OR_RETURN(const size_t bytes, CheckedBytes(dtype, dims));
@@ -20,9 +76,16 @@ Result<Tensor> Tensor::Allocate(DType dtype, const Dims& dims) {
         strings, [](const void* p) { delete[] static_cast<const std::string*>(p); });
     return tensor;
   }
-  ORTOLAN_ASSIGN_OR_RETURN(AlignedBuffer buffer, AlignedBuffer::Allocate(bytes));
+  ORTOLAN_ASSIGN_OR_RETURN(AlignedBuffer buffer, FreedBuffers::Get().Take(bytes));
   tensor.ref_.data = buffer.data();
-  tensor.owner_ = std::make_shared<const AlignedBuffer>(std::move(buffer));
+  if (bytes < FreedBuffers::kLeastBytes) {
+    tensor.owner_ = std::make_shared<const AlignedBuffer>(std::move(buffer));
+    return tensor;
+  }
+  tensor.owner_ = std::shared_ptr<const void>(new AlignedBuffer(std::move(buffer)), [](const void* owned) {
+    const std::unique_ptr<AlignedBuffer> own(static_cast<AlignedBuffer*>(const_cast<void*>(owned)));
+    FreedBuffers::Get().Give(std::move(*own));
+  });
   return tensor;
 }
 

@@ -27,35 +27,37 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
-struct Box {
-  float top, left, height_step, width_step;
+// Where one row or column of a crop reads.
+struct Place {
+  bool inside;
+  int64_t low, high;
+  float part;  // of `high`
 };
 
+Place PlaceOf(const State& state, float at, int64_t size) {
+  if (!(at >= 0 && at <= static_cast<float>(size - 1))) return {false, 0, 0, 0};
+  if (state.nearest) {
+    const auto nearest = static_cast<int64_t>(std::round(at));
+    return {true, nearest, nearest, 0};
+  }
+  const auto low = static_cast<int64_t>(at);
+  const float part = at - static_cast<float>(low);
+  return {true, low, part > 0 ? low + 1 : low, part};
+}
+
 // One plane of one box.
-void Crop(const State& state, const Box& box, const float* x, int64_t rows, int64_t columns, int64_t height,
-          int64_t width, float* y) {
-  for (int64_t r = 0; r < height; ++r) {
-    const float at_y = box.top + static_cast<float>(r) * box.height_step;
-    for (int64_t c = 0; c < width; ++c) {
-      const float at_x = box.left + static_cast<float>(c) * box.width_step;
-      float* to = y + r * width + c;
-      const bool inside = at_y >= 0 && at_y <= static_cast<float>(rows - 1) && at_x >= 0 &&
-                          at_x <= static_cast<float>(columns - 1);
-      if (!inside) {
-        *to = state.outside;
+void Crop(const State& state, std::span<const Place> rows, std::span<const Place> columns, const float* x,
+          int64_t stride, float* y) {
+  for (const Place& row : rows) {
+    const float *upper = x + row.low * stride, *lower = x + row.high * stride;
+    for (const Place& column : columns) {
+      if (!row.inside || !column.inside) {
+        *y++ = state.outside;
         continue;
       }
-      if (state.nearest) {
-        *to = x[static_cast<int64_t>(std::round(at_y)) * columns + static_cast<int64_t>(std::round(at_x))];
-        continue;
-      }
-      const auto top = static_cast<int64_t>(std::floor(at_y)), bottom = static_cast<int64_t>(std::ceil(at_y));
-      const auto left = static_cast<int64_t>(std::floor(at_x)), right = static_cast<int64_t>(std::ceil(at_x));
-      const float dy = at_y - static_cast<float>(top), dx = at_x - static_cast<float>(left);
-      const float *upper = x + top * columns, *lower = x + bottom * columns;
-      const float a = upper[left] + (upper[right] - upper[left]) * dx;
-      const float b = lower[left] + (lower[right] - lower[left]) * dx;
-      *to = a + (b - a) * dy;
+      const float a = upper[column.low] + (upper[column.high] - upper[column.low]) * column.part;
+      const float b = lower[column.low] + (lower[column.high] - lower[column.low]) * column.part;
+      *y++ = a + (b - a) * row.part;
     }
   }
 }
@@ -78,18 +80,22 @@ Status Run(const void* opaque, RunContext& context) {
   }
   ORTOLAN_RETURN_IF_ERROR(context.Output(0, {boxes.dims[0], channels, height, width}));
   float* const y = context.output(0).As<float>();
-  const auto rows_f = static_cast<float>(rows - 1), columns_f = static_cast<float>(columns - 1);
   context.threads().ParallelFor(boxes.dims[0], [&](int64_t i) {
     const float* b = boxes.As<const float>() + 4 * i;
-    Box box{};
-    box.height_step = height > 1 ? (b[2] - b[0]) * rows_f / static_cast<float>(height - 1) : 0;
-    box.width_step = width > 1 ? (b[3] - b[1]) * columns_f / static_cast<float>(width - 1) : 0;
-    box.top = height > 1 ? b[0] * rows_f : 0.5f * (b[0] + b[2]) * rows_f;
-    box.left = width > 1 ? b[1] * columns_f : 0.5f * (b[1] + b[3]) * columns_f;
+    const auto places = [&](int64_t count, float first, float last, int64_t length) {
+      const auto most = static_cast<float>(length - 1);
+      const float step = count > 1 ? (last - first) * most / static_cast<float>(count - 1) : 0;
+      const float start = count > 1 ? first * most : 0.5f * (first + last) * most;
+      std::vector<Place> made;
+      for (int64_t p = 0; p < count; ++p)
+        made.push_back(PlaceOf(state, start + static_cast<float>(p) * step, length));
+      return made;
+    };
+    const std::vector<Place> down = places(height, b[0], b[2], rows),
+                             across = places(width, b[1], b[3], columns);
     const float* image = x.As<const float>() + items.As<const int32_t>()[i] * channels * rows * columns;
     for (int64_t c = 0; c < channels; ++c) {
-      Crop(state, box, image + c * rows * columns, rows, columns, height, width,
-           y + (i * channels + c) * height * width);
+      Crop(state, down, across, image + c * rows * columns, columns, y + (i * channels + c) * height * width);
     }
   });
   return OkStatus();

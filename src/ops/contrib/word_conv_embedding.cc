@@ -52,9 +52,9 @@ Status Run(const void*, RunContext& context) {
           const float* weight = w.As<const float>() + (f * taps + t) * size;
           for (int64_t i = 0; i < size; ++i) sum += letter[i] * weight[i];
         }
-        most = std::max(most, std::tanh(sum));
+        most = std::max(most, sum);
       }
-      to[f] = most;
+      to[f] = std::tanh(most);
     }
   });
   return OkStatus();

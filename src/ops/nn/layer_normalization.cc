@@ -10,7 +10,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
 }
 
 using graph::AttributeType;
-constexpr int kVersions[] = {17};
+constexpr int kVersions[] = {1, 17};  // onnxruntime had it before ONNX
 constexpr FormalParameter kInputs[] = {{"X", "T"}, {"Scale", "T"}, {"B", "T", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {
     {"Y", "T"}, {"Mean", "U", Arity::kOptional}, {"InvStdDev", "U", Arity::kOptional}};
