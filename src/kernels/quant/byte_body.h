@@ -13,42 +13,66 @@
 namespace ortolan::kernels {
 namespace {
 
-// The byte (as a number of the type's range) that a sum becomes. In this order of Min and Max NaN, which a
-// broken scale gives, becomes the low end.
-ORTOLAN_INLINE I32 ToByte(I32 sum, F32 scale, const ByteFinish& finish) {
-  const F32 value = Min(Max(ToFloat(sum) * scale, Set(finish.low)), Set(finish.high));
-  return ToInt(value) + SetInt(finish.zero);
+// What a sum becomes but for the zero point and the clamp to the type's range, which come with the packing.
+// The upper clamp keeps large numbers positive (their conversion is not defined); as the second operand of
+// Min NaN stays NaN, whose conversion is the lowest number.
+ORTOLAN_INLINE I32 Scaled(I32 sum, F32 scale, F32 high) {
+  return ToInt(Min(high, ToFloat(sum) * scale));
 }
 
-ORTOLAN_INLINE I32 AddResidual(I32 byte, const ByteResidual& residual, int64_t row, int64_t column,
+// The byte as a float, with another tensor added as onnxruntime rounds it: the second operand first, both by
+// fused steps.
+ORTOLAN_INLINE I32 AddResidual(I32 sum, F32 scale, const ByteFinish& finish, const uint8_t* other,
                                int64_t n) {
-  const I32 other = LoadWidened(residual.data + row * residual.stride + column, n, residual.is_signed);
-  // As onnxruntime rounds: the second operand first, both by fused steps.
+  const ByteResidual& residual = finish.residual;
+  const F32 scaled = Min(Max(ToFloat(sum) * scale, Set(finish.low)), Set(finish.high));
+  const F32 byte = RoundEven(scaled) + Set((float)finish.zero);
+  const F32 added = ToFloat(LoadWidened(other, n, residual.is_signed));
   F32 value = Set(residual.fixed);
-  if (residual.own_first) value = Fma(ToFloat(byte), Set(residual.own_ratio), value);
-  value = Fma(ToFloat(other), Set(residual.other_ratio), value);
-  if (!residual.own_first) value = Fma(ToFloat(byte), Set(residual.own_ratio), value);
-  const float low = residual.out_signed ? -128.0f : 0.0f, high = residual.out_signed ? 127.0f : 255.0f;
-  return ToInt(Min(Max(value, Set(low)), Set(high)));
+  if (residual.own_first) value = Fma(byte, Set(residual.own_ratio), value);
+  value = Fma(added, Set(residual.other_ratio), value);
+  if (!residual.own_first) value = Fma(byte, Set(residual.own_ratio), value);
+  return ToInt(Min(Set(255.0f), value));
 }
 
-// What becomes of `n` sums of one row.
-ORTOLAN_INLINE void Finish(const ByteTile& tile, I32 sum, int row, int64_t column, int64_t n) {
+ORTOLAN_INLINE int64_t LanesLeft(int64_t columns, int v) {
+  const int64_t left = columns - v * kLanes;
+  return left < 0 ? 0 : left < kLanes ? left : kLanes;
+}
+
+// Any finish, from sums in memory.
+template <int kVectors>
+__attribute__((noinline)) void FinishRows(const ByteTile& tile, const int32_t* sums, int rows) {
   const ByteFinish& finish = *tile.finish;
-  if (tile.b_zero != nullptr) sum = sum - SetInt(tile.row_sums[row]) * Load(tile.b_zero + column);
-  uint8_t* const to = tile.c + row * tile.c_stride;
-  if (finish.output == ByteOutput::kSums) {
-    StoreSumsN((int32_t*)to + column, sum, n);
-  } else if (finish.output == ByteOutput::kFloats) {
-    F32 value = ToFloat(sum) * Load(tile.scale + column);
-    if (tile.bias != nullptr) value = value + Load(tile.bias + column);
-    StoreN((float*)to + column, value, n);
-  } else {
-    I32 byte = ToByte(sum, Load(tile.scale + column), finish);
-    if (finish.residual.data != nullptr) {
-      byte = AddResidual(byte, finish.residual, tile.first_row + row, tile.first_column + column, n);
+  const ByteResidual& residual = finish.residual;
+  const bool is_signed = residual.data != nullptr ? residual.out_signed : finish.is_signed;
+  for (int row = 0; row < rows; ++row, sums += kVectors * kLanes) {
+    uint8_t* const to = tile.c + row * tile.c_stride;
+    I32 own[4] = {SetInt(0), SetInt(0), SetInt(0), SetInt(0)};
+    ORTOLAN_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      own[v] = Load(sums + v * kLanes);
+      if (tile.b_zero != nullptr)
+        own[v] = own[v] - SetInt(tile.row_sums[row]) * Load(tile.b_zero + v * kLanes);
+      const int64_t left = LanesLeft(tile.columns, v);
+      if (finish.output == ByteOutput::kSums) {
+        StoreSumsN((int32_t*)to + v * kLanes, own[v], left);
+      } else if (finish.output == ByteOutput::kFloats) {
+        F32 value = ToFloat(own[v]) * Load(tile.scale + v * kLanes);
+        if (tile.bias != nullptr) value = value + Load(tile.bias + v * kLanes);
+        StoreN((float*)to + v * kLanes, value, left);
+      } else if (residual.data != nullptr) {
+        const uint8_t* other =
+            residual.data + (tile.first_row + row) * residual.stride + tile.first_column + v * kLanes;
+        own[v] = AddResidual(own[v], Load(tile.scale + v * kLanes), finish, other, left);
+      } else {
+        own[v] = Scaled(own[v], Load(tile.scale + v * kLanes), Set(finish.high));
+      }
     }
-    StoreLowBytes(to + column, byte, n);
+    if (finish.output == ByteOutput::kBytes) {
+      const int32_t zero = residual.data != nullptr ? 0 : finish.zero;
+      StoreBytesN(to, InOrder(JoinBytes(own[0], own[1], own[2], own[3], zero, is_signed)), tile.columns);
+    }
   }
 }
 
@@ -82,13 +106,29 @@ void Tile(const ByteTile& tile) {
       }
     }
   }
+  const ByteFinish& finish = *tile.finish;
+  if (finish.output != ByteOutput::kBytes || finish.residual.data != nullptr || tile.b_zero != nullptr) {
+    int32_t spilled[kRows * kVectors * kLanes];
+    ORTOLAN_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      ORTOLAN_UNROLL
+      for (int v = 0; v < kVectors; ++v) Store(spilled + (i * kVectors + v) * kLanes, sums[i][v]);
+    }
+    FinishRows<kVectors>(tile, spilled, kRows);
+    return;
+  }
+  const F32 high = Set(finish.high);
+  F32 scale[kVectors];
+  ORTOLAN_UNROLL
+  for (int v = 0; v < kVectors; ++v) scale[v] = Load(tile.scale + v * kLanes);
   ORTOLAN_UNROLL
   for (int i = 0; i < kRows; ++i) {
+    I32 own[4] = {SetInt(0), SetInt(0), SetInt(0), SetInt(0)};
     ORTOLAN_UNROLL
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t left = tile.columns - v * kLanes;
-      if (left > 0) Finish(tile, sums[i][v], i, v * kLanes, left < kLanes ? left : kLanes);
-    }
+    for (int v = 0; v < kVectors; ++v) own[v] = Scaled(sums[i][v], scale[v], high);
+    StoreBytesN(tile.c + i * tile.c_stride,
+                InOrder(JoinBytes(own[0], own[1], own[2], own[3], finish.zero, finish.is_signed)),
+                tile.columns);
   }
 }
 
@@ -109,7 +149,7 @@ int DepthwiseChannel(int lane) {
 
 template <bool kSigned>
 ORTOLAN_INLINE Bytes TapBytes(const ByteDepthwise& work, int64_t tap, int64_t channel, int64_t n) {
-  const Bytes bytes = LoadBytesN(work.a[tap] + channel, n);
+  const Bytes bytes = LoadBytesN(work.a[tap * work.a_stride] + channel, n);
   return kSigned ? Flip(bytes) : bytes;
 }
 
@@ -141,8 +181,10 @@ void Depthwise(const ByteDepthwise& work) {
       b += 4 * kBytes;
     }
     ORTOLAN_UNROLL
-    for (int v = 0; v < 4; ++v) sums[v] = ToByte(sums[v], Load(work.scale + begin + v * kLanes), finish);
-    StoreBytesN(work.c + channel, JoinBytes(sums[0], sums[1], sums[2], sums[3], finish.is_signed), n);
+    for (int v = 0; v < 4; ++v)
+      sums[v] = Scaled(sums[v], Load(work.scale + begin + v * kLanes), Set(finish.high));
+    StoreBytesN(work.c + channel,
+                JoinBytes(sums[0], sums[1], sums[2], sums[3], finish.zero, finish.is_signed), n);
   }
 }
 #else
@@ -157,10 +199,12 @@ void Depthwise(const ByteDepthwise& work) {
   for (int64_t channel = 0; channel < work.channels; ++channel) {
     I32 sum = Load(work.start + channel);
     for (int64_t tap = 0; tap < 4 * work.quads; ++tap) {
-      const uint8_t byte = (uint8_t)(work.a[tap][channel] ^ (kSigned ? 0x80 : 0));
+      const uint8_t byte = (uint8_t)(work.a[tap * work.a_stride][channel] ^ (kSigned ? 0x80 : 0));
       sum = sum + SetInt((int32_t)byte * (int32_t)*b++);
     }
-    StoreLowBytes(work.c + channel, ToByte(sum, Load(work.scale + channel), *work.finish), 1);
+    const I32 own = Scaled(sum, Load(work.scale + channel), Set(work.finish->high));
+    StoreBytesN(work.c + channel, JoinBytes(own, own, own, own, work.finish->zero, work.finish->is_signed),
+                1);
   }
 }
 #endif

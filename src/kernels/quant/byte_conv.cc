@@ -90,7 +90,10 @@ Status PackDense(const ByteConvWeights& weights, PackedByteConv& conv, ThreadPoo
 
 Status PackDepthwise(const ByteConvWeights& weights, PackedByteConv& conv) {
   const ByteVariant& variant = *conv.variant;
-  const int64_t unit = variant.depthwise_channels, channels = weights.out_channels;
+  const int64_t unit = variant.depthwise_channels;
+  // Few channels: the kernel takes several positions that lie side by side for one.
+  conv.repeats = unit % weights.out_channels == 0 ? unit / weights.out_channels : 1;
+  const int64_t channels = weights.out_channels * conv.repeats;
   const int64_t size = KernelSize(weights), quads = (size + 3) / 4, padded = RoundUp(channels, unit);
   conv.group_columns = (padded + weights.groups - 1) / weights.groups;  // numbers for `padded` in all
   ORTOLAN_ASSIGN_OR_RETURN(conv.panels, AlignedBuffer::Allocate(static_cast<size_t>(padded * quads * 4)));
@@ -102,11 +105,12 @@ Status PackDepthwise(const ByteConvWeights& weights, PackedByteConv& conv) {
     const int64_t from = begin + unit > channels && begin > 0 ? channels - unit : begin;
     int8_t* group = to + begin * quads * 4;
     for (int64_t lane = 0; lane < unit; ++lane) {
-      const int64_t channel = from + variant.depthwise_channel(static_cast<int>(lane));
+      int64_t channel = from + variant.depthwise_channel(static_cast<int>(lane));
       if (channel >= channels) {
         for (int64_t tap = 0; tap < 4 * quads; ++tap) group[(tap / 4 * unit + lane) * 4 + tap % 4] = 0;
         continue;
       }
+      channel %= weights.out_channels;
       const int32_t zero = weights.w_zero != nullptr ? weights.w_zero[channel] : 0;
       uint32_t sum = 0;
       for (int64_t tap = 0; tap < 4 * quads; ++tap) {
@@ -300,6 +304,16 @@ void RunDense(const PackedByteConv& conv, const ConvShape& shape, const uint8_t*
   }
 }
 
+// `most` where that many positions' taps follow each other without gaps, else 1.
+int64_t SideBySide(const uint8_t* const* a, int64_t taps, int64_t stride, int64_t channels, int64_t most) {
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    for (int64_t i = 1; i < most; ++i) {
+      if (a[tap * stride + i] != a[tap * stride] + i * channels) return 1;
+    }
+  }
+  return most;
+}
+
 void RunDepthwise(const PackedByteConv& conv, const ConvShape& shape, const uint8_t* x, uint8_t* y,
                   const ByteFinish& finish, ThreadPool& threads) {
   const Window& window = shape.window;
@@ -310,24 +324,27 @@ void RunDepthwise(const PackedByteConv& conv, const ConvShape& shape, const uint
   const int64_t grain = std::max<int64_t>(1, 16384 / std::max<int64_t>(channels, 1));
   threads.ParallelRanges(shape.batch * out_size, grain, [&](int64_t begin, int64_t end) {
     constexpr int64_t kRun = 16;
-    const uint8_t* a[kMostByteTaps * kRun];
-    const uint8_t* own[kMostByteTaps + 4];
+    const uint8_t* a[(kMostByteTaps + 3) * kRun];
     ByteDepthwise work{};
-    work.a = own;
     work.quads = quads;
     work.b = reinterpret_cast<const int8_t*>(conv.panels.data());
     work.start = conv.start();
     work.scale = conv.scale();
-    work.channels = channels;
     work.finish = &finish;
+    const auto kernel = conv.variant->depthwise[conv.facts.x_signed ? 1 : 0];
     for (int64_t at = begin; at < end;) {
       const int64_t item = at / out_size, first = at % out_size;
       const int64_t count = std::min({kRun, end - at, out_size - first});
       LocateInPlace(conv, window, x + item * channels * window.in_size(), first, count, a);
-      for (int64_t i = 0; i < count; ++i) {
-        for (int64_t tap = 0; tap < 4 * quads; ++tap) own[tap] = tap < taps ? a[tap * count + i] : outside;
+      for (int64_t i = taps * count; i < 4 * quads * count; ++i) a[i] = outside;
+      work.a_stride = count;
+      for (int64_t i = 0; i < count;) {
+        const int64_t together = SideBySide(a + i, taps, count, channels, std::min(conv.repeats, count - i));
+        work.a = a + i;
         work.c = y + (at + i) * channels;
-        conv.variant->depthwise[conv.facts.x_signed ? 1 : 0](work);
+        work.channels = together * channels;
+        kernel(work);
+        i += together;
       }
       at += count;
     }
@@ -378,7 +395,7 @@ Result<PackedByteConv> PackByteConv(const ByteVariant& variant, const ByteConvWe
   conv.taps = conv.merged ? weights.kernel[0] * weights.kernel[1] : size;
   conv.tap_bytes = copied ? conv.pixel_bytes * (conv.merged ? weights.kernel[2] : 1) : group_in;
   // Whole vectors of a row outside may be read. Behind the channels stand bytes that count as 0.
-  const int64_t outside_bytes = RoundUp(weights.in_channels, 4) + 64;
+  const int64_t outside_bytes = RoundUp(weights.in_channels, 4) + 128;
   ORTOLAN_ASSIGN_OR_RETURN(conv.outside, AlignedBuffer::Allocate(static_cast<size_t>(outside_bytes)));
   std::memset(conv.outside.data(), weights.x_signed ? 0x80 : 0, static_cast<size_t>(outside_bytes));
   std::memset(conv.outside.data(), OutsideByte(weights), static_cast<size_t>(weights.in_channels));

@@ -39,6 +39,7 @@ struct PackedByteConv {
   int64_t taps = 0;
   int64_t tap_bytes = 0;
   bool has_b_zero = false;
+  int64_t repeats = 1;  // depthwise: positions that one vector holds
   size_t group_panel_bytes = 0;
   int64_t group_columns = 0;  // padded
   AlignedBuffer panels;

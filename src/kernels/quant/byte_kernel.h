@@ -65,9 +65,11 @@ using ByteTileFunction = void (*)(const ByteTile& tile);
 inline constexpr int kMostByteRows = 8;
 inline constexpr int kMostByteVectors = 4;
 
-// One output position of a depthwise convolution, all channels.
+// One output position of a depthwise convolution, all channels; or several positions whose taps all follow
+// each other, as one with so many times the channels.
 struct ByteDepthwise {
-  const uint8_t* const* a;  // one for each tap, as many as 4 * quads
+  const uint8_t* const* a;  // a[tap * a_stride], 4 * quads taps
+  int64_t a_stride;
   int64_t quads;
   const int8_t* b;  // [groups of channels][quads][4 vectors of quads], in the order of the kernel
   const int32_t* start;

@@ -213,16 +213,23 @@ void RunByteProduct(const ByteProduct& product, int64_t rows,
                     ThreadPool& threads) {
   if (rows == 0 || product.n == 0) return;
   const int64_t most = std::min(kMostBlockRows, kMostPointers / std::max<int64_t>(product.taps, 1));
+  const int64_t width = PanelColumns(*product.variant), panels = (product.n + width - 1) / width;
+  const double weight_bytes =
+      static_cast<double>(product.n) * static_cast<double>(product.taps * product.k_bytes);
+  const double work = static_cast<double>(rows) * weight_bytes;
+  // Half a million products, 3 microseconds, are the least that a chunk is worth; 16 chunks keep a few
+  // threads busy. Rows are cut first, whose weights then pass once more for each block: where they fit in
+  // a quarter of L2, that costs nothing.
+  const auto worthwhile = static_cast<int64_t>(std::min(work / 5e5, 16.0));
+  constexpr double kLightWeights = 256 << 10;
   // Whole strips of the tallest tile, except in short blocks.
   const int64_t unit = most >= 24 ? 24 : 1;
-  const int64_t block_rows = std::min(most / unit * unit, rows);
+  int64_t wanted = (rows + most - 1) / most;
+  if (weight_bytes <= kLightWeights)
+    wanted = std::max(wanted, std::min(worthwhile, (rows + unit - 1) / unit));
+  const int64_t even = (rows + wanted - 1) / wanted;
+  const int64_t block_rows = std::min({(even + unit - 1) / unit * unit, most / unit * unit, rows});
   const int64_t blocks = (rows + block_rows - 1) / block_rows;
-  const int64_t width = PanelColumns(*product.variant), panels = (product.n + width - 1) / width;
-  // Two million products, 15 microseconds, are the least that a chunk is worth; 16 chunks keep a few threads
-  // busy.
-  const double work = static_cast<double>(rows) * static_cast<double>(product.n) *
-                      static_cast<double>(product.taps * product.k_bytes);
-  const auto worthwhile = static_cast<int64_t>(std::min(work / 2e6, 16.0));
   const int64_t groups = std::clamp<int64_t>((worthwhile + blocks - 1) / blocks, 1, panels);
   const auto chunk = [&](int64_t index) {
     const uint8_t* a[kMostPointers];

@@ -35,12 +35,15 @@ ORTOLAN_INLINE Bytes Flip(Bytes a) {
   return {_mm512_xor_si512(a.v, _mm512_set1_epi32((int)0x80808080u))};
 }
 ORTOLAN_INLINE Bytes LoadBytesN(const uint8_t* p, int64_t n) {
-  const __mmask64 mask = n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1;
-  return {_mm512_maskz_loadu_epi8(mask, p)};
+  if (n >= 64) return LoadQuads(p);
+  return {_mm512_maskz_loadu_epi8((__mmask64{1} << n) - 1, p)};
 }
 ORTOLAN_INLINE void StoreBytesN(uint8_t* p, Bytes a, int64_t n) {
-  const __mmask64 mask = n >= 64 ? ~__mmask64{0} : (__mmask64{1} << n) - 1;
-  _mm512_mask_storeu_epi8(p, mask, a.v);
+  if (n >= 64) {
+    _mm512_storeu_si512(p, a.v);
+  } else {
+    _mm512_mask_storeu_epi8(p, (__mmask64{1} << n) - 1, a.v);
+  }
 }
 ORTOLAN_INLINE Bytes LowBytes(Bytes a, Bytes b) {
   return {_mm512_unpacklo_epi8(a.v, b.v)};
@@ -54,10 +57,18 @@ ORTOLAN_INLINE Bytes LowPairs(Bytes a, Bytes b) {
 ORTOLAN_INLINE Bytes HighPairs(Bytes a, Bytes b) {
   return {_mm512_unpackhi_epi16(a.v, b.v)};
 }
-// The low bytes of four vectors of sums, in the order that undoes the unpacking above.
-ORTOLAN_INLINE Bytes JoinBytes(I32 a, I32 b, I32 c, I32 d, bool is_signed) {
-  const __m512i low = _mm512_packs_epi32(a.v, b.v), high = _mm512_packs_epi32(c.v, d.v);
+// Four vectors of numbers plus `zero` as bytes, clamped to their range, in the order that undoes the
+// unpacking above. |zero| is at most 255, and what 16 bits cannot hold ends beyond the bytes' range, too.
+ORTOLAN_INLINE Bytes JoinBytes(I32 a, I32 b, I32 c, I32 d, int32_t zero, bool is_signed) {
+  const __m512i add = _mm512_set1_epi16((int16_t)zero);
+  const __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(a.v, b.v), add);
+  const __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(c.v, d.v), add);
   return {is_signed ? _mm512_packs_epi16(low, high) : _mm512_packus_epi16(low, high)};
+}
+// Joined bytes in the order of their vectors.
+ORTOLAN_INLINE Bytes InOrder(Bytes a) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return {_mm512_permutexvar_epi32(order, a.v)};
 }
 // One vector of numbers in the range of a byte.
 ORTOLAN_INLINE void StoreLowBytes(uint8_t* p, I32 a, int64_t n) {
@@ -146,9 +157,14 @@ ORTOLAN_INLINE Bytes LowPairs(Bytes a, Bytes b) {
 ORTOLAN_INLINE Bytes HighPairs(Bytes a, Bytes b) {
   return {_mm256_unpackhi_epi16(a.v, b.v)};
 }
-ORTOLAN_INLINE Bytes JoinBytes(I32 a, I32 b, I32 c, I32 d, bool is_signed) {
-  const __m256i low = _mm256_packs_epi32(a.v, b.v), high = _mm256_packs_epi32(c.v, d.v);
+ORTOLAN_INLINE Bytes JoinBytes(I32 a, I32 b, I32 c, I32 d, int32_t zero, bool is_signed) {
+  const __m256i add = _mm256_set1_epi16((int16_t)zero);
+  const __m256i low = _mm256_adds_epi16(_mm256_packs_epi32(a.v, b.v), add);
+  const __m256i high = _mm256_adds_epi16(_mm256_packs_epi32(c.v, d.v), add);
   return {is_signed ? _mm256_packs_epi16(low, high) : _mm256_packus_epi16(low, high)};
+}
+ORTOLAN_INLINE Bytes InOrder(Bytes a) {
+  return {_mm256_permutevar8x32_epi32(a.v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))};
 }
 ORTOLAN_INLINE void StoreLowBytes(uint8_t* p, I32 a, int64_t n) {
   const __m256i picked =
@@ -196,6 +212,20 @@ ORTOLAN_INLINE Bytes SpreadQuad(const uint8_t* p) {
 ORTOLAN_INLINE Bytes Flip(Bytes a) {
   for (int i = 0; i < 4; ++i) a.v[i] ^= 0x80;
   return a;
+}
+ORTOLAN_INLINE int32_t ToRange(int32_t a, int32_t zero, bool is_signed) {
+  const int64_t number = (int64_t)a + zero, low = is_signed ? -128 : 0;
+  return (int32_t)(number < low ? low : number > low + 255 ? low + 255 : number);
+}
+ORTOLAN_INLINE Bytes JoinBytes(I32 a, I32 b, I32 c, I32 d, int32_t zero, bool is_signed) {
+  return {{(uint8_t)ToRange(a.v, zero, is_signed), (uint8_t)ToRange(b.v, zero, is_signed),
+           (uint8_t)ToRange(c.v, zero, is_signed), (uint8_t)ToRange(d.v, zero, is_signed)}};
+}
+ORTOLAN_INLINE Bytes InOrder(Bytes a) {
+  return a;
+}
+ORTOLAN_INLINE void StoreBytesN(uint8_t* p, Bytes a, int64_t n) {
+  for (int64_t i = 0; i < n && i < 4; ++i) p[i] = a.v[i];
 }
 ORTOLAN_INLINE void StoreLowBytes(uint8_t* p, I32 a, int64_t n) {
   if (n > 0) *p = (uint8_t)a.v;
