@@ -169,8 +169,10 @@ Status CheckInputTypes(const graph::Node& node, const OpDef& op) {
           "invalid.",
           TypeText(value->type), value->name(), node.op_type, node.name);
     }
-    // Control flow's variadic parameters take values of many types.
-    if (constraint == nullptr || (formal->arity == Arity::kVariadic && op.traits.control_flow)) continue;
+    // Variadic parameters of control flow, and those whose constraint has ONNX's name for such, take values
+    // of many types.
+    const bool many = formal->arity == Arity::kVariadic && (op.traits.control_flow || formal->type == "TV");
+    if (constraint == nullptr || many) continue;
     const auto* other = std::ranges::find(bound, formal->type, &Bound::parameter);
     if (other == bound.end()) {
       bound.push_back({formal->type, &value->type});
