@@ -144,6 +144,168 @@ TEST(ElementwiseFusion, LongChainsAreCut) {
   ExpectSameResults(RunElementwiseFusion, text + "outputs v60", 3, {{100}});
 }
 
+TEST(Normalization, TakesTheSpellingsOfExporters) {
+  ExpectPass(RunNormalization, R"(
+    inputs x:float[N,4]
+    m = ReduceMean(x, int64[1]{-1}) {keepdims: 1}
+    d = Sub(x, m)
+    p = Pow(d, float{2})
+    v = ReduceMean(p, int64[1]{-1}) {keepdims: 1}
+    e = Add(v, float{0.125})
+    s = Sqrt(e)
+    n = Div(d, s)
+    g = Mul(n, float[4]{1,2,3,4})
+    b = Add(g, float[4]{5,6,7,8})
+    outputs b)",
+             R"(
+    inputs %0:float[N,4]
+    %1:float[N,1] = ReduceMean(%0, int64[1]{-1}) {keepdims: 1}
+    %2:float[N,4] = Sub(%0, %1)
+    %3:float[N,4] = Pow(%2, float{2})
+    %4:float[N,1] = ReduceMean(%3, int64[1]{-1}) {keepdims: 1}
+    %5:float[N,1] = Add(%4, float{0.125})
+    %6:float[N,1] = Sqrt(%5)
+    %7:float[N,4] = Div(%2, %6)
+    %8:float[N,4] = Mul(%7, float[4]{1,2,3,4})
+    %9:float[N,4] = LayerNormalization(%0, float[4]{1,2,3,4}, float[4]{5,6,7,8}) {axis: -1, epsilon: 0.125}
+    outputs %9)");
+  ExpectSameResults(RunNormalization, R"(
+    inputs x:float[3,5,4]
+    p = Mul(x, x)
+    v = ReduceMean(p, int64[1]{2}) {keepdims: 1}
+    e = Add(float{0.125}, v)
+    s = Sqrt(e)
+    r = Reciprocal(s)
+    n = Mul(r, x)
+    g = Mul(float[4]{1,2,3,4}, n)
+    outputs g)",
+                    7, {{3, 5, 4}});
+}
+
+TEST(Normalization, LeavesOtherAxesAndOtherReaders) {
+  for (const char* text : {R"(
+    inputs x:float[3,4]
+    p = Mul(x, x)
+    v = ReduceMean(p, int64[1]{0}) {keepdims: 1}
+    e = Add(v, float{0.125})
+    s = Sqrt(e)
+    n = Div(x, s)
+    g = Mul(n, float[4]{1,2,3,4})
+    outputs g)",
+                           R"(
+    inputs x:float[3,4]
+    p = Mul(x, x)
+    v = ReduceMean(p, int64[1]{1}) {keepdims: 1}
+    e = Add(v, float{0.125})
+    s = Sqrt(e)
+    n = Div(x, s)
+    g = Mul(n, float[4]{1,2,3,4})
+    outputs g n)"}) {
+    ExpectSameResults(RunNormalization, text, 6, {{3, 4}});
+  }
+}
+
+TEST(AttentionFusion, ReadsHeadsWhereTheyStand) {
+  ExpectPass(RunAttentionFusion, R"(
+    inputs q:float[B,S,8] k:float[B,T,8] v:float[B,T,8] m:float[B,1,1,T]
+    q4 = Reshape(q, int64[4]{0,0,2,4})
+    qt = Transpose(q4) {perm: [0,2,1,3]}
+    k4 = Reshape(k, int64[4]{0,0,2,4})
+    kt = Transpose(k4) {perm: [0,2,3,1]}
+    v4 = Reshape(v, int64[4]{0,0,2,4})
+    vt = Transpose(v4) {perm: [0,2,1,3]}
+    d = MatMul(qt, kt)
+    e = Div(d, float{2})
+    f = Add(e, m)
+    p = Softmax(f) {axis: -1}
+    y = MatMul(p, vt)
+    yt = Transpose(y) {perm: [0,2,1,3]}
+    z = Reshape(yt, int64[3]{0,0,8})
+    outputs z)",
+             R"(
+    inputs %0:float[B,S,8] %1:float[B,T,8] %2:float[B,T,8] %3:float[B,1,1,T]
+    %4:float[B,S,2,4] = Reshape(%0, int64[4]{0,0,2,4})
+    %5:float[B,2,S,4] = Transpose(%4) {perm: [0,2,1,3]}
+    %6:float[B,T,2,4] = Reshape(%1, int64[4]{0,0,2,4})
+    %7:float[B,2,4,T] = Transpose(%6) {perm: [0,2,3,1]}
+    %8:float[B,T,2,4] = Reshape(%2, int64[4]{0,0,2,4})
+    %9:float[B,2,T,4] = Transpose(%8) {perm: [0,2,1,3]}
+    %10:float[B,2,S,T] = MatMul(%5, %7)
+    %11:float[B,2,S,T] = Div(%10, float{2})
+    %12:float[B,2,S,T] = Add(%11, %3)
+    %13:float[B,2,S,T] = Softmax(%12) {axis: -1}
+    %14:float[B,S,8] = Attention(%0, %1, %2, %3) {scale: 0.5, q_num_heads: 2, kv_num_heads: 2, ortolan_nan_rows: "nan", ortolan_output_rank: 3}
+    outputs %14)");
+}
+
+constexpr const char* kAttention = R"(
+    inputs q:float[2,3,8] k:float[2,5,8] v:float[2,5,8] m:float[2,1,1,5]
+    q4 = Reshape(q, int64[4]{0,0,2,4})
+    qt = Transpose(q4) {perm: [0,2,1,3]}
+    k4 = Reshape(k, int64[4]{0,0,2,4})
+    kt = Transpose(k4) {perm: [0,2,3,1]}
+    v4 = Reshape(v, int64[4]{0,0,2,4})
+    vt = Transpose(v4) {perm: [0,2,1,3]}
+)";
+
+TEST(AttentionFusion, ComputesTheSame) {
+  const std::vector<Dims> shapes = {{2, 3, 8}, {2, 5, 8}, {2, 5, 8}, {2, 1, 1, 5}};
+  const std::string heads = kAttention;
+  const std::string behind = R"(
+    yt = Transpose(y) {perm: [0,2,1,3]}
+    z = Reshape(yt, int64[3]{0,0,8})
+    outputs z)";
+  // A scale on the scores, a mask, heads joined again.
+  ExpectSameResults(RunAttentionFusion, heads + R"(
+    d = MatMul(qt, kt)
+    e = Div(d, float{2})
+    f = Add(e, m)
+    p = Softmax(f) {axis: -1}
+    y = MatMul(p, vt)
+)" + behind,
+                    11, shapes);
+  // Scales on both sides, two masks, a guard against NaN.
+  ExpectSameResults(RunAttentionFusion, heads + R"(
+    qs = Mul(qt, float{0.5})
+    ks = Mul(float{0.7}, kt)
+    d = MatMul(qs, ks)
+    e = Add(d, m)
+    f = Add(float[1,2,3,5], e)
+    p = Softmax(f) {axis: 3}
+    n = IsNaN(p)
+    w = Where(n, float{0}, p)
+    y = MatMul(w, vt)
+    outputs y)",
+                    16, shapes);
+  // Keys that only exist transposed.
+  ExpectSameResults(RunAttentionFusion, R"(
+    inputs q:float[2,3,6,4] k:float[2,3,4,7] v:float[2,3,7,5]
+    d = MatMul(q, k)
+    p = Softmax(d) {axis: -1}
+    y = MatMul(p, v)
+    outputs y)",
+                    3, {{2, 3, 6, 4}, {2, 3, 4, 7}, {2, 3, 7, 5}});
+  // A mask of one column for all keys.
+  ExpectSameResults(RunAttentionFusion, R"(
+    inputs q:float[2,3,6,4] k:float[2,3,4,7] v:float[2,3,7,5] m:float[6,1]
+    d = MatMul(q, k)
+    e = Add(m, d)
+    p = Softmax(e) {axis: -1}
+    y = MatMul(p, v)
+    outputs y)",
+                    4, {{2, 3, 6, 4}, {2, 3, 4, 7}, {2, 3, 7, 5}, {6, 1}});
+}
+
+TEST(AttentionFusion, LeavesWhatIsReadElsewhereAndOtherAxes) {
+  const std::vector<Dims> shapes = {{2, 3, 6, 4}, {2, 3, 4, 7}, {2, 3, 7, 5}};
+  for (const char* text : {"inputs q:float[2,3,6,4] k:float[2,3,4,7] v:float[2,3,7,5]\n d = MatMul(q, k)\n"
+                           "p = Softmax(d) {axis: -1}\n y = MatMul(p, v)\n outputs y p",
+                           "inputs q:float[2,3,6,4] k:float[2,3,4,7] v:float[2,3,7,5]\n d = MatMul(q, k)\n"
+                           "p = Softmax(d) {axis: 1}\n y = MatMul(p, v)\n outputs y"}) {
+    ExpectSameResults(RunAttentionFusion, text, 3, shapes);
+  }
+}
+
 // There is nothing to see while no product runs epilogues.
 class EpilogueFusion : public ::testing::Test {
  protected:

@@ -1,6 +1,5 @@
 // Nodes that hand their input on unchanged, and pairs of movements that are one.
 #include <algorithm>
-#include <numeric>
 
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -17,34 +16,8 @@ bool IsAnyOf(const Node& node, std::initializer_list<std::string_view> names) {
   return node.op->domain.empty() && std::ranges::find(names, node.op->name) != names.end();
 }
 
-// The integers of a constant input, or nothing.
-std::optional<std::vector<int64_t>> Ints(const Value* value) {
-  if (value == nullptr || !value->contents) return std::nullopt;
-  std::vector<int64_t> ints;
-  for (const graph::Dim& dim : *value->contents) {
-    if (!dim.IsConstant()) return std::nullopt;
-    ints.push_back(dim.constant());
-  }
-  return ints;
-}
-
 bool All(const std::optional<std::vector<int64_t>>& ints, auto holds) {
   return ints && std::ranges::all_of(*ints, holds);
-}
-
-// The number that a one-element float constant holds, or NaN.
-float NumberOf(const Value* value) {
-  const Tensor* tensor = FloatConstant(value);
-  return tensor && tensor->count() == 1 ? tensor->Items<const float>()[0]
-                                        : std::numeric_limits<float>::quiet_NaN();
-}
-
-std::vector<int64_t> PermutationOf(const Node& node) {
-  const std::span<const int64_t> given = node.attributes.Ints("perm");
-  if (!given.empty() || !node.input(0)->shape.has_rank()) return {given.begin(), given.end()};
-  std::vector<int64_t> reversed(static_cast<size_t>(node.input(0)->shape.rank()));
-  std::iota(reversed.rbegin(), reversed.rend(), 0);
-  return reversed;
 }
 
 bool TrainsNot(const Node& node) {
@@ -66,9 +39,9 @@ bool HandsOn(const Node& node, bool same_shape) {
   if (!same_shape) return false;
   if (IsAnyOf(node, {"Reshape", "Expand", "Tile", "Squeeze", "Unsqueeze", "Flatten"})) return true;
   if (IsAnyOf(node, {"Slice"})) {
-    return !node.HasInput(4) || All(Ints(node.input(4)), [](int64_t step) { return step > 0; });
+    return !node.HasInput(4) || All(IntsOf(node.input(4)), [](int64_t step) { return step > 0; });
   }
-  if (IsAnyOf(node, {"Pad"})) return All(Ints(node.input(1)), [](int64_t pad) { return pad == 0; });
+  if (IsAnyOf(node, {"Pad"})) return All(IntsOf(node.input(1)), [](int64_t pad) { return pad == 0; });
   if (IsAnyOf(node, {"Mul", "Div", "Pow"})) return NumberOf(node.input(1)) == 1.0f;
   if (IsAnyOf(node, {"Add", "Sub"})) return NumberOf(node.input(1)) == 0.0f;
   return false;
@@ -112,7 +85,7 @@ void JoinWithBefore(Node& node) {
     node.SetInput(0, before->input(0));
   } else if (IsAnyOf(node, {"Reshape"})) {
     // A zero copies a dimension of the input at hand, so it must not see another input.
-    if (!All(Ints(node.input(1)), [](int64_t dim) { return dim != 0; })) return;
+    if (!All(IntsOf(node.input(1)), [](int64_t dim) { return dim != 0; })) return;
     node.SetInput(0, before->input(0));
   }
 }

@@ -25,6 +25,10 @@ Status RunBatchNorm(graph::Graph& graph, PassContext& context);
 Status RunQuantize(graph::Graph& graph, PassContext& context);
 // 8-bit convolutions and what stands between them move to channels-last maps.
 Status RunByteLayout(graph::Graph& graph, PassContext& context);
+// Normalization over the last axis that is spelled out becomes LayerNormalization or RMSNormalization.
+Status RunNormalization(graph::Graph& graph, PassContext& context);
+// Attention that is spelled out in MatMul, Softmax and MatMul becomes Attention.
+Status RunAttentionFusion(graph::Graph& graph, PassContext& context);
 // Elementwise nodes behind a node that runs epilogues go into it (ops/epilogue.h).
 Status RunEpilogueFusion(graph::Graph& graph, PassContext& context);
 // Connected elementwise nodes of one shape become one ortolan::Elementwise.

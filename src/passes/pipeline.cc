@@ -7,11 +7,11 @@ namespace ortolan::passes {
 namespace {
 
 // Inference first, so that every pass sees shapes; then operators between DequantizeLinear and QuantizeLinear
-// become integer ones, before folding makes floats of the 8-bit weights; folding infers as it goes. What works
-// on float32 comes behind the widening of half types, which leaves casts that identities drop. What folding,
-// identities and common subexpressions leave unread is dropped before fusions count uses. Layouts are chosen
-// while elementwise nodes still stand alone; then epilogues take their elementwise tail, and only what is left
-// is joined.
+// become integer ones, before folding makes floats of the 8-bit weights; folding infers as it goes. What
+// works on float32 comes behind the widening of half types, which leaves casts that identities drop. What
+// folding, identities and common subexpressions leave unread is dropped before fusions count uses. Layouts
+// are chosen while elementwise nodes still stand alone; then epilogues take their elementwise tail, and only
+// what is left is joined.
 constexpr Pass kPipeline[] = {
     {"infer", Level::kAlways, RunInfer},
     {"quantize", Level::kExtended, RunQuantize},
@@ -20,6 +20,8 @@ constexpr Pass kPipeline[] = {
     {"identity", Level::kBasic, RunIdentity},
     {"cse", Level::kBasic, RunCse},
     {"batch_norm", Level::kBasic, RunBatchNorm},
+    {"normalization", Level::kExtended, RunNormalization},
+    {"attention", Level::kExtended, RunAttentionFusion},
     {"dead", Level::kBasic, RunDead},
     {"byte_layout", Level::kExtended, RunByteLayout},
     {"layout", Level::kLayout, RunLayout},

@@ -1,6 +1,8 @@
 #include "passes/rewrite.h"
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
 
 namespace ortolan::passes {
 
@@ -56,6 +58,42 @@ const Tensor* FloatConstant(const graph::Value* value) {
   const Tensor& tensor = value->constant();
   const bool readable = tensor.dtype() == DType::kFloat && tensor.device().kind == Device::Kind::kCpu;
   return readable && (tensor.data() != nullptr || tensor.count() == 0) ? &tensor : nullptr;
+}
+
+float NumberOf(const graph::Value* value) {
+  const Tensor* tensor = FloatConstant(value);
+  return tensor && tensor->count() == 1 ? tensor->Items<const float>()[0]
+                                        : std::numeric_limits<float>::quiet_NaN();
+}
+
+std::optional<std::vector<int64_t>> IntsOf(const graph::Value* value) {
+  if (value == nullptr || !value->contents) return std::nullopt;
+  std::vector<int64_t> ints;
+  for (const graph::Dim& dim : *value->contents) {
+    if (!dim.IsConstant()) return std::nullopt;
+    ints.push_back(dim.constant());
+  }
+  return ints;
+}
+
+std::vector<int64_t> PermutationOf(const graph::Node& node) {
+  const std::span<const int64_t> given = node.attributes.Ints("perm");
+  if (!given.empty() || !node.input(0)->shape.has_rank()) return {given.begin(), given.end()};
+  std::vector<int64_t> reversed(static_cast<size_t>(node.input(0)->shape.rank()));
+  std::iota(reversed.rbegin(), reversed.rend(), 0);
+  return reversed;
+}
+
+graph::Node* MakerOf(const graph::Value* value, std::string_view op) {
+  graph::Node* node = value != nullptr ? value->producer() : nullptr;
+  const bool made = IsOp(node, op) && node->payload == nullptr && node->output(0) == value;
+  return made ? node : nullptr;
+}
+
+graph::Value* OtherInput(const graph::Node& node, const graph::Value* value) {
+  if (node.inputs().size() != 2) return nullptr;
+  if (node.input(0) == value) return node.input(1);
+  return node.input(1) == value ? node.input(0) : nullptr;
 }
 
 }  // namespace ortolan::passes

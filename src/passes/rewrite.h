@@ -1,6 +1,9 @@
 // Steps that several passes share.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "graph/graph.h"
 #include "ops/op.h"
 
@@ -25,5 +28,17 @@ bool IsOp(const graph::Node* node, std::string_view name);  // of the standard d
 
 // A float32 tensor's constant, or null.
 const Tensor* FloatConstant(const graph::Value* value);
+
+// The number that a one-element float32 constant holds, or NaN.
+float NumberOf(const graph::Value* value);
+// The integers of a value whose content is known, or nothing.
+std::optional<std::vector<int64_t>> IntsOf(const graph::Value* value);
+// Of a Transpose; empty where it reverses axes of unknown number.
+std::vector<int64_t> PermutationOf(const graph::Node& node);
+
+// The node of that standard operator which makes `value`, or null.
+graph::Node* MakerOf(const graph::Value* value, std::string_view op);
+// The input of a two-input node that is not `value`; null where neither is.
+graph::Value* OtherInput(const graph::Node& node, const graph::Value* value);
 
 }  // namespace ortolan::passes

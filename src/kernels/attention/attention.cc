@@ -117,8 +117,8 @@ template <typename T, typename Real>
 void Attention<T, Real>::Pack(int64_t item, int64_t kv_head) const {
   const Head head{item, kv_head};
   const GemmElement element = GemmElementOf(p_.element);
-  PackGemmB(*plan_.gemm, {Keys(head), 1, o_.k.row, element}, p_.size, p_.keys, static_cast<float>(p_.scale),
-            PackedKeys(head), serial_);
+  PackGemmB(*plan_.gemm, {Keys(head), o_.k.element, o_.k.row, element}, p_.size, p_.keys,
+            static_cast<float>(p_.scale), PackedKeys(head), serial_);
   PackGemmB(*plan_.gemm, {Values(head), o_.v.row, 1, element}, p_.keys, p_.value_size, 1, PackedValues(head),
             serial_);
 }
@@ -185,7 +185,7 @@ void Attention<T, Real>::MakeScores(Head head, Rows q, int64_t count, KeyRange k
   GemmShape shape;
   shape.m = count, shape.n = keys.end - keys.begin, shape.k = p_.size;
   shape.a = {nullptr, q.stride, 1};
-  shape.b = {nullptr, 1, o_.k.row, GemmElementOf(p_.element)};
+  shape.b = {nullptr, o_.k.element, o_.k.row, GemmElementOf(p_.element)};
   shape.b_packed = plan_.packs;
   const void* const b = plan_.packs ? static_cast<const void*>(PackedKeys(head) + keys.begin * p_.size) : k;
   if (Multiply(shape, q.data, b, {scores, plan_.score_stride}, scratch)) return;
@@ -193,7 +193,7 @@ void Attention<T, Real>::MakeScores(Head head, Rows q, int64_t count, KeyRange k
     for (int64_t j = 0; j < shape.n; ++j) {
       Real sum = 0;
       for (int64_t i = 0; i < p_.size; ++i)
-        sum += q.data[r * q.stride + i] * static_cast<Real>(k[j * o_.k.row + i]);
+        sum += q.data[r * q.stride + i] * static_cast<Real>(k[j * o_.k.row + i * o_.k.element]);
       scores[r * plan_.score_stride + j] = sum;
     }
   }
@@ -221,15 +221,20 @@ void Attention<T, Real>::AddValues(Head head, const Real* scores, int64_t count,
 }
 
 template <typename M, typename Real>
-void AddRow(const M* mask, int64_t count, Real* scores) {
-  for (int64_t j = 0; j < count; ++j) scores[j] += static_cast<Real>(NumberOf(mask[j]));
+void AddRow(const M* mask, int64_t stride, int64_t count, Real* scores) {
+  if (stride == 1) {
+    for (int64_t j = 0; j < count; ++j) scores[j] += static_cast<Real>(NumberOf(mask[j]));
+  } else {
+    for (int64_t j = 0; j < count; ++j) scores[j] += static_cast<Real>(NumberOf(mask[j * stride]));
+  }
 }
 
 // Over the keys of the row; scores[0] is key keys.begin.
 template <typename T, typename Real>
 void Attention<T, Real>::AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const {
   const AttentionMask& mask = o_.mask;
-  const int64_t at = item * mask.batch + row.head * mask.head + row.query * mask.row + keys.begin;
+  const int64_t at =
+      item * mask.batch + row.head * mask.head + row.query * mask.row + keys.begin * mask.column;
   const int64_t count = keys.end - keys.begin;
   switch (mask.type) {
     case AttentionMask::Type::kNone:
@@ -237,17 +242,17 @@ void Attention<T, Real>::AddMask(int64_t item, const Row& row, KeyRange keys, Re
     case AttentionMask::Type::kBool: {
       const auto* seen = static_cast<const uint8_t*>(mask.data) + at;
       for (int64_t j = 0; j < count; ++j)
-        scores[j] = seen[j] != 0 ? scores[j] : static_cast<Real>(kMinusInfinity);
+        scores[j] = seen[j * mask.column] != 0 ? scores[j] : static_cast<Real>(kMinusInfinity);
       return;
     }
     case AttentionMask::Type::kF32:
-      return AddRow(static_cast<const float*>(mask.data) + at, count, scores);
+      return AddRow(static_cast<const float*>(mask.data) + at, mask.column, count, scores);
     case AttentionMask::Type::kF16:
-      return AddRow(static_cast<const Float16*>(mask.data) + at, count, scores);
+      return AddRow(static_cast<const Float16*>(mask.data) + at, mask.column, count, scores);
     case AttentionMask::Type::kBF16:
-      return AddRow(static_cast<const BFloat16*>(mask.data) + at, count, scores);
+      return AddRow(static_cast<const BFloat16*>(mask.data) + at, mask.column, count, scores);
     case AttentionMask::Type::kF64:
-      return AddRow(static_cast<const double*>(mask.data) + at, count, scores);
+      return AddRow(static_cast<const double*>(mask.data) + at, mask.column, count, scores);
   }
 }
 
@@ -259,7 +264,8 @@ void Attention<T, Real>::Softmax(int64_t head, Real* scores, int64_t count) cons
   int64_t seen = 0;
   while (seen < count && scores[seen] == static_cast<Real>(kMinusInfinity)) ++seen;
   if (seen == count) {
-    std::fill_n(scores, count, Real{0});
+    std::fill_n(scores, count,
+                p_.nan_rows == AttentionNanRows::kNan ? std::numeric_limits<Real>::quiet_NaN() : Real{0});
     return;
   }
   if (o_.sinks != nullptr) scores[count++] = static_cast<Real>(o_.sinks[head]);
@@ -274,6 +280,7 @@ void Attention<T, Real>::Softmax(int64_t head, Real* scores, int64_t count) cons
     }
     for (int64_t j = 0; j < count; ++j) scores[j] /= sum;
   }
+  if (p_.nan_rows == AttentionNanRows::kZero && std::isnan(scores[0])) std::fill_n(scores, count, Real{0});
 }
 
 template <typename T, typename Real>

@@ -22,6 +22,10 @@ namespace ortolan::kernels {
 // Types of Q, K, V and the result. Half types compute in float and round once.
 enum class AttentionElement : uint8_t { kF32, kF16, kBF16, kF64 };
 
+// Rows of which every score is minus infinity are zero, as ONNX's Attention has it, and NaN where a score is;
+// or NaN in both cases, as Softmax has it; or zero in both.
+enum class AttentionNanRows : uint8_t { kKept, kNan, kZero };
+
 struct AttentionProblem {
   int64_t batch = 0;
   int64_t heads = 0;  // of queries; a multiple of kv_heads
@@ -33,6 +37,7 @@ struct AttentionProblem {
   double scale = 1;
   double softcap = 0;  // 0: none
   bool causal = false;
+  AttentionNanRows nan_rows = AttentionNanRows::kKept;
   int64_t left = -1, right = -1;  // the window of keys around a query's position; -1: open
   AttentionElement element = AttentionElement::kF32;
 };
@@ -40,10 +45,11 @@ struct AttentionProblem {
 // What the fourth output of ONNX's Attention shows.
 enum class AttentionScores : uint8_t { kNone, kProduct, kCapped, kBiased, kProbabilities };
 
-// Rows of `size` adjacent elements; strides in elements.
+// Rows of `size` elements; strides in elements. Only the elements of a key need not be adjacent.
 struct AttentionTensor {
   void* data = nullptr;
   int64_t batch = 0, head = 0, row = 0;
+  int64_t element = 1;
 };
 
 // Added to the scores, or for bool minus infinity where it is false. Strides are 0 where it is broadcast;
@@ -54,6 +60,7 @@ struct AttentionMask {
   const void* data = nullptr;
   int64_t batch = 0, head = 0, row = 0;
   int64_t columns = 0;
+  int64_t column = 1;  // stride: 1, or 0 where one number goes for a whole row
 };
 
 struct AttentionOperands {

@@ -27,6 +27,8 @@ struct State {
   bool scaled;
   double scale, softcap;
   bool causal;
+  kernels::AttentionNanRows nan_rows;
+  bool keys_transposed;  // [batch, heads, size, rows]: only from the pass that fuses attention
   int64_t left, right;
   AttentionScores shown;
   AttentionElement element;
@@ -51,6 +53,11 @@ Result<View> ViewOf(const Shape& shape, int64_t heads, std::string_view what) {
   return View{shape[0], heads, shape[1], Dim::FloorDiv(shape[2], heads)};
 }
 
+// That of Q, unless the pass that fused attention says otherwise.
+int64_t OutputRank(const graph::Attributes& attributes, int64_t query_rank) {
+  return attributes.Int("ortolan_output_rank", query_rank);
+}
+
 Status Infer(InferContext& context) {
   if (context.HasInput(kPastKey) != context.HasInput(kPastValue)) {
     return InvalidArgument("Attention: past_key and past_value go together");
@@ -66,7 +73,8 @@ Status Infer(InferContext& context) {
   const int64_t heads = context.attributes().Int("q_num_heads", 0);
   const int64_t kv_heads = context.attributes().Int("kv_num_heads", 0);
   ORTOLAN_ASSIGN_OR_RETURN(const View query, ViewOf(q, heads, "Q"));
-  ORTOLAN_ASSIGN_OR_RETURN(const View key, ViewOf(k, kv_heads, "K"));
+  ORTOLAN_ASSIGN_OR_RETURN(View key, ViewOf(k, kv_heads, "K"));
+  if (context.attributes().Int("ortolan_keys_transposed", 0) != 0) std::swap(key.rows, key.size);
   ORTOLAN_ASSIGN_OR_RETURN(const View value, ViewOf(v, kv_heads, "V"));
   Dim total = key.rows;
   if (context.HasInput(kPastKey)) {
@@ -75,7 +83,7 @@ Status Infer(InferContext& context) {
       return InvalidArgument("Attention: past_key has rank {}, expected 4", past.rank());
     total = past.has_rank() ? past[2] + key.rows : context.Unknown();
   }
-  if (q.rank() == 4) {
+  if (OutputRank(context.attributes(), q.rank()) == 4) {
     context.SetShape(kY, {query.batch, query.heads, query.rows, value.size});
   } else {
     context.SetShape(kY, {query.batch, query.rows, query.heads * value.size});
@@ -118,7 +126,9 @@ bool Given(const BindContext& context, size_t i) {
   return i < context.inputs.size() && !context.inputs[i].empty();
 }
 
-Status BindMask(const Dims& dims, Bound* bound) {
+// One column stands for all only in masks that a fused Add broadcast (`spread`); ONNX's Attention takes a
+// narrow mask to hide the keys behind it.
+Status BindMask(const Dims& dims, bool spread, Bound* bound) {
   const kernels::AttentionProblem& p = bound->plan.problem;
   const int64_t wanted[3] = {p.batch, p.heads, p.queries};
   int64_t strides[3] = {0, 0, 0};
@@ -136,7 +146,12 @@ Status BindMask(const Dims& dims, Bound* bound) {
   if (dims.back() > p.keys) {
     return InvalidArgument("Attention: the mask has {} columns for {} keys", dims.back(), p.keys);
   }
-  bound->mask.columns = dims.back();
+  const bool one = spread && dims.back() == 1;
+  bound->mask.columns = one ? p.keys : dims.back();
+  bound->mask.column = one ? 0 : 1;
+  if (spread && bound->mask.columns != p.keys) {
+    return InvalidArgument("Attention: a mask of {} columns is added to scores of {}", dims.back(), p.keys);
+  }
   bound->mask.batch = strides[0], bound->mask.head = strides[1], bound->mask.row = strides[2];
   return OkStatus();
 }
@@ -171,6 +186,11 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   auto bound = std::make_shared<Bound>();
   ORTOLAN_ASSIGN_OR_RETURN(bound->q, HeadsOf(context.inputs[kQuery], state.heads, "Q"));
   ORTOLAN_ASSIGN_OR_RETURN(bound->k, HeadsOf(context.inputs[kKey], state.kv_heads, "K"));
+  if (state.keys_transposed) {
+    std::swap(bound->k.rows, bound->k.size);
+    bound->k.layout.row = 1;
+    bound->k.layout.element = bound->k.rows;
+  }
   ORTOLAN_ASSIGN_OR_RETURN(bound->v, HeadsOf(context.inputs[kValue], state.kv_heads, "V"));
   ORTOLAN_ASSIGN_OR_RETURN(bound->y, HeadsOf(context.outputs[kY], bound->q.heads, "Y"));
   const Heads &q = bound->q, &k = bound->k, &v = bound->v, &y = bound->y;
@@ -191,12 +211,16 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
       state.scaled ? state.scale : 1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(1, q.size)));
   problem.softcap = state.softcap;
   problem.causal = state.causal;
+  problem.nan_rows = state.nan_rows;
   problem.left = state.left, problem.right = state.right;
   problem.element = state.element;
   if (!CheckedCount(Dims{q.rows, q.heads, problem.keys}))
     return InvalidArgument("Attention: too many scores");
   bound->plan = kernels::PlanAttention(problem, *state.gemm, *state.norm, context.threads);
-  if (Given(context, kMask)) ORTOLAN_RETURN_IF_ERROR(BindMask(context.inputs[kMask], bound.get()));
+  if (Given(context, kMask)) {
+    const bool fused = state.nan_rows != kernels::AttentionNanRows::kKept;
+    ORTOLAN_RETURN_IF_ERROR(BindMask(context.inputs[kMask], fused, bound.get()));
+  }
   if (Given(context, kValidKeys) && !(context.inputs[kValidKeys] == Dims{q.batch})) {
     return InvalidArgument("Attention: nonpad_kv_seqlen has shape {}", DimsText(context.inputs[kValidKeys]));
   }
@@ -326,6 +350,11 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   state->scale = static_cast<double>(attributes.Float("scale", 1));
   state->softcap = static_cast<double>(attributes.Float("softcap", 0));
   state->causal = attributes.Int("is_causal", 0) != 0;
+  const std::string_view nan_rows = attributes.String("ortolan_nan_rows", "");
+  state->nan_rows = nan_rows == "nan"    ? kernels::AttentionNanRows::kNan
+                    : nan_rows == "zero" ? kernels::AttentionNanRows::kZero
+                                         : kernels::AttentionNanRows::kKept;
+  state->keys_transposed = attributes.Int("ortolan_keys_transposed", 0) != 0;
   state->left = attributes.Int("left_window_size", -1);
   state->right = attributes.Int("right_window_size", -1);
   const int64_t mode = attributes.Int("qk_matmul_output_mode", 0);
