@@ -27,7 +27,10 @@ static void AlignAtRun(RaiseContext& context, int64_t axis) {
   graph::Value* const shape_b = make.Node("Shape", {node.input(1)});
   if (axis < 0) begin = make.Node("Add", {rank_a, begin});
   graph::Value* const end = make.Node("Add", {begin, make.Node("Shape", {shape_b})});
-  graph::Value* const ones = make.Node("Expand", {one, make.Node("Sub", {rank_a, end})});
+  // None where B has as many axes as A: a slope of PRelu may.
+  graph::Value* const zero = context.Constant(Tensor::Of<int64_t>({1}, std::vector<int64_t>{0}));
+  graph::Value* const behind = make.Node("Max", {make.Node("Sub", {rank_a, end}), zero});
+  graph::Value* const ones = make.Node("Expand", {one, behind});
   graph::Value* const shape = make.Node("Concat", {shape_b, ones}, {{"axis", int64_t{0}}});
   node.SetInput(1, make.Node("Reshape", {node.input(1), shape}, {{"allowzero", int64_t{1}}}));
 }

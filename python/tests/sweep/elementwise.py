@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sweep.draft import Draft, Draw, Skip, form
-from sweep.values import INTEGERS
+from sweep.values import BITS, INTEGERS
 
 _RANGES = {
     "Acos": (-1, 1),
@@ -153,6 +153,10 @@ def cast(d: Draw, name: str) -> Draft:
     x = d.numbers(d.shape())
     if target in INTEGERS or source == "string" or target == "string":
         x = np.rint(np.abs(x))
+    if target in BITS:  # out of range everybody has his own way
+        x = np.minimum(x, 1)
+        if source == "float8e8m0":
+            raise Skip
     attributes: dict = {}
     if d.limit >= 19 and target.startswith("float8") and d.chance():
         attributes["saturate"] = 0

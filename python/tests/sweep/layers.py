@@ -24,7 +24,11 @@ def window(d: Draw, rank: int, dilate: bool = True) -> tuple[dict, list[int], li
     kind = d.choice(["none", "pads", "VALID", "SAME_UPPER", "SAME_LOWER"])
     if kind == "pads":
         attributes["pads"] = [d.int(0, (s - 1) // 2) for s in span] + [d.int(0, (s - 1) // 2) for s in span]
+    elif kind == "VALID" and dilations == [1] * rank:
+        attributes["auto_pad"] = kind
     elif kind != "none" and dilations == [1] * rank:
+        # Where a step is wider than the kernel onnxruntime pads by less than nothing, or refuses.
+        attributes["strides"] = [min(s, k) for s, k in zip(strides, kernel, strict=True)]
         attributes["auto_pad"] = kind
     sizes = [s + d.int(0, 6) for s in span]
     return attributes, kernel, sizes

@@ -155,6 +155,8 @@ def slice_(d: Draw, name: str) -> Draft:
 @form("Pad")
 def pad(d: Draw, name: str) -> Draft:
     shape = d.shape(1, 4, empty=False)
+    if d.element() == "float8e8m0":
+        raise Skip  # which has no zero to fill with
     modes = ["constant", "reflect", "edge"] + (["wrap"] if d.limit >= 19 else [])
     mode = d.choice(modes)
     most = [max(0, s - 1) if mode in ("reflect", "wrap") else 3 for s in shape]
@@ -391,7 +393,7 @@ def found(d: Draw, name: str) -> Draft:
     if d.chance():
         attributes["axis"] = d.axis(len(shape))
     draft = Draft([x], attributes, outputs=4)
-    if d.element().startswith("complex"):
+    if d.element() != "string":
 
         def expected(x: np.ndarray) -> list:
             found = list(np.unique(x, True, True, True, axis=attributes.get("axis")))

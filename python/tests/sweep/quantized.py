@@ -68,7 +68,7 @@ def qlinear_matmul(d: Draw, name: str) -> Draft:
 
         def expected(*given: np.ndarray) -> list:
             wide = [g.astype(np.float64) for g in given]
-            sums = (wide[0] - wide[2]) * wide[1] @ ((wide[3] - wide[5]) * wide[4]) / wide[6]
+            sums = 1e-9 + (wide[0] - wide[2]) * wide[1] @ ((wide[3] - wide[5]) * wide[4]) / wide[6]
             if not floats[2]:
                 limits = np.iinfo(given[7].dtype)
                 return [np.clip(np.rint(sums) + wide[7], limits.min, limits.max)]

@@ -9,7 +9,7 @@ Status Raise(RaiseContext& context) {
   graph::Node& node = context.node;
   if (context.opset >= 7 || !node.HasInput(0) || !node.HasInput(1)) return OkStatus();
   const graph::Shape& slope = node.input(1)->shape;
-  if (!slope.has_rank() || slope.rank() != 1 || slope[0].Is(1)) return OkStatus();
+  if (slope.has_rank() && (slope.rank() != 1 || slope[0].Is(1))) return OkStatus();
   node.attributes.Set("broadcast", int64_t{1});
   node.attributes.Set("axis", int64_t{1});
   return RaiseAxisBroadcast(context);

@@ -17,6 +17,7 @@ struct State {
   float epsilon;
   bool center;
   DType dtype;
+  bool all_float;  // results too, which have types of their own
   const kernels::NormF32Variant* variant;
 };
 
@@ -156,6 +157,7 @@ Status RunRows(const State& state, const Rows& rows, std::span<const int64_t> ro
   if constexpr (std::is_same_v<C, float>) {
     RunFloat(state, rows, scale, bias, context);
   } else {
+    if (state.dtype == DType::kFloat) RunPlain<float>(state, rows, scale, bias, context);
     if (state.dtype == DType::kDouble) RunPlain<double>(state, rows, scale, bias, context);
     if (state.dtype == DType::kFloat16) RunPlain<Float16>(state, rows, scale, bias, context);
     if (state.dtype == DType::kBFloat16) RunPlain<BFloat16>(state, rows, scale, bias, context);
@@ -171,8 +173,8 @@ Status Run(const void* opaque, RunContext& context) {
   ORTOLAN_ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(state.axis, static_cast<int64_t>(dims.size())));
   const std::span<const int64_t> row_dims =
       std::span<const int64_t>(dims.data(), dims.size()).subspan(static_cast<size_t>(axis));
-  return state.dtype == DType::kFloat ? RunRows<float>(state, rows, row_dims, context)
-                                      : RunRows<double>(state, rows, row_dims, context);
+  return state.all_float ? RunRows<float>(state, rows, row_dims, context)
+                         : RunRows<double>(state, rows, row_dims, context);
 }
 
 }  // namespace
@@ -201,14 +203,10 @@ Status PrepareRowNormalization(PrepareContext& context, bool center, Prepared* p
   if (!Contains(kFloatTypes, state.dtype)) {
     return NotImplemented("{} of {}", context.node.op_type, DTypeName(state.dtype));
   }
-  // Float rows keep their mean and deviation in float.
-  const bool plain_stash = context.node.attributes.Int("stash_type", 1) != 1;
-  if (state.dtype == DType::kFloat && plain_stash &&
-      (context.node.output(1) != nullptr || context.node.output(2) != nullptr)) {
-    return NotImplemented("{} with a stash_type other than float", context.node.op_type);
-  }
-  prepared->kernel =
-      state.dtype == DType::kFloat ? fmt::format("rows_{}", state.variant->name) : "rows_plain";
+  state.all_float = state.dtype == DType::kFloat;
+  for (const graph::Value* output : context.node.outputs())
+    state.all_float = state.all_float && (output == nullptr || output->type.dtype == DType::kFloat);
+  prepared->kernel = state.all_float ? fmt::format("rows_{}", state.variant->name) : "rows_plain";
   prepared->state = std::make_shared<const State>(state);
   prepared->bind = Bind;
   prepared->run = Run;

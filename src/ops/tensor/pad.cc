@@ -18,8 +18,13 @@ Status Raise(RaiseContext& context) {
   if (context.opset >= 11) return OkStatus();
   graph::Attributes& attributes = context.node.attributes;
   context.IntsToInput(context.opset < 2 ? "paddings" : "pads", 1);
-  if (attributes.Has("value"))
-    context.node.SetInput(2, context.Constant(Tensor::Scalar(attributes.Float("value", 0))));
+  if (attributes.Has("value") && context.node.HasInput(0)) {
+    const float value = attributes.Float("value", 0);
+    const DType dtype = context.node.input(0)->type.dtype;
+    context.node.SetInput(2, context.Constant(dtype == DType::kDouble    ? Tensor::Scalar(double{value})
+                                              : dtype == DType::kFloat16 ? Tensor::Scalar(Float16(value))
+                                                                         : Tensor::Scalar(value)));
+  }
   attributes.Remove("value");
   return OkStatus();
 }

@@ -1,0 +1,231 @@
+"""The unusual: no elements, special numbers, strided feeds, one tensor as several inputs, many elements,
+declared shapes that are wrong."""
+
+from __future__ import annotations
+
+import models
+import numpy as np
+import onnx
+import ortolan as ort
+import pytest
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+from sweep.models import LEVELS, session
+
+SPECIAL = np.array(
+    [0, -0.0, 1, -1, 0.5, -2.5, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-30, 88.7, -104], np.float32
+)
+UNARY = (
+    "Abs Acos Acosh Asin Asinh Atan Atanh Ceil Celu Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu "
+    "Log Mish Neg Reciprocal Relu Round Selu Sigmoid Sign Sinh Cosh Softplus Softsign Sqrt Tanh "
+    "ThresholdedRelu IsNaN IsInf Swish"
+).split()
+BINARY = "Add Sub Mul Div Pow Max Min Equal Greater Less GreaterOrEqual LessOrEqual".split()
+
+
+def model(
+    op: str, inputs: list[str], shape: list | None = None, opset: int = 24, **attributes: object
+) -> bytes:
+    made = helper.make_node(op, inputs, ["y"], **attributes)
+    declared = [models.value(name, shape) for name in dict.fromkeys(inputs)]
+    return models.model([made], declared, [onnx.ValueInfoProto(name="y")], opset=opset)
+
+
+def expect(made: bytes, feeds: dict, rtol: float = 2e-5, atol: float = 2e-6) -> None:
+    with np.errstate(all="ignore"):
+        (want,) = ReferenceEvaluator(onnx.load_from_string(made)).run(None, feeds)
+    for level in LEVELS:
+        (got,) = session(onnx.load_from_string(made), level).run(None, feeds)
+        assert got.shape == want.shape
+        assert got.dtype == want.dtype
+        if got.dtype == np.bool_:
+            assert (got == want).all(), (level, got, want)
+        else:
+            np.testing.assert_allclose(got, want, rtol, atol)
+
+
+# x times what goes to zero: at minus infinity the limit is 0, the product NaN; and where a sigmoid ends at
+# the smallest number in place of 0, the product with a huge number is far from 0.
+PRODUCTS = ("Gelu", "HardSwish", "Mish", "Swish")
+
+
+@pytest.mark.parametrize("op", UNARY)
+def test_special_numbers(op: str) -> None:
+    made = onnx.load_from_string(model(op, ["x"], None))
+    with np.errstate(all="ignore"):
+        wide = {"x": SPECIAL.astype(np.float64)}
+        made.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+        (want,) = ReferenceEvaluator(made).run(None, wide)
+        made.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+        want = want.astype(np.float32) if want.dtype == np.float64 else want
+    for level in LEVELS:
+        (got,) = session(made, level).run(None, {"x": SPECIAL})
+        for i, (w, g) in enumerate(zip(want, got, strict=True)):
+            same = op in PRODUCTS and SPECIAL[i] < -1e30
+            same |= (np.isnan(w) and np.isnan(g)) or w == g or abs(w - g) <= 3e-6 + 3e-5 * abs(w)
+            assert same, (op, level, SPECIAL[i], g, w)
+
+
+@pytest.mark.parametrize("op", BINARY)
+def test_special_numbers_in_pairs(op: str) -> None:
+    a, b = np.repeat(SPECIAL, SPECIAL.size), np.tile(SPECIAL, SPECIAL.size)
+    expect(model(op, ["a", "b"]), {"a": a, "b": b})
+
+
+@pytest.mark.parametrize(
+    "op", [*UNARY[:-4], "Softmax", "LogSoftmax", "CumSum", "Transpose", "Flatten", "Shape", "ReduceSum"]
+)
+def test_no_elements(op: str) -> None:
+    for shape in ((0,), (2, 0, 3), (0, 0)):
+        feeds = {"x": np.zeros(shape, np.float32)}
+        inputs = ["x"]
+        if op == "CumSum":
+            feeds["axis"] = np.array(0)
+            inputs.append("axis")
+        made = onnx.load_from_string(model(op, inputs))
+        if op == "CumSum":
+            made.graph.input[1].type.tensor_type.elem_type = TensorProto.INT64
+        for level in LEVELS:
+            (got,) = session(made, level).run(None, feeds)
+            if op == "Shape":
+                assert tuple(got) == shape
+            elif op == "ReduceSum":
+                assert got.shape == (1,) * len(shape)
+                assert got == 0
+            elif op == "Flatten":
+                assert got.size == 0
+            else:
+                assert got.shape == (shape[::-1] if op == "Transpose" else shape)
+
+
+@pytest.mark.parametrize("view", ["step", "backwards", "transposed", "fortran", "broadcast", "offset"])
+def test_strided_feeds(view: str) -> None:
+    base = np.arange(4 * 6, dtype=np.float32).reshape(4, 6)
+    x = {
+        "step": base[::2, 1::2],
+        "backwards": base[::-1, ::-1],
+        "transposed": base.T,
+        "fortran": np.asfortranarray(base),
+        "broadcast": np.broadcast_to(base[:1], (3, 6)),
+        "offset": base[1:, 1:],
+    }[view]
+    made = models.model(
+        [helper.make_node("MatMul", ["x", "xt"], ["m"]), helper.make_node("Add", ["m", "m"], ["y"])],
+        [models.value("x", None), models.value("xt", None)],
+        [onnx.ValueInfoProto(name="y")],
+    )
+    (got,) = ort.InferenceSession(made).run(None, {"x": x, "xt": x.T})
+    np.testing.assert_allclose(got, 2 * (x.astype(np.float64) @ x.T), 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [("Add", {}), ("Sub", {}), ("Mul", {}), ("Div", {}), ("Pow", {}), ("MatMul", {}), ("Gemm", {"transB": 1})]
+    + [("Concat", {"axis": 0}), ("Concat", {"axis": -1}), ("Max", {}), ("Einsum", {"equation": "ij,jk->ik"})],
+)
+def test_one_tensor_as_several_inputs(op: str, attributes: dict) -> None:
+    x = np.random.default_rng(3).uniform(0.5, 2, (5, 5)).astype(np.float32)
+    expect(model(op, ["x", "x"], **attributes), {"x": x})
+    expect(model(op, ["x", "x"], ["N", "M"], **attributes), {"x": x})
+
+
+def test_one_tensor_as_condition_branches_and_updates() -> None:
+    x = np.array([[True, False], [False, True]])
+    made = onnx.load_from_string(model("Where", ["x", "x", "x"]))
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.BOOL
+    assert (session(made).run(None, {"x": x})[0] == x).all()
+    ids = np.array([2, 0, 1])
+    made = onnx.load_from_string(model("ScatterElements", ["i", "i", "i"]))
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    assert session(made).run(None, {"i": ids})[0].tolist() == [0, 1, 2]
+
+
+def test_one_value_as_several_outputs() -> None:
+    made = models.model(
+        [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Identity", ["y"], ["z"])],
+        [models.value("x", [3])],
+        [models.value(n, [3]) for n in ("y", "z")] + [models.value("x", [3])],
+    )
+    y, z, x = ort.InferenceSession(made).run(None, {"x": np.array([-1, 0, 2], np.float32)})
+    assert y.tolist() == z.tolist() == [0, 0, 2]
+    assert x.tolist() == [-1, 0, 2]
+    y[:] = 7
+    assert z.tolist() == [0, 0, 2]
+
+
+def test_many_elements() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 1, (1 << 20) + 3).astype(np.float32)
+    for op, rtol in (("Tanh", 1e-5), ("Sigmoid", 1e-5), ("Abs", 0)):
+        expect(model(op, ["x"]), {"x": x}, rtol)
+    (got,) = ort.InferenceSession(model("ReduceSum", ["x"], keepdims=0)).run(None, {"x": x})
+    assert abs(got - x.astype(np.float64).sum()) < 1e-2
+    a, b = (
+        rng.uniform(-1, 1, (300, 1500)).astype(np.float32),
+        rng.uniform(-1, 1, (1500, 257)).astype(np.float32),
+    )
+    (got,) = ort.InferenceSession(model("MatMul", ["a", "b"])).run(None, {"a": a, "b": b})
+    np.testing.assert_allclose(got, a.astype(np.float64) @ b, atol=1e-3)
+    (got,) = ort.InferenceSession(model("Transpose", ["x"])).run(None, {"x": a.reshape(3, 100, 1500)})
+    assert (got == a.reshape(3, 100, 1500).T).all()
+
+
+def chain(inner: list | None, outer: list | None, first: list = ("N", 3)) -> bytes:
+    """x -> Relu -> r -> Neg -> y, with these declarations of r and y."""
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Neg", ["r"], ["y"])]
+    made = onnx.load_from_string(
+        models.model(nodes, [models.value("x", list(first))], [models.value("y", outer)])
+    )
+    if inner is not None:
+        made.graph.value_info.append(models.value("r", inner))
+    return made.SerializeToString()
+
+
+@pytest.mark.parametrize("inner", [["N", 4], [7, 3], [2, 2, 2], ["M", "M"], None])
+@pytest.mark.parametrize("outer", [["N", 5], [9, 9], [1], ["N", "N"], None])
+def test_declared_shapes_are_hints(inner: list | None, outer: list | None) -> None:
+    x = np.array([[-1, 2, 3], [4, -5, 6]], np.float32)
+    for level in LEVELS:
+        made = session(onnx.load_from_string(chain(inner, outer)), level)
+        assert made.run(None, {"x": x})[0].tolist() == (-np.maximum(x, 0)).tolist()
+
+
+def test_one_symbol_with_two_sizes() -> None:
+    made = models.model(
+        [helper.make_node("MatMul", ["a", "b"], ["y"])],
+        [models.value("a", ["N", "N"]), models.value("b", ["N", "N"])],
+        [models.value("y", ["N", "N"])],
+    )
+    run = ort.InferenceSession(made)
+    for m, k, n in ((2, 3, 4), (3, 3, 3), (1, 5, 2)):
+        a, b = np.ones((m, k), np.float32), np.ones((k, n), np.float32)
+        assert (run.run(None, {"a": a, "b": b})[0] == np.full((m, n), k)).all()
+
+
+@pytest.mark.parametrize(
+    ("op", "shapes"),
+    [("Add", ([2, 3], [2, 4])), ("MatMul", ([2, 3], [4, 5])), ("Concat", ([2, 3], [2, 3, 1]))]
+    + [("Gemm", ([2, 3], [4, 5])), ("Conv", ([1, 3, 5, 5], [2, 4, 3, 3])), ("Where", ([2], [3], [2]))],
+)
+def test_contradictions_are_errors_at_load(op: str, shapes: tuple) -> None:
+    names = [f"x{i}" for i in range(len(shapes))]
+    attributes = {"axis": 0} if op == "Concat" else {}
+    made = onnx.load_from_string(model(op, names, **attributes))
+    for info, shape in zip(made.graph.input, shapes, strict=True):
+        kind = TensorProto.BOOL if op == "Where" and info.name == "x0" else TensorProto.FLOAT
+        info.CopyFrom(models.value(info.name, shape, kind))
+    errors = ort.capi.onnxruntime_pybind11_state
+    with pytest.raises((errors.Fail, errors.InvalidArgument)):
+        ort.InferenceSession(made.SerializeToString())
+
+
+def test_contradictions_of_symbols_are_errors_of_the_run() -> None:
+    made = ort.InferenceSession(model("Add", ["a", "b"], ["N", "M"]))
+    assert made.run(None, {"a": np.ones((2, 3), np.float32), "b": np.ones((1, 3), np.float32)})[0].shape == (
+        2,
+        3,
+    )
+    with pytest.raises(ort.capi.onnxruntime_pybind11_state.Fail):
+        made.run(None, {"a": np.ones((2, 3), np.float32), "b": np.ones((2, 4), np.float32)})
+    with pytest.raises(ort.capi.onnxruntime_pybind11_state.InvalidArgument):
+        made.run(None, {"a": np.ones(3, np.float32), "b": np.ones((2, 3), np.float32)})
