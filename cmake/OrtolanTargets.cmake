@@ -19,7 +19,7 @@ ortolan_embed("${ORTOLAN_FONT_SOURCE}" "${PROJECT_SOURCE_DIR}/vision/fonts/DejaV
 add_library(ortolan_objects OBJECT ${ORTOLAN_SOURCES} ${ORTOLAN_VISION_SOURCES} ${ORTOLAN_FONT_SOURCE})
 target_include_directories(ortolan_objects PUBLIC "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
 target_compile_definitions(ortolan_objects PRIVATE ORTOLAN_BUILDING=1 ORTOLAN_VERSION="${PROJECT_VERSION}")
-target_include_directories(ortolan_objects SYSTEM PRIVATE ${ORTOLAN_JPEG_INCLUDE} ${ORTOLAN_SPNG_INCLUDE} ${ORTOLAN_WEBP_INCLUDE} ${ORTOLAN_TIFF_INCLUDE})
+target_include_directories(ortolan_objects SYSTEM PRIVATE ${ORTOLAN_JPEG_INCLUDE} ${ORTOLAN_SPNG_INCLUDE} ${ORTOLAN_WEBP_INCLUDE} ${ORTOLAN_ZLIB_INCLUDE})
 # Only where they are used: their headers are not on the usual path.
 set_source_files_properties("${PROJECT_SOURCE_DIR}/src/kernels/image/jpeg2000.cc" PROPERTIES COMPILE_OPTIONS "-isystem;${ORTOLAN_OPENJPEG_INCLUDE}")
 set_source_files_properties("${PROJECT_SOURCE_DIR}/vision/font.cc" PROPERTIES COMPILE_OPTIONS "-isystem;${ORTOLAN_FREETYPE_INCLUDE}")
@@ -40,7 +40,7 @@ if(ORTOLAN_PRECOMPILE)
 endif()
 
 set(ORTOLAN_IMAGE_LIBRARIES ${ORTOLAN_JPEG_LIBRARY} ${ORTOLAN_SPNG_LIBRARY} ${ORTOLAN_WEBPDEMUX_LIBRARY} ${ORTOLAN_WEBP_LIBRARY}
-  ${ORTOLAN_TIFF_LIBRARY} ${ORTOLAN_OPENJPEG_LIBRARY} ${ORTOLAN_FREETYPE_LIBRARY})
+  ${ORTOLAN_ZLIB_LIBRARY} ${ORTOLAN_OPENJPEG_LIBRARY} ${ORTOLAN_FREETYPE_LIBRARY})
 
 add_library(ortolan_core STATIC)
 target_link_libraries(ortolan_core PUBLIC ortolan_objects ${ORTOLAN_IMAGE_LIBRARIES})

@@ -124,15 +124,60 @@ def save_maps(rgb: Image.Image, grey: Image.Image) -> None:
     (FOLDER / "16bit.pgm").write_bytes(b"P5 4 3 300\n" + struct.pack(">12H", *range(0, 300, 25)))
 
 
+def raw_tiff(order: str, width: int, height: int, bits: int, *, planar: bool, tiled: bool) -> bytes:
+    """Make an uncompressed RGB TIFF of random samples."""
+    samples, tile = 3, 16 if tiled else 0
+    across, down = (-(-width // tile), -(-height // tile)) if tiled else (1, 1)
+    each = (tile * tile if tiled else width * height) * (1 if planar else samples) * bits // 8
+    count = across * down * (samples if planar else 1)
+    entries = [
+        (256, [width]),
+        (257, [height]),
+        (258, [bits] * samples),
+        (259, [1]),
+        (262, [2]),
+        (277, [samples]),
+    ]
+    entries += [(284, [2 if planar else 1])]
+    if not tiled:
+        entries += [(278, [height])]
+    else:
+        entries += [(322, [tile]), (323, [tile])]
+    offsets, sizes = (324, 325) if tiled else (273, 279)
+    entries += [(offsets, [8 + i * each for i in range(count)]), (sizes, [each] * count)]
+    data = RANDOM.bytes(each * count)
+    directory_at = 8 + len(data)
+    extra_at = directory_at + 2 + 12 * len(entries) + 4
+    directory, extra = struct.pack(f"{order}H", len(entries)), b""
+    for tag, values in sorted(entries):
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        if len(packed) > 4:
+            extra, packed = extra + packed, struct.pack(f"{order}I", extra_at + len(extra))
+        directory += struct.pack(f"{order}HHI", tag, 4, len(values)) + packed
+    magic = b"II" if order == "<" else b"MM"
+    return magic + struct.pack(f"{order}HI", 42, directory_at) + data + directory + bytes(4) + extra
+
+
 def save_tiffs(rgb: Image.Image, rgba: Image.Image, grey: Image.Image) -> None:
     """Write TIFFs in the compressions and colours that are met."""
     for compression in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate"):
         rgb.save(FOLDER / f"rgb_{compression}.tiff", compression=compression)
     rgba.save(FOLDER / "rgba.tiff", compression="tiff_lzw")
     grey.save(FOLDER / "grey.tiff")
-    grey.convert("1").save(FOLDER / "group4.tiff", compression="group4")
+    grey.convert("1").save(FOLDER / "bilevel.tiff", compression="tiff_lzw")
     rgb.quantize(17).save(FOLDER / "palette.tiff")
+    rgb.convert("CMYK").save(FOLDER / "cmyk.tiff", compression="tiff_adobe_deflate")
     rgb.save(FOLDER / "two_pages.tiff", save_all=True, append_images=[grey])
+    rgb.save(FOLDER / "differences.tiff", compression="tiff_lzw", tiffinfo={317: 2})
+    rgb.save(FOLDER / "strips.tiff", compression="tiff_lzw", strip_size=37 * 3 * 5)
+    Image.fromarray(RANDOM.integers(0, 900, (5, 9), dtype=np.uint16)).save(FOLDER / "grey_16bit.tiff")
+    Image.fromarray(RANDOM.integers(0, 256, (50, 60, 3), dtype=np.uint8)).save(
+        FOLDER / "long_codes.tiff", compression="tiff_lzw"
+    )
+    # Tiles and planes, which Pillow only reads; highest byte first.
+    (FOLDER / "tiles_big.tiff").write_bytes(raw_tiff(">", 20, 18, 8, planar=False, tiled=True))
+    (FOLDER / "planes.tiff").write_bytes(raw_tiff("<", 9, 5, 8, planar=True, tiled=False))
+    (FOLDER / "rgb_16bit.tiff").write_bytes(raw_tiff("<", 9, 5, 16, planar=False, tiled=False))
 
 
 def save_jpeg2000(rgb: Image.Image, rgba: Image.Image, grey: Image.Image) -> None:

@@ -76,7 +76,9 @@ Result<Header> ReadHeader(const Bytes& bytes) {
     return InvalidArgument("cannot identify this kind of BMP: {} bits a pixel, compression {}", bits,
                            header.compression);
   ReadMasks(bytes, header_bytes, &header);
-  if (bits <= 8) {
+  if (bits > 8) {
+    header.colors = 0;  // a palette would be a hint for other people's screens
+  } else {
     if (header.colors == 0) header.colors = uint64_t{1} << bits;
     if (header.colors > 256) return Broken("more colours than a palette has");
     // Files without room for the palette before the pixels, as some writers leave them.
@@ -187,6 +189,9 @@ Result<Picture> DecodeBmp(std::span<const std::byte> file) {
     ORTOLAN_RETURN_IF_ERROR(ReadRows(bytes, header, &picture));
     return picture;
   }
+  // A jump can leave any number of pixels out, which real files do not.
+  constexpr uint64_t kMostExpansion = 4096;
+  if (header.width * header.height > kMostExpansion * file.size()) return Broken("the file is truncated");
   ORTOLAN_ASSIGN_OR_RETURN(const std::vector<uint8_t> indices, ReadRuns(bytes, header));
   ORTOLAN_ASSIGN_OR_RETURN(Picture picture, NewPicture(header.width, header.height));
   const Palette palette = ReadPalette(bytes, header);

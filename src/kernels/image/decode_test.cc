@@ -117,11 +117,21 @@ TEST(Decode, RefusesClaimsThatTheFileCannotHold) {
   EXPECT_THAT(message(Codestream(4000, 4000, 8)), testing::HasSubstr("tiles"));
 }
 
+// A BMP without a palette may claim any number of colours.
+TEST(Decode, IgnoresThePaletteOfColours) {
+  const std::string bmp = "BM"s + Little(0, 8) + Little(54, 4) + Little(40, 4) + Little(1, 4) + Little(1, 4) +
+                          Little(1, 2) + Little(24, 2) + Little(0, 16) + Little(0xffffffff, 4) +
+                          Little(0, 4) + "\x01\x02\x03\x00"s;
+  const auto picture = DecodeString(bmp);
+  ASSERT_TRUE(picture.ok()) << picture.status().message();
+  EXPECT_EQ(picture->pixels, (std::vector<uint8_t>{3, 2, 1}));
+}
+
 // Every prefix of a file must be refused or decoded, never read past its end (the sanitizers watch).
 TEST(Decode, SurvivesEveryPrefix) {
   for (const char* name :
        {"progressive.jpg", "palette.png", "lossless_alpha.webp", "runs_8bit.bmp", "palette.bmp",
-        "text_rgb.ppm", "16bit.ppm", "rgb_tiff_lzw.tiff", "group4.tiff", "rgb.jp2", "grey.j2k"}) {
+        "text_rgb.ppm", "16bit.ppm", "rgb_tiff_lzw.tiff", "bilevel.tiff", "rgb.jp2", "grey.j2k"}) {
     const std::string whole = FileBytes(kFolder + name);
     ASSERT_GT(whole.size(), 40U) << name;
     for (size_t length = 0; length + 16 < whole.size(); length += 3) {
