@@ -32,7 +32,12 @@ def answers(launch: list[str], name: str, path: Path) -> dict[str, np.ndarray]:
         return dict(found)
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+SLOW = ["read_text", "sklearn_pipelines"]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in CLIENTS]
+)
 def test_client_gets_onnxruntimes_answers(name: str, tmp_path: Path) -> None:
     for package in CLIENTS[name]:
         try:
