@@ -6,12 +6,11 @@ ORTOLAN_CONTRIB_SEEDS sets how many cases an operator gets.
 from __future__ import annotations
 
 import numpy as np
+import ortolan
 import pytest
 from contrib_cases import Draw
 from quant_cases import CASES
 from test_contrib_operators import SEEDS, expected_of, model_of
-
-import ortolan
 
 # Where onnxruntime goes by tables or rounds twice a number may fall on either side of a half.
 NEAR = {"QLinearSoftmax", "QLinearAveragePool", "QLinearSigmoid", "QLinearConcat", "QLinearWhere"}
