@@ -8,11 +8,13 @@
 #include "passes/layout.h"
 
 #include <algorithm>
+#include <numeric>
 #include <unordered_map>
 
 #include "ops/all_ops.h"
 #include "ops/nn/blocked.h"
 #include "ops/nn/conv_spec.h"
+#include "passes/rewrite.h"
 
 namespace ortolan::passes {
 namespace {
@@ -60,6 +62,7 @@ class Layout {
     if (name == "AveragePool") return Follow(node, kAveragePoolBlocked);
     if (name == "GlobalAveragePool" || IsSpatialMean(node)) return Follow(node, kGlobalAveragePoolBlocked);
     if (name == "Concat") return VisitConcat(node);
+    if (name == "Resize") return VisitResize(node);
     if (node.op->emit != nullptr) return VisitElementwise(node);
     return OkStatus();
   }
@@ -204,6 +207,65 @@ class Layout {
     graph::Attributes attributes = node.attributes;
     attributes.Set("axis", int64_t{1});
     return Replace(node, *node.op, std::move(attributes), std::move(inputs), channels);
+  }
+
+  // Resize of the spatial axes: with these named, it does not mind the axis of lanes behind them.
+  Status VisitResize(Node& node) {
+    const Blocked* x = Find(node.input(0));
+    if (!x || !WorthFollowing(*x) || node.input(0)->type.dtype != DType::kFloat) return OkStatus();
+    const graph::Shape& shape = node.input(0)->shape;
+    const graph::Attributes& attributes = node.attributes;
+    if (attributes.String("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize" ||
+        attributes.String("keep_aspect_ratio_policy", "stretch") != "stretch") {
+      return OkStatus();
+    }
+    const size_t spatial = static_cast<size_t>(shape.rank()) - 2;
+    std::vector<int64_t> axes(spatial);
+    std::iota(axes.begin(), axes.end(), 2);
+    Value *scales = node.input(2), *sizes = node.input(3);
+    const auto named = attributes.Ints("axes");
+    if (!std::ranges::equal(named, axes)) {
+      if (!named.empty()) return OkStatus();
+      if (sizes && !SizesOfSpatialAxes(node, shape, &sizes)) return OkStatus();
+      if (!sizes && !(scales = ScalesOfSpatialAxes(scales, spatial))) return OkStatus();
+    }
+    graph::Attributes made = attributes;
+    made.Set("axes", std::move(axes));
+    std::vector<Value*> inputs = {x->value, nullptr, sizes ? nullptr : scales};
+    if (sizes) inputs.push_back(sizes);
+    return Replace(node, *node.op, std::move(made), std::move(inputs), x->channels);
+  }
+
+  Value* ScalesOfSpatialAxes(const Value* scales, size_t spatial) {
+    const Tensor* all = FloatConstant(scales);
+    if (!all || all->count() != static_cast<int64_t>(spatial + 2)) return nullptr;
+    const auto items = all->Items<const float>();
+    if (items[0] != 1.0f || items[1] != 1.0f) return nullptr;
+    const Dims dims = {static_cast<int64_t>(spatial)};
+    return graph_.NewConstant(scales->name(), Tensor::Of<float>(dims, items.subspan(2)));
+  }
+
+  // Takes the last of the sizes, where the first two are known to be those of x.
+  bool SizesOfSpatialAxes(Node& node, const graph::Shape& x, Value** sizes) {
+    const auto& contents = (*sizes)->contents;
+    if (!contents || contents->size() != static_cast<size_t>(x.rank()) || !((*contents)[0] == x[0]) ||
+        !((*contents)[1] == x[1])) {
+      return false;
+    }
+    const auto constant = [&](std::span<const int64_t> items) {
+      return graph_.NewConstant((*sizes)->name(), Tensor::Of<int64_t>({std::ssize(items)}, items));
+    };
+    if (const auto known = IntsOf(*sizes)) {
+      *sizes = constant(std::span(*known).subspan(2));
+      return true;
+    }
+    const auto number = [&](int64_t item) { return constant(std::span<const int64_t>(&item, 1)); };
+    Node* slice = graph_.InsertBefore(&node);
+    InitNode(*slice, kSlice, node);
+    slice->SetInputs({*sizes, number(2), number(x.rank())});
+    *sizes = graph_.NewValue((*sizes)->name() + "_spatial");
+    slice->SetOutput(0, *sizes);
+    return InferNode(*slice, *graph_.dims()).ok();
   }
 
   // Elementwise operators read blocked values of one channel count, single elements, and constants of one

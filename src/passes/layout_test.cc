@@ -179,6 +179,41 @@ TEST(Layout, UpsamplingStaysBlocked) {
   EXPECT_EQ(net.Check(), "ConvBlocked ConvTransposeBlocked ConvBlocked ReorderFromBlocked");
 }
 
+TEST(Layout, ResizeOfSpatialAxesStaysBlocked) {
+  const auto numbers = [](Net& net, auto items) {
+    using T = typename decltype(items)::value_type;
+    return net.graph.NewConstant(
+        "c", Tensor::Of<T>({static_cast<int64_t>(items.size())}, std::span<const T>(items)));
+  };
+  for (const char* mode : {"nearest", "linear", "cubic"}) {
+    graph::Attributes attributes;
+    attributes.Set("mode", std::string(mode));
+    Net net;
+    graph::Value* y = net.Conv(net.Input({1, 3, 6, 5}), 3, 20, 3);
+    graph::Value* scaled =
+        net.Add("Resize", {y, nullptr, numbers(net, std::vector<float>{1, 1, 2, 1.5f})}, attributes);
+    graph::Value* sized = net.Add(
+        "Resize", {y, nullptr, nullptr, numbers(net, std::vector<int64_t>{1, 20, 12, 7})}, attributes);
+    net.graph.AddOutput(net.Add("Add", {net.Conv(scaled, 20, 8, 3), net.Conv(sized, 20, 8, 3)}));
+    EXPECT_EQ(net.Check(), "ConvBlocked Resize Resize ConvBlocked ConvBlocked Add ReorderFromBlocked")
+        << mode;
+  }
+  // Of channels, and with borders of its own: planar.
+  for (const float channels : {1.0f, 2.0f}) {
+    graph::Attributes attributes;
+    attributes.Set("mode", std::string("linear"));
+    if (channels == 1) attributes.Set("coordinate_transformation_mode", std::string("tf_crop_and_resize"));
+    Net net;
+    graph::Value* y = net.Conv(net.Input({1, 3, 6, 5}), 3, 20, 3);
+    y = net.Add("Resize",
+                {y, numbers(net, std::vector<float>{0, 0, 0, 0, 1, 1, 1, 1}),
+                 numbers(net, std::vector<float>{1, channels, 2, 2})},
+                attributes);
+    net.graph.AddOutput(y);
+    EXPECT_EQ(net.Check(), "ConvBlocked ReorderFromBlocked Resize");
+  }
+}
+
 TEST(Layout, ElementwiseFollows) {
   Net net;
   graph::Value* x = net.Conv(net.Input({1, 3, 8, 8}), 3, 24, 3);

@@ -65,36 +65,54 @@ bool IsOutside(const ResizePlan& plan, int64_t position) {
   return false;
 }
 
+// `count` items of `inner` elements each, from their places in a row. A block of channels of the blocked
+// layout is a whole cache line or half of one: copied in registers.
+template <typename T>
+void PickItems(const T* from, const int32_t* indices, int64_t count, int64_t inner, T* to) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  if (inner == 1) {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[indices[i]];
+  } else if (inner == kLine) {
+    for (int64_t i = 0; i < count; ++i) std::memcpy(to + i * kLine, from + indices[i] * kLine, 64);
+  } else if (inner == kLine / 2) {
+    for (int64_t i = 0; i < count; ++i)
+      std::memcpy(to + i * (kLine / 2), from + indices[i] * (kLine / 2), 32);
+  } else {
+    for (int64_t i = 0; i < count; ++i)
+      std::memcpy(to + i * inner, from + indices[i] * inner, static_cast<size_t>(inner) * sizeof(T));
+  }
+}
+
+// A row is the last axis that changes, with what stands behind it.
 template <typename T>
 void NearestRows(const ResizePlan& plan, const T* in, T* out, ThreadPool& threads) {
-  const ResizeTable& last = plan.axes.back();
-  const int64_t rows = plan.out_count / last.out;
+  size_t axes = plan.axes.size();
+  int64_t inner = 1;
+  while (axes > 1 && plan.axes[axes - 1].identity) inner *= plan.axes[--axes].out;
+  const ResizeTable& last = plan.axes[axes - 1];
+  const int64_t row_elements = last.out * inner, rows = plan.out_count / row_elements;
+  const size_t row_bytes = static_cast<size_t>(row_elements) * sizeof(T);
   threads.ParallelRanges(
-      rows, std::max<int64_t>(1, kChunkElements / last.out), [&](int64_t begin, int64_t end) {
+      rows, std::max<int64_t>(1, kChunkElements / row_elements), [&](int64_t begin, int64_t end) {
         int64_t previous = -1;
         for (int64_t row = begin; row < end; ++row) {
-          int64_t rest = row, offset = 0, stride = last.in;
-          for (size_t axis = plan.axes.size() - 1; axis-- > 0;) {
+          int64_t rest = row, offset = 0, stride = last.in * inner;
+          for (size_t axis = axes - 1; axis-- > 0;) {
             const ResizeTable& table = plan.axes[axis];
             const int64_t at = rest % table.out;
             offset += (table.identity ? at : table.indices[static_cast<size_t>(at)]) * stride;
             stride *= table.in;
             rest /= table.out;
           }
-          T* to = out + row * last.out;
-          // Enlarging repeats whole rows.
-          if (offset == previous) {
-            std::memcpy(to, to - last.out, static_cast<size_t>(last.out) * sizeof(T));
-            continue;
+          T* to = out + row * row_elements;
+          if (offset == previous) {  // enlarging repeats whole rows
+            std::memcpy(to, to - row_elements, row_bytes);
+          } else if (last.identity) {
+            std::memcpy(to, in + offset, row_bytes);
+          } else {
+            PickItems(in + offset, last.indices.data(), last.out, inner, to);
           }
           previous = offset;
-          const T* from = in + offset;
-          if (last.identity) {
-            std::memcpy(to, from, static_cast<size_t>(last.out) * sizeof(T));
-          } else {
-            const int32_t* indices = last.indices.data();
-            for (int64_t i = 0; i < last.out; ++i) to[i] = from[indices[i]];
-          }
         }
       });
 }
