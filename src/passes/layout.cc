@@ -213,6 +213,12 @@ class Layout {
   Status VisitResize(Node& node) {
     const Blocked* x = Find(node.input(0));
     if (!x || !WorthFollowing(*x) || node.input(0)->type.dtype != DType::kFloat) return OkStatus();
+    // What comes back to planar right behind is cheaper to bring back before it grows.
+    const auto& readers = node.output(0)->consumers();
+    const bool stays = std::ranges::any_of(readers, [](const Node* reader) {
+      return reader->op == &kConv || reader->op == &kConcat || reader->op->emit != nullptr;
+    });
+    if (!stays || node.output(0)->IsOutput()) return OkStatus();
     const graph::Shape& shape = node.input(0)->shape;
     const graph::Attributes& attributes = node.attributes;
     if (attributes.String("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize" ||
