@@ -105,7 +105,8 @@ def _(d: Draw) -> Case:
     if past:
         inputs += [d.normal(b, n, past, size), d.normal(b, n, past, size)]
     presents = form == "past" or (form == "plain" and value == size and d.flip())
-    return Case(inputs, attributes, (True, presents, presents), relative=2e-3, absolute=2e-4)
+    wanted = (True, presents, presents, d.flip())
+    return Case(inputs, attributes, wanted, relative=2e-3, absolute=2e-4, declared=True)
 
 
 @case("DecoderMaskedMultiHeadAttention")
@@ -124,7 +125,9 @@ def _(d: Draw) -> Case:
             mask[:, 0] = 1
         inputs = [q, d.normal(b, n, rows, size), d.normal(b, n, rows, size), mask]
         inputs += [None] * 6 + [bias]
-        return Case(inputs, attributes, relative=2e-3, absolute=2e-4)
+        attributes["output_qk"] = d.size(0, 1)
+        wanted = (True, False, False, bool(attributes["output_qk"]))
+        return Case(inputs, attributes, wanted, relative=2e-3, absolute=2e-4, declared=True)
     k, v = d.normal(b, 1, n * size), d.normal(b, 1, n * size)
     mask = d.maybe(d.ints(0, 2, b, past + 1, dtype=np.int32))
     if mask is not None:
@@ -165,7 +168,10 @@ def _(d: Draw) -> Case:
         attributes["scale"] = 0.3
     if d.flip():
         attributes["smooth_softmax"] = 1
-    rotary = d.flip()
+    rotary, shown = d.flip(), d.pick(0, 0, 1, 2) if not prompt else 0
+    if shown:
+        attributes["qk_output"] = shown
+        lengths[:] = total  # onnxruntime leaves what is beyond shorter ones as it was
     if rotary:
         attributes |= {"do_rotary": 1, "rotary_interleaved": d.size(0, 1)}
     packed = d.flip()
@@ -191,7 +197,8 @@ def _(d: Draw) -> Case:
     if prompt:
         for i, length in enumerate(lengths):
             compared[i, length:] = False
-    return Case(inputs, attributes, (True, True, True), relative=2e-3, absolute=2e-4, compared=compared)
+    wanted = (True, True, True, shown > 0)
+    return Case(inputs, attributes, wanted, relative=2e-3, absolute=2e-4, compared=compared)
 
 
 @case("SparseAttention")

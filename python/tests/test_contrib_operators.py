@@ -45,6 +45,8 @@ def model_of(domain: str, name: str, case: Case) -> bytes:
         outputs.pop()
     node = helper.make_node(name, names, outputs, domain=domain, **case.attributes)
     results = [helper.make_empty_tensor_value_info(output) for output in outputs if output]
+    if case.declared:
+        results = [helper.make_tensor_value_info(output, 1, None) for output in outputs if output]
     graph = helper.make_graph([node], "one", inputs, results, constants)
     imports = [helper.make_opsetid("", case.opset)]
     if domain:

@@ -243,10 +243,12 @@ void AveragePoolPlanar(const Window& window, int64_t planes, bool count_padding,
     // Sums in double of a stretch of columns, so that rows of any length need no memory of their own.
     constexpr int64_t kStretch = 256;
     double sums[kStretch];
+    double columns[kStretch];  // taps of each
     for (int64_t plane = begin; plane < end; ++plane) {
       T* const out = y + plane * window.out_size();
       for (int64_t left = 0; left < width; left += kStretch) {
         const int64_t right = std::min(width, left + kStretch);
+        for (int64_t i = left; i < right; ++i) columns[i - left] = static_cast<double>(taps_of(2, i));
         ForEachRow(
             window, x + plane * window.in_size(), [&](int64_t) { std::fill_n(sums, right - left, 0.0); },
             [&](int64_t first, const T* from, int64_t count) {
@@ -258,11 +260,10 @@ void AveragePoolPlanar(const Window& window, int64_t planes, bool count_padding,
               }
             },
             [&](int64_t at, const int64_t* o) {
-              const int64_t outer = taps_of(0, o[0]) * taps_of(1, o[1]);
-              for (int64_t i = left; i < right; ++i) {
-                const int64_t count = outer * taps_of(2, i);
-                const double sum = sums[i - left];
-                out[at + i] = static_cast<T>(count > 0 ? sum / static_cast<double>(count) : 0.0);
+              const auto outer = static_cast<double>(taps_of(0, o[0]) * taps_of(1, o[1]));
+              for (int64_t i = 0; i < right - left; ++i) {
+                const double count = outer * columns[i];
+                out[at + left + i] = static_cast<T>(count > 0 ? sums[i] / count : 0.0);
               }
             });
       }

@@ -1,5 +1,7 @@
 #include "ops/contrib/attention_parts.h"
 
+#include <limits>
+
 namespace ortolan {
 namespace {
 
@@ -182,11 +184,17 @@ Result<AttentionOutputs> ComposeAttention(Composer& make, const AttentionInputs&
   const float scale = attributes.Float("scale", 0.0f);
   if (scale != 0.0f) items.emplace_back("scale", scale);
   if (inputs.causal) items.emplace_back("is_causal", int64_t{1});
+  if (scores) items.emplace_back("qk_matmul_output_mode", int64_t{2});
   const size_t count = scores ? 4 : presents ? 3 : 1;
   auto made =
       make.Outputs(count, "Attention", {inputs.q, inputs.k, inputs.v, added, inputs.past_k, inputs.past_v},
                    std::move(items));
   made.resize(4);
+  // onnxruntime shows its least number where causality hides a key.
+  if (scores && inputs.causal) {
+    const double least = static_cast<double>(std::numeric_limits<float>::lowest());
+    made[3] = make.Node("Max", {made[3], make.Number(inputs.q, least)});
+  }
   return AttentionOutputs{made[0], made[1], made[2], made[3]};
 }
 

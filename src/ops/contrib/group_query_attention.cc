@@ -355,6 +355,20 @@ Result<HeadWriter<T>> WriterOf(const State& state, const Bound& bound, RunContex
   return writer;
 }
 
+// onnxruntime shows zeros for keys that a query does not see.
+template <typename T>
+void ClearUnseen(const State& state, const Bound& bound, const Step& step, T* scores) {
+  for (int64_t row = 0; row < bound.batch * bound.heads * bound.rows; ++row, scores += step.total) {
+    const int64_t item = row / (bound.heads * bound.rows);
+    const int64_t position = step.Before(item, bound.rows) + row % bound.rows;
+    const int64_t valid = step.lengths[item];
+    const int64_t end = state.causal ? std::min(valid, position + 1) : valid;
+    const int64_t begin = state.window > 0 ? std::clamp<int64_t>(position + 1 - state.window, 0, end) : 0;
+    std::fill(scores, scores + begin, T{});
+    std::fill(scores + end, scores + step.total, T{});
+  }
+}
+
 template <typename T>
 Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
   ORTOLAN_ASSIGN_OR_RETURN(const Step step, ReadLengths(bound, context));
@@ -429,6 +443,9 @@ Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
   plan.problem.keys = step.total;
   kernels::RunAttention(plan, operands, scratch, context.threads(), *state.serial,
                         [&] { return context.cancelled(); });
+  if (state.shown == AttentionScores::kBiased && context.HasOutput(kScores)) {
+    ClearUnseen(state, bound, step, context.output(kScores).As<T>());
+  }
   return OkStatus();
 }
 
