@@ -55,11 +55,11 @@ def _(d: Draw) -> Case:
         attributes["qkv_hidden_sizes"] = sizes
     if d.flip():
         attributes["scale"] = 0.4
-    bias = d.maybe(d.normal(d.pick(1, b), d.pick(1, n), s, total))
+    bias = None if past else d.maybe(d.normal(d.pick(1, b), d.pick(1, n), s, total))
     inputs = [
         d.normal(b, s, hidden),
         d.small(hidden, sum(sizes)),
-        d.maybe(d.normal(sum(sizes))) if False else d.normal(sum(sizes)),
+        d.normal(sum(sizes)),
         _mask(d, b, s, total),
         d.normal(2, b, n, past, size) if past else None,
         bias,

@@ -125,8 +125,10 @@ static Status HashTyped(const NGramForm& form, const NGramInputs& at, int64_t ba
       const int64_t token = sequence.length - kept + i;
       if (present != nullptr) present[b * kept + i] = sequence.At(token, missing);
       if (segments == nullptr) continue;
+      // What comes before all that is known is of the first token's segment.
       const bool known = sequence.segments != nullptr && (token >= 0 || sequence.past_segments != nullptr);
-      segments[b * kept + i] = known ? sequence.SegmentAt(token) : 0;
+      const bool empty = sequence.segments == nullptr || sequence.length == 0;
+      segments[b * kept + i] = known ? sequence.SegmentAt(token) : empty ? 0 : sequence.segments[0];
     }
     if (states == nullptr) return;
     const int64_t captured = std::clamp<int64_t>(ints(at.captured) != nullptr ? ints(at.captured)[b] : 0, 0,
