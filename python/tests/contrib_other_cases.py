@@ -279,3 +279,21 @@ def _(d: Draw) -> Case:
         d.maybe(d.normal(experts, hidden)),
     ]
     return Case(inputs, attributes, relative=2e-3, absolute=2e-4)
+
+
+@case("MulInteger")
+def _(d: Draw) -> Case:
+    dtype = d.pick(np.int8, np.uint8)
+    shape = d.shape(3)
+    a, b = d.ints(0, 100, *shape, dtype=dtype), d.ints(0, 100, *shape, dtype=dtype)
+    zeros = [d.maybe(np.array(d.size(0, 9), dtype)) for _ in range(2)]
+    first, second = (0 if zero is None else int(zero) for zero in zeros)
+    expected = (a.astype(np.int32) - first) * (b.astype(np.int32) - second)
+    return Case([a, zeros[0], b, zeros[1]], expected=[expected])
+
+
+@case("ReduceSumInteger")
+def _(d: Draw) -> Case:
+    x = d.ints(0, 100, *d.shape(3), dtype=d.pick(np.int8, np.uint8))
+    keep = d.size(0, 1)
+    return Case([x], {"axes": [0, 2], "keepdims": keep}, expected=[x.sum((0, 2), keepdims=bool(keep))])
