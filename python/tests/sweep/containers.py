@@ -177,7 +177,13 @@ def normalizer(d: Draw, name: str) -> Draft:
         attributes["is_case_sensitive"] = 1
     x = words(d, [d.int(1, 4)])
     x[0] = "Beta"
-    return Draft([x], attributes)
+    change = {"LOWER": str.lower, "UPPER": str.upper, "NONE": str}[attributes["case_change_action"]]
+
+    def expected(x: np.ndarray) -> list:
+        kept = [change(word) for word in x if word not in attributes.get("stopwords", ())]
+        return [np.array(kept or [""], object)]
+
+    return Draft([x], attributes, expected=expected)
 
 
 @form("StringSplit")

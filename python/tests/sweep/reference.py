@@ -34,6 +34,7 @@ EVALUATOR_IS_WRONG = {
 #   SequenceInsert             loses its place where the items are scalars
 #   Shape, Slice               read bounds below -rank and -size as Python does; ONNX clamps (onnxruntime
 #                              does so with Shape, and goes astray with some negative steps of Slice)
+#   StringNormalizer           drops empty strings, which are no stopwords
 #   Softmax and its kind       below opset 13 they saw matrices
 #   Scan, Upsample             their old forms
 
