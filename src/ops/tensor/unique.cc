@@ -3,6 +3,7 @@
 // of range.
 #include <algorithm>
 #include <numeric>
+#include <unordered_map>
 
 #include "ops/axes.h"
 #include "ops/op.h"
@@ -77,27 +78,59 @@ int OrderSlices(const T* x, const View& view, int64_t a, int64_t b) {
   return 0;
 }
 
+// Groups of equal numbers in the order in which they come first, without sorting. False, with nothing done,
+// for types that are no numbers and where there is a NaN, which equals nothing.
+template <typename T>
+bool GroupByHash(const T* x, int64_t count, std::vector<int64_t>* group, std::vector<int64_t>* first,
+                 std::vector<int64_t>* counts) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (std::any_of(x, x + count, [](T item) { return item != item; })) return false;
+    }
+    std::unordered_map<T, int64_t> known;
+    for (int64_t i = 0; i < count; ++i) {
+      const auto [found, added] = known.emplace(x[i], static_cast<int64_t>(first->size()));
+      if (added) {
+        first->push_back(i);
+        counts->push_back(0);
+      }
+      (*group)[static_cast<size_t>(i)] = found->second;
+      ++(*counts)[static_cast<size_t>(found->second)];
+    }
+    return true;
+  } else {
+    return false;
+  }
+}
+
 // The size of the answer depends on the data, so what is found is kept on the heap until it is known.
 template <typename T>
 Status Find(const State& state, const View& view, Dims dims, size_t axis, RunContext& context) {
   const T* x = context.input(0).As<const T>();
   std::vector<int64_t> order(static_cast<size_t>(view.count)), group(order.size()), first, counts;
-  std::iota(order.begin(), order.end(), int64_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return OrderSlices(x, view, a, b) < 0; });
-  for (size_t i = 0; i < order.size(); ++i) {
-    if (i == 0 || OrderSlices(x, view, order[i - 1], order[i]) != 0) {
-      first.push_back(order[i]);  // stable: the first to appear
-      counts.push_back(0);
+  const bool hashed = view.outer * view.inner == 1 && GroupByHash(x, view.count, &group, &first, &counts);
+  if (!hashed) {
+    std::iota(order.begin(), order.end(), int64_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t a, int64_t b) { return OrderSlices(x, view, a, b) < 0; });
+    for (size_t i = 0; i < order.size(); ++i) {
+      if (i == 0 || OrderSlices(x, view, order[i - 1], order[i]) != 0) {
+        first.push_back(order[i]);  // stable: the first to appear
+        counts.push_back(0);
+      }
+      group[static_cast<size_t>(order[i])] = static_cast<int64_t>(first.size()) - 1;
+      ++counts.back();
     }
-    group[static_cast<size_t>(order[i])] = static_cast<int64_t>(first.size()) - 1;
-    ++counts.back();
   }
   // Position of each group in the answer, and the group at each position.
   std::vector<int64_t> groups(first.size()), position(first.size());
   std::iota(groups.begin(), groups.end(), int64_t{0});
   auto first_of = [&](int64_t which) { return first[static_cast<size_t>(which)]; };
-  if (!state.sorted)
+  if (hashed && state.sorted) {
+    std::sort(groups.begin(), groups.end(),
+              [&](int64_t a, int64_t b) { return OrderSlices(x, view, first_of(a), first_of(b)) < 0; });
+  }
+  if (!hashed && !state.sorted)
     std::sort(groups.begin(), groups.end(), [&](int64_t a, int64_t b) { return first_of(a) < first_of(b); });
   for (size_t i = 0; i < groups.size(); ++i)
     position[static_cast<size_t>(groups[i])] = static_cast<int64_t>(i);
