@@ -190,6 +190,17 @@ def test_declared_shapes_are_hints(inner: list | None, outer: list | None) -> No
         assert made.run(None, {"x": x})[0].tolist() == (-np.maximum(x, 0)).tolist()
 
 
+@pytest.mark.parametrize(
+    ("inner", "outer"), [([7, 3], None), (None, [9, 9]), ([2, 2, 2], None), (["N", 3], None)]
+)
+def test_wrong_declarations_are_warned_of(
+    inner: list | None, outer: list | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ort.InferenceSession(chain(inner, outer, (2, 3)))
+    warned = "Error merging shape info for output" in capfd.readouterr().err
+    assert warned == (inner != ["N", 3])
+
+
 def test_one_symbol_with_two_sizes() -> None:
     made = models.model(
         [helper.make_node("MatMul", ["a", "b"], ["y"])],

@@ -35,6 +35,7 @@ class ModelImporter {
   Status AddOverridables();
   Result<Tensor> DefaultOf(const model::TensorView& initializer);
   Status AddOutputs();
+  void WarnOfDeclarations();
 
   const model::ModelView& model_;
   const ImportOptions& options_;
@@ -150,6 +151,24 @@ Status ModelImporter::AddOutputs() {
   return OkStatus();
 }
 
+// What the file says of values between nodes is not used for shapes; where it contradicts them the user
+// hears.
+void ModelImporter::WarnOfDeclarations() {
+  for (const model::ValueInfoView& info : model_.graph.value_info) {
+    const auto found = scope_.names.find(info.name);
+    if (found == scope_.names.end() || found->second == nullptr) continue;
+    Result<DeclaredValue> declared = Declare(info, free_);
+    if (!declared.ok()) continue;
+    const Value& value = *found->second;
+    const graph::Shape before = ToShape(*declared, *made_.graph->dims());
+    if (Complete(*declared, value.type, value.shape, *made_.graph->dims())) {
+      made_.warnings.push_back(fmt::format(
+          "Error merging shape info for output. '{}' source:{} target:{}. Falling back to lenient merge.",
+          info.name, Braced(value.shape), Braced(before)));
+    }
+  }
+}
+
 Result<ImportedModel> ModelImporter::Run() {
   if (model_.ir_version > kNewestIr) {
     return Fail("Unsupported model IR version: {}, max supported IR version: {}", model_.ir_version,
@@ -184,6 +203,7 @@ Result<ImportedModel> ModelImporter::Run() {
   ORTOLAN_RETURN_IF_ERROR(builder.AddInitializers(model_.graph, scope_));
   ORTOLAN_RETURN_IF_ERROR(builder.AddNodes(model_.graph.nodes, scope_));
   ORTOLAN_RETURN_IF_ERROR(AddOutputs());
+  WarnOfDeclarations();
   return std::move(made_);
 }
 
