@@ -98,9 +98,9 @@ struct ConvEpilogue {
 void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,
                const ConvEpilogue& epilogue, std::byte* scratch, ThreadPool& threads);
 
-// One row of pixels of one panel, in strips of nearly equal length; what other convolutions build on the
-// strips with.
-void RunStrips(const ConvVariant& variant, const StripTable& table, int vectors, int64_t pixels,
+// One row of pixels of a panel of `channels`, at most kStripVectors blocks, in strips of nearly equal length;
+// what other convolutions build on the strips with.
+void RunStrips(const ConvVariant& variant, const StripTable& table, int64_t channels, int64_t pixels,
                StripArgs args);
 
 }  // namespace ortolan::kernels

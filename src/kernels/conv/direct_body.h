@@ -15,19 +15,25 @@ struct StripPlace {
   float* out;
 };
 
-// kStride: the pixel stride where it is known, 0 where args tell.
-template <int kPixels, int kVectors, int kStride>
+// kStride: the pixel stride where it is known, 0 where args tell. kHalf: of the last vector only the first
+// half is computed.
+template <int kPixels, int kVectors, int kStride, bool kHalf>
 void Strip(const StripArgs& args) {
   const int64_t stride = kStride ? kStride : args.pixel_stride, block_stride = args.out_block_stride;
   const ReductionStep* const steps = args.steps;
   const ReductionStep* const end = steps + args.step_count;
   const float* const weights = args.weights;
   const bool bounded = args.lower > -kInfinity || args.upper < kInfinity;
+  constexpr int kWhole = kHalf ? kVectors - 1 : kVectors;
   StripPlace at{args.in, args.residual, args.out};
   for (int64_t left = args.strips; left > 0; --left) {
     Vec sum[kPixels][kVectors];
     ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
       ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) sum[p][v] = LoadBlock(args.bias + v * kBlock);
+    }
+    Half half[kPixels];
+    if constexpr (kHalf) {
+      ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) half[p] = FirstHalf(sum[p][kWhole]);
     }
     for (const ReductionStep* step = steps; step != end; ++step) {
       const float* in = at.in + step->in_offset;
@@ -35,16 +41,25 @@ void Strip(const StripArgs& args) {
       const float* const in_end = in + step->count;
       do {
         Vec w[kVectors];
-        ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) {
+        Half half_w;
+        ORTOLAN_UNROLL for (int v = 0; v < kWhole; ++v) {
           w[v] = LoadBlock(weight + v * kBlock);
           ORTOLAN_IN_REGISTER(w[v]);
         }
+        if constexpr (kHalf) {
+          half_w = LoadHalf(weight + kWhole * kBlock);
+          ORTOLAN_IN_REGISTER(half_w);
+        }
         ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
           const Vec x = Spread(in[p * stride]);
-          ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) sum[p][v] = Fma(x, w[v], sum[p][v]);
+          ORTOLAN_UNROLL for (int v = 0; v < kWhole; ++v) sum[p][v] = Fma(x, w[v], sum[p][v]);
+          if constexpr (kHalf) half[p] = Fma(FirstHalf(x), half_w, half[p]);
         }
         weight += kVectors * kBlock;
       } while (++in != in_end);
+    }
+    if constexpr (kHalf) {
+      ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) sum[p][kWhole] = WithZeros(half[p]);
     }
     if (at.residual) {
       ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
@@ -72,7 +87,8 @@ void Strip(const StripArgs& args) {
 
 template <int kPixels, int kVectors, int kStride>
 constexpr void FillStrips(StripTable& table) {
-  table.strips[kVectors - 1][kPixels - 1] = Strip<kPixels, kVectors, kStride>;
+  table.strips[kVectors - 1][kPixels - 1] = Strip<kPixels, kVectors, kStride, false>;
+  if constexpr (kHasHalves) table.halves[kVectors - 1][kPixels - 1] = Strip<kPixels, kVectors, kStride, true>;
   if constexpr (kPixels > 1) FillStrips<kPixels - 1, kVectors, kStride>(table);
 }
 

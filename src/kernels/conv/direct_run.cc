@@ -93,8 +93,8 @@ void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, co
   const auto* bias = reinterpret_cast<const float*>(conv.bias.data());
   for (int64_t panel = c.panel0; panel < c.panel_end; ++panel) {
     const int64_t first = c.group * out_blocks + panel * kStripVectors;  // output block
-    const int vectors =
-        static_cast<int>(std::min<int64_t>(kStripVectors, out_blocks - panel * kStripVectors));
+    const int64_t channels =
+        std::min<int64_t>(kStripVectors * block, conv.group_out - panel * kStripVectors * block);
     StripArgs args;
     args.pixel_stride = w.stride[2] * plan.pixel;
     args.weights = weights + first * block * conv.depth();
@@ -112,8 +112,8 @@ void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, co
       args.step_count = static_cast<int64_t>(steps.size());
       args.out = y + out_base + pixel0 * block;
       args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
-      RunStrips(*conv.variant, table, vectors, pixels, args);
-      for (int v = 0; v < vectors; ++v) {
+      RunStrips(*conv.variant, table, channels, pixels, args);
+      for (int64_t v = 0; v < CeilDiv(channels, block); ++v) {
         epilogue.Finish(args.out + v * plan.out_plane, c.n, first + v, pixel0, pixels, block);
       }
     }
@@ -123,15 +123,19 @@ void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, co
 }  // namespace
 
 // Strips of two lengths that differ by one: 56 pixels in strips of up to 6 are six of 6 and four of 5.
-void RunStrips(const ConvVariant& variant, const StripTable& table, int vectors, int64_t pixels,
+void RunStrips(const ConvVariant& variant, const StripTable& table, int64_t channels, int64_t pixels,
                StripArgs args) {
+  const int64_t last = channels % variant.block;
+  const bool half = last > 0 && last <= variant.block / 2 && table.halves[0][0] != nullptr;
+  const ConvStrip* const strip_of =
+      (half ? table.halves : table.strips)[CeilDiv(channels, variant.block) - 1];
   const int64_t strips = CeilDiv(pixels, variant.pixels);
   if (strips == 0) return;
   const int64_t length = pixels / strips, longer = pixels % strips;
   auto run = [&](int64_t count, int64_t each) {
     if (count == 0) return;
     args.strips = count;
-    table.strips[vectors - 1][each - 1](args);
+    strip_of[each - 1](args);
     args.in += count * each * args.pixel_stride;
     args.out += count * each * variant.block;
     if (args.residual) args.residual += count * each * variant.block;

@@ -39,6 +39,7 @@ inline constexpr int kStripVectors = 2;
 // What one ISA unit offers. strips[vectors - 1][pixels - 1]; entries beyond `pixels` are null.
 struct StripTable {
   ConvStrip strips[kStripVectors][kMostStripPixels];
+  ConvStrip halves[kStripVectors][kMostStripPixels];  // the last vector's second half is zeros; or null
 };
 
 struct DepthwiseRows;

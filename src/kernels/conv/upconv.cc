@@ -68,7 +68,8 @@ void RunUpconv(const PackedUpconv& conv, const UpconvPlan& plan, const float* x,
 
   auto run_row = [&](int64_t n, int64_t panel, int64_t h, float* row) {
     const int64_t first = panel * kStripVectors;
-    const int vectors = static_cast<int>(std::min<int64_t>(kStripVectors, conv.out_blocks() - first));
+    const int64_t channels = std::min<int64_t>(kStripVectors * block, conv.out_channels - first * block);
+    const int64_t vectors = CeilDiv(channels, block);
     StripArgs args;
     args.in = x + (n * conv.in_blocks() * plan.height + h) * width * block;
     args.pixel_stride = block;
@@ -84,7 +85,7 @@ void RunUpconv(const PackedUpconv& conv, const UpconvPlan& plan, const float* x,
       float* out = y + (n * conv.out_blocks() + first) * out_plane + oh * out_width * block;
       for (int64_t kw = 0; kw < conv.kernel[1]; ++kw) {
         args.weights = weights + ((kh * conv.kernel[1] + kw) * lanes + first * block) * conv.in_channels;
-        RunStrips(*conv.variant, *conv.variant->blocked[0], vectors, width, args);
+        RunStrips(*conv.variant, *conv.variant->blocked[0], channels, width, args);
         for (int64_t i = 0; i < vectors * width; ++i) {
           std::memcpy(out + i / width * out_plane + (i % width * conv.kernel[1] + kw) * block,
                       row + i * block, sizeof(float) * static_cast<size_t>(block));

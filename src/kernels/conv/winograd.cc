@@ -90,7 +90,7 @@ class Runner {
     const auto* weights = reinterpret_cast<const float*>(conv_.weights.data());
     for (int64_t i = begin; i < end; ++i) {
       const int64_t point = i / panels(), first = i % panels() * kStripVectors;
-      const int vectors = static_cast<int>(std::min<int64_t>(kStripVectors, conv_.out_blocks() - first));
+      const int64_t channels = std::min<int64_t>(kStripVectors * block, conv_.out_channels - first * block);
       StripArgs args;
       args.in = scratch + point * conv_.in_blocks() * pitch;
       args.pixel_stride = block;
@@ -102,7 +102,7 @@ class Runner {
       args.out_block_stride = pitch;
       args.lower = -std::numeric_limits<float>::infinity();
       args.upper = std::numeric_limits<float>::infinity();
-      RunStrips(*conv_.variant, *conv_.variant->blocked[0], vectors, b.end - b.begin, args);
+      RunStrips(*conv_.variant, *conv_.variant->blocked[0], channels, b.end - b.begin, args);
     }
   }
 
