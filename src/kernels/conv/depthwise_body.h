@@ -89,7 +89,7 @@ ORTOLAN_INLINE void RowTile(const DepthwiseRows& job, const Bounds& bounds, cons
   constexpr int kSpan = (kPixels - 1) * kStride + kColumns;
   const int64_t start = pixel * kStride - job.pad, in_pixels = job.in_pixels;
   const int64_t next_row = job.row_dilation * in_pixels * kBlock;
-  const float* in = row.in + start * kBlock;
+  const float* in = row.rows > 0 ? row.in + start * kBlock : nullptr;
   const float* weights = row.weights;
   Vec sum[kPixels];
   ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) sum[p] = LoadBlock(job.bias);
