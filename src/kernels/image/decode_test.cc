@@ -55,7 +55,7 @@ TEST(Decode, SaysWhyAPictureIsRefused) {
 
 std::string Little(uint64_t value, size_t bytes) {
   std::string text;
-  for (size_t i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * i & 255);
+  for (size_t i = 0; i < bytes; ++i) text += static_cast<char>(i < 8 ? value >> 8 * i & 255 : 0);
   return text;
 }
 std::string Big(uint64_t value, size_t bytes) {

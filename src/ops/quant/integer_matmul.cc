@@ -231,7 +231,7 @@ Status RunIntegerMatMul(const IntegerMatMul& state, const IntegerMatMulBinding& 
     product.finish = finish.finish;
     product.c = static_cast<std::byte*>(finish.c) + static_cast<size_t>(item * m * n) * element;
     Rows rows{left->bytes + binding.a_index[at] * m * k, k, last, m};
-    std::memcpy(last, rows.first + (m - 1) * k, static_cast<size_t>(k));
+    if (m > 0 && k > 0) std::memcpy(last, rows.first + (m - 1) * k, static_cast<size_t>(k));
     std::memset(last + k, 0, 4);
     kernels::RunByteProduct(
         product, m, [&](int64_t first, int64_t count, const uint8_t** a) { rows.Locate(first, count, a); },
@@ -260,7 +260,7 @@ Status RunIntegerSums(const IntegerMatMul& state, const IntegerMatMulBinding& bi
     int32_t* to = sums(item);
     product.c = to;
     Rows rows{context.input(state.inputs.a).As<const uint8_t>() + binding.a_index[at] * m * k, k, last, m};
-    std::memcpy(last, rows.first + (m - 1) * k, static_cast<size_t>(k));
+    if (m > 0 && k > 0) std::memcpy(last, rows.first + (m - 1) * k, static_cast<size_t>(k));
     std::memset(last + k, 0, 4);
     kernels::RunByteProduct(
         product, m, [&](int64_t first, int64_t count, const uint8_t** a) { rows.Locate(first, count, a); },
