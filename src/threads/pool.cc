@@ -28,22 +28,73 @@ void Pause() {
 #endif
 }
 
+// Parts of a loop; threads beyond that many share them. Bounds what a loop takes on its caller's stack.
+constexpr int kMostParts = 16;
+constexpr int64_t kMostChunks = int64_t{1} << 31;  // of one loop: two ends in one word
+
+// Consecutive chunks that one thread begins with. Its owner takes them from one end, who has nothing left to
+// do of its own from the other.
+class alignas(64) Part {
+ public:
+  void Reset(int64_t begin, int64_t end) { ends_.store(Pack(begin, end), std::memory_order_relaxed); }
+  bool Open() const {
+    const uint64_t ends = ends_.load(std::memory_order_relaxed);
+    return Begin(ends) < End(ends);
+  }
+  // A chunk, or -1 where none is left.
+  int64_t Claim(bool from_front) {
+    uint64_t ends = ends_.load(std::memory_order_relaxed);
+    while (Begin(ends) < End(ends)) {
+      const int64_t begin = Begin(ends), end = End(ends);
+      const uint64_t rest = from_front ? Pack(begin + 1, end) : Pack(begin, end - 1);
+      if (ends_.compare_exchange_weak(ends, rest, std::memory_order_relaxed))
+        return from_front ? begin : end - 1;
+    }
+    return -1;
+  }
+
+ private:
+  static uint64_t Pack(int64_t begin, int64_t end) {
+    return static_cast<uint64_t>(begin) << 32 | static_cast<uint64_t>(end);
+  }
+  static int64_t Begin(uint64_t ends) { return static_cast<int64_t>(ends >> 32); }
+  static int64_t End(uint64_t ends) { return static_cast<int64_t>(ends & 0xffffffff); }
+
+  std::atomic<uint64_t> ends_{0};
+};
+
 // One loop in progress. It lives on its caller's stack; `users` keeps it there until the last worker has let
 // go.
+//
+// Every thread begins at a place of its own, the same in each loop: what it wrote in the last loop is in its
+// cache when the next one reads it. Neighbouring parts are worked off towards each other, so that a thread
+// that helps out goes on where its own part ends.
 struct Loop {
-  FunctionRef<void(int64_t)> body;
-  int64_t chunks;
-  std::atomic<int64_t> next{0};  // the first chunk that nobody has claimed
-  std::atomic<int> users{0};     // workers that may touch this loop
-  Loop* older = nullptr;         // next in the pool's list of open loops
+  Loop(FunctionRef<void(int64_t)> function, int64_t first_chunk, int64_t count, int threads)
+      : body(function),
+        first(first_chunk),
+        part_count(static_cast<int>(std::min<int64_t>({threads, kMostParts, count}))) {
+    for (int i = 0; i < part_count; ++i) parts[i].Reset(count * i / part_count, count * (i + 1) / part_count);
+  }
 
-  void Work() {
-    for (int64_t i = next.fetch_add(1, std::memory_order_relaxed); i < chunks;
-         i = next.fetch_add(1, std::memory_order_relaxed)) {
-      body(i);
+  FunctionRef<void(int64_t)> body;
+  int64_t first;
+  int part_count;
+  std::atomic<int> users{0};  // workers that may touch this loop
+  Loop* older = nullptr;      // next in the pool's list of open loops
+  Part parts[kMostParts];
+
+  void Work(int thread) {
+    for (int i = 0; i < part_count; ++i) {
+      const int part = (thread + i) % part_count;
+      const bool from_front = (part % 2 == 0) == (i == 0);
+      for (int64_t chunk = parts[part].Claim(from_front); chunk >= 0; chunk = parts[part].Claim(from_front))
+        body(first + chunk);
     }
   }
-  bool Open() const { return next.load(std::memory_order_relaxed) < chunks; }
+  bool Open() const {
+    return std::any_of(parts, parts + part_count, [](const Part& part) { return part.Open(); });
+  }
 };
 
 }  // namespace
@@ -71,34 +122,62 @@ struct ThreadPool::State {
     return nullptr;
   }
 
-  void WorkerMain() {
-    uint64_t seen = 0;
-    while (true) {
-      const auto spin_until = std::chrono::steady_clock::now() + kSpinTime;
-      while (posted.load(std::memory_order_acquire) == seen) {
-        for (int i = 0; i < 16; ++i) Pause();
-        if (std::chrono::steady_clock::now() > spin_until) break;
+  void Run(Loop& loop) {
+    int sleepers = 0;
+    {
+      std::lock_guard lock(mutex);
+      loop.older = open;
+      open = &loop;
+      posted.fetch_add(1, std::memory_order_release);
+      sleepers = parked;
+    }
+    for (int i = std::min(sleepers, loop.part_count - 1); i > 0; --i) wake.notify_one();
+    loop.Work(0);
+    {
+      std::lock_guard lock(mutex);  // after this no worker can find the loop any more
+      Loop** link = &open;
+      while (*link != &loop) link = &(*link)->older;
+      *link = loop.older;
+    }
+    for (int spins = 0; loop.users.load(std::memory_order_acquire) != 0; ++spins) {
+      if (spins < 4096) {
+        Pause();
+      } else {
+        std::this_thread::yield();
       }
+    }
+  }
+
+  // Whether another loop than the `seen` ones came while this thread was worth keeping awake.
+  bool SpinForMore(uint64_t seen) const {
+    const auto until = std::chrono::steady_clock::now() + kSpinTime;
+    do {
+      for (int i = 0; i < 16; ++i) {
+        if (posted.load(std::memory_order_acquire) != seen) return true;
+        Pause();
+      }
+    } while (std::chrono::steady_clock::now() < until);
+    return false;
+  }
+
+  void WorkerMain(int index) {
+    while (true) {
       Loop* loop = nullptr;
+      uint64_t seen = 0;
       {
-        std::unique_lock lock(mutex);
+        std::lock_guard lock(mutex);
         seen = posted.load(std::memory_order_relaxed);
         loop = Take();
-        while (loop == nullptr && !stopping && posted.load(std::memory_order_relaxed) == seen) {
-          ++parked;
-          wake.wait(lock);
-          --parked;
-        }
-        if (loop == nullptr) {
-          if (stopping) return;
-          seen = posted.load(std::memory_order_relaxed);
-          loop = Take();
-        }
+        if (loop == nullptr && stopping) return;
       }
       if (loop != nullptr) {
-        loop->Work();
+        loop->Work(index);
         loop->users.fetch_sub(1, std::memory_order_release);
-        seen = 0;  // another loop may have been posted meanwhile: look again before spinning
+      } else if (!SpinForMore(seen)) {
+        std::unique_lock lock(mutex);
+        ++parked;
+        wake.wait(lock, [&] { return posted.load(std::memory_order_relaxed) != seen; });
+        --parked;
       }
     }
   }
@@ -110,7 +189,7 @@ ThreadPool::ThreadPool(int threads) {
   State* state = state_.get();
   for (int i = 1; i < threads; ++i) {
     try {
-      state->workers.emplace_back([state] { state->WorkerMain(); });
+      state->workers.emplace_back([state, i] { state->WorkerMain(i); });
     } catch (const std::system_error&) {
       break;  // the system grants no more threads: callers do the work alone
     }
@@ -136,29 +215,9 @@ void ThreadPool::ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body) {
     for (int64_t i = 0; i < chunks; ++i) body(i);
     return;
   }
-  Loop loop{.body = body, .chunks = chunks};
-  int sleepers = 0;
-  {
-    std::lock_guard lock(state_->mutex);
-    loop.older = state_->open;
-    state_->open = &loop;
-    state_->posted.fetch_add(1, std::memory_order_release);
-    sleepers = state_->parked;
-  }
-  for (int64_t i = std::min<int64_t>(sleepers, chunks - 1); i > 0; --i) state_->wake.notify_one();
-  loop.Work();
-  {
-    std::lock_guard lock(state_->mutex);  // after this no worker can find the loop any more
-    Loop** link = &state_->open;
-    while (*link != &loop) link = &(*link)->older;
-    *link = loop.older;
-  }
-  for (int spins = 0; loop.users.load(std::memory_order_acquire) != 0; ++spins) {
-    if (spins < 4096) {
-      Pause();
-    } else {
-      std::this_thread::yield();
-    }
+  for (int64_t first = 0; first < chunks; first += kMostChunks) {
+    Loop loop(body, first, std::min(chunks - first, kMostChunks), state_->threads);
+    state_->Run(loop);
   }
 }
 
