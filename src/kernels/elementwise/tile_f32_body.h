@@ -3,6 +3,7 @@
 
 #include "kernels/elementwise/tile_table.h"
 #include "simd/math.h"
+#include "simd/trigonometry.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -104,15 +105,15 @@ ORTOLAN_F32_UNARY(HardSwish, a* Max(Zero(), Min(Set(1.0f), a* Set(1.0f / 6) + Se
 ORTOLAN_F32_UNARY(Softplus, Softplus(a))
 ORTOLAN_F32_UNARY(Expm1, Expm1(a))
 ORTOLAN_F32_UNARY(Log1p, Log1p(a))
-ORTOLAN_F32_UNARY(Tan, ByLane(a, [](float v) { return ::tanf(v); }))
-ORTOLAN_F32_UNARY(Asin, ByLane(a, [](float v) { return ::asinf(v); }))
-ORTOLAN_F32_UNARY(Acos, ByLane(a, [](float v) { return ::acosf(v); }))
-ORTOLAN_F32_UNARY(Atan, ByLane(a, [](float v) { return ::atanf(v); }))
-ORTOLAN_F32_UNARY(Sinh, ByLane(a, [](float v) { return ::sinhf(v); }))
-ORTOLAN_F32_UNARY(Cosh, ByLane(a, [](float v) { return ::coshf(v); }))
-ORTOLAN_F32_UNARY(Asinh, ByLane(a, [](float v) { return ::asinhf(v); }))
-ORTOLAN_F32_UNARY(Acosh, ByLane(a, [](float v) { return ::acoshf(v); }))
-ORTOLAN_F32_UNARY(Atanh, ByLane(a, [](float v) { return ::atanhf(v); }))
+ORTOLAN_F32_UNARY(Tan, Tan(a))
+ORTOLAN_F32_UNARY(Asin, Asin(a))
+ORTOLAN_F32_UNARY(Acos, Acos(a))
+ORTOLAN_F32_UNARY(Atan, Atan(a))
+ORTOLAN_F32_UNARY(Sinh, Sinh(a))
+ORTOLAN_F32_UNARY(Cosh, Cosh(a))
+ORTOLAN_F32_UNARY(Asinh, Asinh(a))
+ORTOLAN_F32_UNARY(Acosh, Acosh(a))
+ORTOLAN_F32_UNARY(Atanh, Atanh(a))
 
 ORTOLAN_F32_BINARY(Add, a + b)
 ORTOLAN_F32_BINARY(Sub, a - b)

@@ -83,16 +83,16 @@ constexpr bool SameForm(Element element) {
   X(Log, 1, 12)                                                                           \
   X(Sin, 1, 14)                                                                           \
   X(Cos, 1, 14)                                                                           \
-  X(Tan, 1, 150)                                                                          \
-  X(Asin, 1, 150)                                                                         \
-  X(Acos, 1, 150)                                                                         \
-  X(Atan, 1, 150)                                                                         \
-  X(Sinh, 1, 150)                                                                         \
-  X(Cosh, 1, 150)                                                                         \
+  X(Tan, 1, 24)                                                                           \
+  X(Asin, 1, 16)                                                                          \
+  X(Acos, 1, 18)                                                                          \
+  X(Atan, 1, 18)                                                                          \
+  X(Sinh, 1, 24)                                                                          \
+  X(Cosh, 1, 20)                                                                          \
   X(Tanh, 1, 10)                                                                          \
-  X(Asinh, 1, 150)                                                                        \
-  X(Acosh, 1, 150)                                                                        \
-  X(Atanh, 1, 150)                                                                        \
+  X(Asinh, 1, 50)                                                                         \
+  X(Acosh, 1, 50)                                                                         \
+  X(Atanh, 1, 30)                                                                         \
   X(Erf, 1, 14)                                                                           \
   X(Sigmoid, 1, 8)                                                                        \
   /* activations worth one pass */                                                        \

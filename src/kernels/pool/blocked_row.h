@@ -1,9 +1,11 @@
-// What the row kernels of blocked pools are given. Plain, because ISA units include it.
+// What the row kernels of blocked pools are given, and the levels of all pools. Plain, because ISA units
+// include it.
 #pragma once
 
 #include <cstdint>
 
 #include "base/cpu.h"
+#include "kernels/pool/planar_row.h"
 
 namespace ortolan::kernels {
 
@@ -33,6 +35,7 @@ struct PoolVariant {
   void (*max_row)(const PoolRow& row);
   void (*average_row)(const PoolRow& row);
   void (*mean)(const float* x, int64_t pixels, float* y);
+  PlanarPools planar;
 };
 
 }  // namespace ortolan::kernels

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/pool/pool.h"
 
@@ -9,6 +10,12 @@ namespace {
 
 // Elements of input that a chunk should at least read: about 20 us of work.
 constexpr int64_t kGrainReads = 32 << 10;
+// The same where vectors read.
+constexpr int64_t kRowGrainReads = 128 << 10;
+
+int64_t Length(IndexRange range) {
+  return std::max<int64_t>(0, range.end - range.begin);
+}
 
 // Calls body(plane, output position, first, taps) for every output, where `first` and `taps` are the live
 // part of the window on each axis: input coordinates first[a] + i * dilation[a] for i < taps[a].
@@ -21,7 +28,7 @@ void ForEachWindow(const Window& win, int64_t planes, ThreadPool& threads, Body 
       auto set = [&](int axis) {
         const IndexRange live = LiveTaps(win, axis, o[axis]);
         first[axis] = o[axis] * win.stride[axis] - win.pad[axis] + live.begin * win.dilation[axis];
-        taps[axis] = std::max<int64_t>(0, live.end - live.begin);
+        taps[axis] = Length(live);
       };
       for (o[0] = 0; o[0] < win.out[0]; ++o[0]) {
         set(0);
@@ -63,42 +70,67 @@ int64_t ColumnMajor(const Window& win, int64_t position) {
 
 // How many taps of one axis stand inside the padded input.
 int64_t PaddedTaps(const Window& win, int axis, int64_t o) {
-  const IndexRange taps = TapsWithin(win, axis, o, -win.pad[axis], win.in[axis] + win.pad_end[axis]);
-  return std::max<int64_t>(0, taps.end - taps.begin);
+  return Length(TapsWithin(win, axis, o, -win.pad[axis], win.in[axis] + win.pad_end[axis]));
 }
 
-// For each row of a plane's output, each tap of the window: body(first, from, count) for the outputs from
-// `first` on that the tap meets, whose elements are at `from` and apart by the stride. start(at) and
-// finish(at, o) come before and after the taps of the row that starts at output `at`.
-template <typename T, typename Start, typename Body, typename Finish>
-void ForEachRow(const Window& win, const T* in, Start start, Body body, Finish finish) {
-  int64_t o[2], at = 0;
-  for (o[0] = 0; o[0] < win.out[0]; ++o[0]) {
-    const IndexRange slices = LiveTaps(win, 0, o[0]);
-    for (o[1] = 0; o[1] < win.out[1]; ++o[1], at += win.out[2]) {
-      const IndexRange lines = LiveTaps(win, 1, o[1]);
-      start(at);
-      for (int64_t d = slices.begin; d < slices.end; ++d) {
-        const int64_t slice = o[0] * win.stride[0] - win.pad[0] + d * win.dilation[0];
-        for (int64_t h = lines.begin; h < lines.end; ++h) {
-          const int64_t line = o[1] * win.stride[1] - win.pad[1] + h * win.dilation[1];
-          const T* row = in + (slice * win.in[1] + line) * win.in[2];
-          for (int64_t w = 0; w < win.kernel[2]; ++w) {
-            const IndexRange met = LiveOutputs(win, 2, w);
-            if (met.end <= met.begin) continue;
-            const int64_t column = met.begin * win.stride[2] + w * win.dilation[2] - win.pad[2];
-            body(met.begin, row + column, met.end - met.begin);
-          }
-        }
+// The outputs of one stretch of a row: as many as a row kernel's line holds; 0 where not even one fits.
+int64_t StretchOutputs(const Window& win) {
+  const int64_t reach = (win.kernel[2] - 1) * win.dilation[2] + 1;
+  if (reach > kPlanarSpan / 2) return 0;
+  return std::min(win.out[2], (kPlanarSpan - reach) / win.stride[2] + 1);
+}
+
+// Calls kernel for each stretch of each output row of the planes.
+template <typename T>
+void RunRows(void (*kernel)(const PlanarRow& row), const Window& win, int64_t planes, const T* x, T* y,
+             bool average, bool count_padding, ThreadPool& threads) {
+  const int64_t stretch = StretchOutputs(win), lines = win.out[0] * win.out[1];
+  const int64_t reads = std::max<int64_t>(1, win.out[2] * std::min(win.kernel_size(), win.in_size()));
+  const int64_t grain = std::max<int64_t>(1, kRowGrainReads / reads);
+  threads.ParallelRanges(planes * lines, grain, [&](int64_t begin, int64_t end) {
+    float counts[kPlanarSpan];
+    for (int64_t left = 0; left < win.out[2]; left += stretch) {
+      PlanarRow row;
+      row.count = std::min(stretch, win.out[2] - left);
+      row.first = left * win.stride[2] - win.pad[2];
+      row.span = (row.count - 1) * win.stride[2] + (win.kernel[2] - 1) * win.dilation[2] + 1;
+      row.slice_stride = win.dilation[0] * win.in[1] * win.in[2];
+      row.row_stride = win.dilation[1] * win.in[2];
+      row.width = win.in[2];
+      row.stride = win.stride[2];
+      row.dilation = win.dilation[2];
+      row.taps = win.kernel[2];
+      row.counts = counts;
+      for (int64_t i = 0; average && i < row.count; ++i) {
+        counts[i] = static_cast<float>(count_padding ? PaddedTaps(win, 2, left + i)
+                                                     : Length(LiveTaps(win, 2, left + i)));
       }
-      finish(at, o);
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t plane = i / lines, line = i % lines;
+        const int64_t o[2] = {line / win.out[1], line % win.out[1]};
+        const IndexRange depth = LiveTaps(win, 0, o[0]), height = LiveTaps(win, 1, o[1]);
+        row.slices = Length(depth);
+        row.rows = Length(height);
+        const int64_t d = o[0] * win.stride[0] - win.pad[0] + depth.begin * win.dilation[0];
+        const int64_t h = o[1] * win.stride[1] - win.pad[1] + height.begin * win.dilation[1];
+        const bool lives = row.slices > 0 && row.rows > 0;
+        row.in = x + plane * win.in_size() + (lives ? (d * win.in[1] + h) * win.in[2] : 0);
+        row.outer = static_cast<float>(count_padding ? PaddedTaps(win, 0, o[0]) * PaddedTaps(win, 1, o[1])
+                                                     : row.slices * row.rows);
+        row.out = y + plane * win.out_size() + line * win.out[2] + left;
+        kernel(row);
+      }
     }
-  }
+  });
 }
 
-int64_t PlanesPerChunk(const Window& win) {
-  const int64_t reads = std::max<int64_t>(1, win.out_size() * std::min(win.kernel_size(), win.in_size()));
-  return std::max<int64_t>(1, 4 * kGrainReads / reads);
+template <typename T>
+auto MaxKernel(const PlanarPools& pools) {
+  if constexpr (std::is_same_v<T, float>) return pools.max_float;
+  if constexpr (std::is_same_v<T, double>) return pools.max_double;
+  if constexpr (std::is_same_v<T, int8_t>) return pools.max_int8;
+  if constexpr (std::is_same_v<T, uint8_t>) return pools.max_uint8;
+  if constexpr (std::is_same_v<T, int32_t>) return pools.max_int32;
 }
 
 // Adjacent elements in lanes, which a vector unit takes together.
@@ -111,16 +143,9 @@ T Greater(T best, T item) {
 }
 
 template <typename T>
-T MaxOfRun(const T* x, int64_t count, T best) {
-  T lanes[kLanes];
-  std::fill_n(lanes, kLanes, best);
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = Greater(lanes[l], x[i + l]);
-  }
-  for (; i < count; ++i) best = Greater(best, x[i]);
-  // A NaN in a lane, too: the first operand loses to it.
-  for (const T lane : lanes) best = best != best ? best : Greater(best, lane);
+T MaxOfRun(const PlanarPools& pools, const T* x, int64_t count, T best) {
+  if constexpr (std::is_same_v<T, float>) return pools.max_run(x, count, best);
+  for (int64_t i = 0; i < count; ++i) best = Greater(best, x[i]);
   return best;
 }
 
@@ -153,50 +178,26 @@ void ForEachRun(const Window& win, const T* in, const int64_t* first, const int6
   }
 }
 
-// The values alone, a row at a time: nothing has to be asked of single elements.
-template <typename T>
-void MaxRows(const Window& win, int64_t planes, const T* x, T* y, ThreadPool& threads) {
-  threads.ParallelRanges(planes, PlanesPerChunk(win), [&](int64_t begin, int64_t end) {
-    const int64_t stride = win.stride[2];
-    for (int64_t plane = begin; plane < end; ++plane) {
-      T* const out = y + plane * win.out_size();
-      T* to = out;
-      ForEachRow(
-          win, x + plane * win.in_size(),
-          [&](int64_t at) {
-            to = out + at;
-            std::fill_n(to, win.out[2], Lowest<T>());
-          },
-          [&](int64_t first, const T* from, int64_t count) {
-            T* own = to + first;
-            if (stride == 1) {
-              for (int64_t i = 0; i < count; ++i) own[i] = Greater(own[i], from[i]);
-            } else {
-              for (int64_t i = 0; i < count; ++i) own[i] = Greater(own[i], from[i * stride]);
-            }
-          },
-          [](int64_t, const int64_t*) {});
-    }
-  });
-}
-
 }  // namespace
 
 template <typename T>
-void MaxPoolPlanar(const Window& window, int64_t planes, const T* x, T* y, int64_t* indices, IndexOrder order,
-                   ThreadPool& threads) {
+void MaxPoolPlanar(const PoolVariant& variant, const Window& window, int64_t planes, const T* x, T* y,
+                   int64_t* indices, IndexOrder order, ThreadPool& threads) {
   const int64_t in_size = window.in_size(), out_size = window.out_size();
   if (indices == nullptr && HasLongRuns(window)) {
     ForEachWindow(window, planes, threads,
                   [&](int64_t plane, int64_t at, const int64_t*, const int64_t* first, const int64_t* taps) {
                     T best = Lowest<T>();
-                    ForEachRun(window, x + plane * in_size, first, taps,
-                               [&](const T* run, int64_t count) { best = MaxOfRun(run, count, best); });
+                    ForEachRun(window, x + plane * in_size, first, taps, [&](const T* run, int64_t count) {
+                      best = MaxOfRun(variant.planar, run, count, best);
+                    });
                     y[plane * out_size + at] = best;
                   });
     return;
   }
-  if (indices == nullptr) return MaxRows(window, planes, x, y, threads);
+  if (indices == nullptr && StretchOutputs(window) > 0) {
+    return RunRows(MaxKernel<T>(variant.planar), window, planes, x, y, false, false, threads);
+  }
   ForEachWindow(window, planes, threads,
                 [&](int64_t plane, int64_t at, const int64_t*, const int64_t* first, const int64_t* taps) {
                   const T* in = x + plane * in_size;
@@ -219,56 +220,31 @@ void MaxPoolPlanar(const Window& window, int64_t planes, const T* x, T* y, int64
 }
 
 template <typename T>
-void AveragePoolPlanar(const Window& window, int64_t planes, bool count_padding, const T* x, T* y,
-                       ThreadPool& threads) {
-  const auto taps_of = [&](int axis, int64_t o) {
-    const IndexRange live = LiveTaps(window, axis, o);
-    return count_padding ? PaddedTaps(window, axis, o) : std::max<int64_t>(0, live.end - live.begin);
-  };
-  if (HasLongRuns(window)) {
-    ForEachWindow(
-        window, planes, threads,
-        [&](int64_t plane, int64_t at, const int64_t* o, const int64_t* first, const int64_t* taps) {
-          double sum = 0;
-          ForEachRun(window, x + plane * window.in_size(), first, taps,
-                     [&](const T* run, int64_t count) { sum += SumOfRun(run, count); });
-          const int64_t count = taps_of(0, o[0]) * taps_of(1, o[1]) * taps_of(2, o[2]);
-          y[plane * window.out_size() + at] =
-              static_cast<T>(count > 0 ? sum / static_cast<double>(count) : 0.0);
-        });
-    return;
+void AveragePoolPlanar(const PoolVariant& variant, const Window& window, int64_t planes, bool count_padding,
+                       const T* x, T* y, ThreadPool& threads) {
+  if (!HasLongRuns(window) && StretchOutputs(window) > 0) {
+    const auto kernel =
+        std::is_same_v<T, float> ? variant.planar.average_float : variant.planar.average_double;
+    return RunRows(kernel, window, planes, x, y, true, count_padding, threads);
   }
-  const int64_t width = window.out[2], stride = window.stride[2];
-  threads.ParallelRanges(planes, PlanesPerChunk(window), [&](int64_t begin, int64_t end) {
-    // Sums in double of a stretch of columns, so that rows of any length need no memory of their own.
-    constexpr int64_t kStretch = 256;
-    double sums[kStretch];
-    double columns[kStretch];  // taps of each
-    for (int64_t plane = begin; plane < end; ++plane) {
-      T* const out = y + plane * window.out_size();
-      for (int64_t left = 0; left < width; left += kStretch) {
-        const int64_t right = std::min(width, left + kStretch);
-        for (int64_t i = left; i < right; ++i) columns[i - left] = static_cast<double>(taps_of(2, i));
-        ForEachRow(
-            window, x + plane * window.in_size(), [&](int64_t) { std::fill_n(sums, right - left, 0.0); },
-            [&](int64_t first, const T* from, int64_t count) {
-              const int64_t skipped = std::max<int64_t>(0, left - first);
-              const int64_t last = std::min(first + count, right);
-              double* own = sums - left;
-              for (int64_t i = first + skipped; i < last; ++i) {
-                own[i] += static_cast<double>(from[(i - first) * stride]);
-              }
-            },
-            [&](int64_t at, const int64_t* o) {
-              const auto outer = static_cast<double>(taps_of(0, o[0]) * taps_of(1, o[1]));
-              for (int64_t i = 0; i < right - left; ++i) {
-                const double count = outer * columns[i];
-                out[at + left + i] = static_cast<T>(count > 0 ? sums[i] / count : 0.0);
-              }
-            });
-      }
-    }
-  });
+  const auto taps_of = [&](int axis, int64_t o) {
+    return count_padding ? PaddedTaps(window, axis, o) : Length(LiveTaps(window, axis, o));
+  };
+  ForEachWindow(window, planes, threads,
+                [&](int64_t plane, int64_t at, const int64_t* o, const int64_t* first, const int64_t* taps) {
+                  const T* in = x + plane * window.in_size();
+                  double sum = 0;
+                  if (HasLongRuns(window)) {
+                    ForEachRun(window, in, first, taps,
+                               [&](const T* run, int64_t count) { sum += SumOfRun(run, count); });
+                  } else {
+                    ForEachElement(window, first, taps,
+                                   [&](int64_t position) { sum += static_cast<double>(in[position]); });
+                  }
+                  const int64_t count = taps_of(0, o[0]) * taps_of(1, o[1]) * taps_of(2, o[2]);
+                  y[plane * window.out_size() + at] =
+                      static_cast<T>(count > 0 ? sum / static_cast<double>(count) : 0.0);
+                });
 }
 
 template <typename T>
@@ -288,16 +264,19 @@ void LpPoolPlanar(const Window& window, int64_t planes, double p, const T* x, T*
                 });
 }
 
-#define ORTOLAN_MAX_POOL(T) \
-  template void MaxPoolPlanar<T>(const Window&, int64_t, const T*, T*, int64_t*, IndexOrder, ThreadPool&);
+#define ORTOLAN_MAX_POOL(T)                                                                          \
+  template void MaxPoolPlanar<T>(const PoolVariant&, const Window&, int64_t, const T*, T*, int64_t*, \
+                                 IndexOrder, ThreadPool&);
 ORTOLAN_MAX_POOL(float)
 ORTOLAN_MAX_POOL(double)
 ORTOLAN_MAX_POOL(int8_t)
 ORTOLAN_MAX_POOL(uint8_t)
 ORTOLAN_MAX_POOL(int32_t)
 #undef ORTOLAN_MAX_POOL
-template void AveragePoolPlanar<float>(const Window&, int64_t, bool, const float*, float*, ThreadPool&);
-template void AveragePoolPlanar<double>(const Window&, int64_t, bool, const double*, double*, ThreadPool&);
+template void AveragePoolPlanar<float>(const PoolVariant&, const Window&, int64_t, bool, const float*, float*,
+                                       ThreadPool&);
+template void AveragePoolPlanar<double>(const PoolVariant&, const Window&, int64_t, bool, const double*,
+                                        double*, ThreadPool&);
 template void LpPoolPlanar<float>(const Window&, int64_t, double, const float*, float*, ThreadPool&);
 template void LpPoolPlanar<double>(const Window&, int64_t, double, const double*, double*, ThreadPool&);
 

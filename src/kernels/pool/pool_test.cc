@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/conv/conv_test_shapes.h"
@@ -52,7 +53,9 @@ Window PoolWindow(uint32_t seed) {
 
 TEST(Pool, AgreesWithTheDefinition) {
   ThreadPool pool(2);
+  const auto variants = PoolVariants(GetCpuInfo().isa);
   for (uint32_t seed = 0; seed < 300; ++seed) {
+    const PoolVariant& variant = *variants[seed % variants.size()];
     const Window w = PoolWindow(seed);
     constexpr int64_t kPlanes = 3;
     std::mt19937 random(seed);
@@ -61,10 +64,10 @@ TEST(Pool, AgreesWithTheDefinition) {
     const size_t outputs = static_cast<size_t>(kPlanes * w.out_size());
     std::vector<float> top(outputs), mean(outputs), padded_mean(outputs), norm(outputs);
     std::vector<int64_t> rows(outputs), columns(outputs);
-    MaxPoolPlanar(w, kPlanes, x.data(), top.data(), rows.data(), IndexOrder::kRowMajor, pool);
-    MaxPoolPlanar(w, kPlanes, x.data(), top.data(), columns.data(), IndexOrder::kColumnMajor, pool);
-    AveragePoolPlanar(w, kPlanes, false, x.data(), mean.data(), pool);
-    AveragePoolPlanar(w, kPlanes, true, x.data(), padded_mean.data(), pool);
+    MaxPoolPlanar(variant, w, kPlanes, x.data(), top.data(), rows.data(), IndexOrder::kRowMajor, pool);
+    MaxPoolPlanar(variant, w, kPlanes, x.data(), top.data(), columns.data(), IndexOrder::kColumnMajor, pool);
+    AveragePoolPlanar(variant, w, kPlanes, false, x.data(), mean.data(), pool);
+    AveragePoolPlanar(variant, w, kPlanes, true, x.data(), padded_mean.data(), pool);
     LpPoolPlanar(w, kPlanes, 3, x.data(), norm.data(), pool);
     size_t i = 0;
     for (int64_t plane = 0; plane < kPlanes; ++plane) {
@@ -125,12 +128,13 @@ TEST(BlockedPool, AgreesWithThePlanarPoolOnEveryLevel) {
               << i;
         }
       };
-      MaxPoolPlanar<float>(w, 2 * channels, x.data(), expected.data(), nullptr, IndexOrder::kRowMajor, pool);
+      MaxPoolPlanar<float>(*variant, w, 2 * channels, x.data(), expected.data(), nullptr,
+                           IndexOrder::kRowMajor, pool);
       MaxPoolBlocked(*variant, PlanBlockedPool(w, false), 2 * blocks, blocked_x.data(), blocked_y.data(),
                      pool);
       compare();
       for (bool padding : {false, true}) {
-        AveragePoolPlanar(w, 2 * channels, padding, x.data(), expected.data(), pool);
+        AveragePoolPlanar(*variant, w, 2 * channels, padding, x.data(), expected.data(), pool);
         AveragePoolBlocked(*variant, PlanBlockedPool(w, padding), 2 * blocks, blocked_x.data(),
                            blocked_y.data(), pool);
         compare();
@@ -152,19 +156,97 @@ TEST(Pool, MaximumOfIntegersAndNan) {
   w.kernel[2] = 2;
   w.stride[2] = 2;
   w.out[2] = 2;
-  const int8_t x[] = {-128, -128, 3, 2};
-  int8_t y[2];
-  MaxPoolPlanar(w, 1, x, y, nullptr, IndexOrder::kRowMajor, pool);
-  EXPECT_EQ(y[0], -128);
-  EXPECT_EQ(y[1], 3);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const float f[] = {nan, 1, 2, nan};
-  float g[2];
-  int64_t at[2];
-  MaxPoolPlanar(w, 1, f, g, at, IndexOrder::kRowMajor, pool);
-  EXPECT_TRUE(std::isnan(g[0]) && std::isnan(g[1]));
-  EXPECT_EQ(at[0], 0);
-  EXPECT_EQ(at[1], 3);
+  for (const PoolVariant* variant : PoolVariants(GetCpuInfo().isa)) {
+    const int8_t x[] = {-128, -128, 3, 2};
+    int8_t y[2];
+    MaxPoolPlanar(*variant, w, 1, x, y, nullptr, IndexOrder::kRowMajor, pool);
+    EXPECT_EQ(y[0], -128);
+    EXPECT_EQ(y[1], 3);
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const float f[] = {nan, 1, 2, nan};
+    float g[2];
+    int64_t at[2];
+    MaxPoolPlanar(*variant, w, 1, f, g, at, IndexOrder::kRowMajor, pool);
+    EXPECT_TRUE(std::isnan(g[0]) && std::isnan(g[1]));
+    EXPECT_EQ(at[0], 0);
+    EXPECT_EQ(at[1], 3);
+    MaxPoolPlanar(*variant, w, 1, f, g, nullptr, IndexOrder::kRowMajor, pool);
+    EXPECT_TRUE(std::isnan(g[0]) && std::isnan(g[1]));
+  }
+}
+
+// Lines that a row kernel takes in several stretches, each type, and strides with a form of their own.
+template <typename T>
+void CheckWideLines(const PoolVariant& variant, uint32_t seed) {
+  ThreadPool pool(2);
+  Window w;
+  w.in[1] = 5;
+  w.in[2] = 2500 + static_cast<int64_t>(seed);
+  w.kernel[1] = 1 + seed % 4;
+  w.kernel[2] = 1 + seed % 6;
+  w.stride[2] = 1 + seed % 3;
+  w.dilation[2] = 1 + seed % 2;
+  w.pad[2] = seed % 5;
+  w.out[1] = 6 - w.kernel[1];
+  w.out[2] = (w.in[2] + w.pad[2] + 2 - (w.kernel[2] - 1) * w.dilation[2] - 1) / w.stride[2] + 1;
+  std::mt19937 random(seed);
+  std::vector<T> x(static_cast<size_t>(2 * w.in_size())), y(static_cast<size_t>(2 * w.out_size()));
+  for (T& item : x) item = static_cast<T>(random() % 101);
+  MaxPoolPlanar<T>(variant, w, 2, x.data(), y.data(), nullptr, IndexOrder::kRowMajor, pool);
+  std::vector<T> mean(y.size());
+  if constexpr (std::is_floating_point_v<T>) {
+    AveragePoolPlanar<T>(variant, w, 2, false, x.data(), mean.data(), pool);
+  }
+  for (int64_t i = 0; i < 2 * w.out_size(); ++i) {
+    const int64_t plane = i / w.out_size(), oh = i / w.out[2] % w.out[1], ow = i % w.out[2];
+    T best = std::numeric_limits<T>::lowest();
+    double sum = 0, count = 0;
+    ForEachInWindow(w, x.data() + plane * w.in_size(), 0, oh, ow, [&](const T* item, const int64_t*) {
+      if (item) best = std::max(best, *item), sum += static_cast<double>(*item), ++count;
+    });
+    if (count == 0 && std::is_floating_point_v<T>) best = -std::numeric_limits<T>::infinity();
+    ASSERT_EQ(y[static_cast<size_t>(i)], best) << i;
+    if constexpr (std::is_floating_point_v<T>) {
+      ASSERT_NEAR(mean[static_cast<size_t>(i)], count > 0 ? sum / count : 0.0, 1e-4) << i;
+    }
+  }
+}
+
+TEST(Pool, TakesWideLinesInStretches) {
+  for (const PoolVariant* variant : PoolVariants(GetCpuInfo().isa)) {
+    for (uint32_t seed = 0; seed < 30; ++seed) {
+      SCOPED_TRACE(seed);
+      CheckWideLines<float>(*variant, seed);
+      CheckWideLines<double>(*variant, seed);
+      CheckWideLines<int8_t>(*variant, seed);
+      CheckWideLines<uint8_t>(*variant, seed);
+      CheckWideLines<int32_t>(*variant, seed);
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Pool, MaximumOfAWholeMap) {
+  ThreadPool pool(1);
+  for (const PoolVariant* variant : PoolVariants(GetCpuInfo().isa)) {
+    for (int64_t count : {1, 5, 63, 64, 65, 300}) {
+      Window w;
+      w.in[2] = w.kernel[2] = count;
+      std::vector<float> x(static_cast<size_t>(count), -std::numeric_limits<float>::infinity());
+      float y = 0;
+      MaxPoolPlanar<float>(*variant, w, 1, x.data(), &y, nullptr, IndexOrder::kRowMajor, pool);
+      EXPECT_EQ(y, -std::numeric_limits<float>::infinity());
+      for (size_t at = 0; at < x.size(); ++at) {
+        x[at] = 3;
+        MaxPoolPlanar<float>(*variant, w, 1, x.data(), &y, nullptr, IndexOrder::kRowMajor, pool);
+        EXPECT_EQ(y, 3) << at;
+        x[at] = std::numeric_limits<float>::quiet_NaN();
+        MaxPoolPlanar<float>(*variant, w, 1, x.data(), &y, nullptr, IndexOrder::kRowMajor, pool);
+        EXPECT_TRUE(std::isnan(y)) << at;
+        x[at] = -1;
+      }
+    }
+  }
 }
 
 }  // namespace

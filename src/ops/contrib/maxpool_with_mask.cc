@@ -77,24 +77,30 @@ Status Run(const void* opaque, RunContext& context) {
     const float* from = x.As<const float>() + p * plane;
     // onnxruntime counts planes where it should count elements, and models are made with it.
     const int32_t* seen = mask.As<const int32_t>() + p * plane % (mask.dims[0] * mask.dims[1]);
-    for (int64_t i = 0; i < results; ++i) {
-      const int64_t at[3] = {i / (out[1] * out[2]), i / out[2] % out[1], i % out[2]};
-      int64_t begin[3], end[3];
-      for (size_t a = 0; a < 3; ++a) {
+    float* to = y.As<float>() + p * results;
+    // The rows and slices that a window meets change with its row of outputs only.
+    for (int64_t line = 0; line < out[0] * out[1]; ++line) {
+      const int64_t at[2] = {line / out[1], line % out[1]};
+      int64_t begin[2], end[2];
+      for (size_t a = 0; a < 2; ++a) {
         const int64_t start = at[a] * state.strides[a] - state.pads[a];
         begin[a] = std::max<int64_t>(start, 0), end[a] = std::min(start + state.kernel[a], in[a]);
       }
-      float most = std::numeric_limits<float>::lowest();
-      for (int64_t d = begin[0]; d < end[0]; ++d) {
-        for (int64_t h = begin[1]; h < end[1]; ++h) {
-          for (int64_t w = begin[2]; w < end[2]; ++w) {
-            const int64_t place = (d * in[1] + h) * in[2] + w;
-            if ((place > 0 || axes == 1) && seen[place] == 0) break;
-            most = std::max(most, from[place]);
+      for (int64_t o = 0; o < out[2]; ++o, ++to) {
+        const int64_t start = o * state.strides[2] - state.pads[2];
+        const int64_t first = std::max<int64_t>(start, 0), last = std::min(start + state.kernel[2], in[2]);
+        float most = std::numeric_limits<float>::lowest();
+        for (int64_t d = begin[0]; d < end[0]; ++d) {
+          for (int64_t h = begin[1]; h < end[1]; ++h) {
+            const int64_t row = (d * in[1] + h) * in[2];
+            for (int64_t place = row + first; place < row + last; ++place) {
+              if (seen[place] == 0 && (place > 0 || axes == 1)) break;
+              most = from[place] > most ? from[place] : most;
+            }
           }
         }
+        *to = most;
       }
-      y.As<float>()[p * results + i] = most;
     }
   });
   return OkStatus();

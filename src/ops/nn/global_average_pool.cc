@@ -8,7 +8,7 @@ Status Run(const void* state, RunContext& context) {
   const auto& pool = *static_cast<const nn::PoolState*>(state);
   const auto& bound = *static_cast<const nn::PoolBinding*>(context.binding());
   return nn::RunFloating(pool, context, [&](const auto* x, auto* y) {
-    kernels::AveragePoolPlanar(bound.window, bound.planes, false, x, y, context.threads());
+    kernels::AveragePoolPlanar(*pool.variant, bound.window, bound.planes, false, x, y, context.threads());
   });
 }
 

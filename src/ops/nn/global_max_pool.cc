@@ -8,7 +8,8 @@ Status Run(const void* state, RunContext& context) {
   const auto& pool = *static_cast<const nn::PoolState*>(state);
   const auto& bound = *static_cast<const nn::PoolBinding*>(context.binding());
   return nn::RunFloating(pool, context, [&](const auto* x, auto* y) {
-    kernels::MaxPoolPlanar(bound.window, bound.planes, x, y, nullptr, pool.order, context.threads());
+    kernels::MaxPoolPlanar(*pool.variant, bound.window, bound.planes, x, y, nullptr, pool.order,
+                           context.threads());
   });
 }
 

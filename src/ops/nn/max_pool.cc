@@ -25,7 +25,8 @@ Status Run(const void* state, RunContext& context) {
   const auto& bound = *static_cast<const PoolBinding*>(context.binding());
   int64_t* indices = context.HasOutput(1) ? context.output(1).As<int64_t>() : nullptr;
   auto kernel = [&](const auto* x, auto* y) {
-    kernels::MaxPoolPlanar(bound.window, bound.planes, x, y, indices, pool.order, context.threads());
+    kernels::MaxPoolPlanar(*pool.variant, bound.window, bound.planes, x, y, indices, pool.order,
+                           context.threads());
   };
   const TensorRef& x = context.input(0);
   const TensorRef& y = context.output(0);

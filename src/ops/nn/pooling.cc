@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "kernels/pool/blocked.h"
+
 namespace ortolan::nn {
 
 using graph::Dim;
@@ -57,6 +59,7 @@ Result<std::shared_ptr<PoolState>> ReadPool(const PrepareContext& context, bool 
   state->count_padding = attributes.Int("count_include_pad", 0) != 0;
   state->order = attributes.Int("storage_order", 0) == 1 ? kernels::IndexOrder::kColumnMajor
                                                          : kernels::IndexOrder::kRowMajor;
+  state->variant = kernels::PoolVariants(context.isa)[0];
   state->p = static_cast<double>(attributes.Int("p", 2));
   if (state->p < 1) return InvalidArgument("attribute p is {}, expected at least 1", attributes.Int("p", 2));
   return state;

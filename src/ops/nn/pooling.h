@@ -15,6 +15,7 @@ struct PoolState {
   bool count_padding = false;
   kernels::IndexOrder order = kernels::IndexOrder::kRowMajor;
   double p = 2;
+  const kernels::PoolVariant* variant = nullptr;
 };
 
 struct PoolBinding {
