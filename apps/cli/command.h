@@ -68,5 +68,6 @@ void AddRun(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddBench(CLI::App& app);
 void AddOperators(CLI::App& app);
+void AddPasses(CLI::App& app);
 
 }  // namespace ortolan::cli

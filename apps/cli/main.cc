@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   ortolan::cli::AddInspect(app);
   ortolan::cli::AddBench(app);
   ortolan::cli::AddOperators(app);
+  ortolan::cli::AddPasses(app);
   try {
     app.parse(argc, argv);
     return 0;

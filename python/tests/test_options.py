@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,32 @@ def test_enums_are_integers_with_names() -> None:
         "<GraphOptimizationLevel.ORT_ENABLE_ALL: 99>",
     )
     assert ort.ExecutionMode(1) is ort.ExecutionMode.ORT_PARALLEL
+
+
+def test_passes_can_be_turned_off(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    source = model(
+        [helper.make_node("MatMul", ["x", "w"], ["a"]), helper.make_node("Relu", ["a"], ["y"])],
+        [value("x", [2, 3])],
+        [value("y", [2, 4])],
+        [weight("w", rng.normal(0, 1, (3, 4)).astype(np.float32))],
+    )
+
+    def ran(entry: str = "", disabled: tuple[str, ...] = ()) -> list[str]:
+        options = ort.SessionOptions()
+        if entry:
+            options.add_session_config_entry("optimization.disable_specified_optimizers", entry)
+        options.enable_profiling, options.profile_file_prefix = True, str(tmp_path / "profile")
+        session = ort.InferenceSession(source, options, disabled_optimizers=disabled)
+        session.run(None, {"x": np.ones((2, 3), np.float32)})
+        events = json.loads(Path(session.end_profiling()).read_text())
+        return [event["args"]["op_name"] for event in events if event["cat"] == "Node"]
+
+    assert ran() == ["MatMul"]
+    for entry in ("epilogue", "ConstantFolding,epilogue", "cse; epilogue"):
+        assert ran(entry) == ["MatMul", "Relu"]
+    assert ran(disabled=("epilogue",)) == ["MatMul", "Relu"]
+    assert ran("infer,partition") == ["MatMul"]
 
 
 def test_winograd_can_be_turned_off(tmp_path: Path) -> None:

@@ -135,24 +135,30 @@ bool LeadsToProduct(Value* value) {
   return false;
 }
 
-std::optional<Found> AttentionBehind(const Node& product) {
+std::optional<Found> AttentionBehind(const Node& product, const PassContext& context) {
   Found found;
-  if (!IsOp(&product, "MatMul") || product.payload != nullptr || !IsHeads(product.input(1)))
-    return std::nullopt;
+  if (!IsOp(&product, "MatMul") || product.payload != nullptr) return std::nullopt;
   Node* softmax = SoftmaxOf(product.input(0), &found.guarded);
-  if (softmax == nullptr || !IsHeads(softmax->input(0))) return std::nullopt;
+  if (softmax == nullptr) return std::nullopt;
+  const auto left = [&](std::string_view why) {
+    context.Left(*softmax, why);
+    return std::nullopt;
+  };
+  if (!IsHeads(product.input(1)) || !IsHeads(softmax->input(0)))
+    return left("it is not over float32 values of rank 4");
   const int64_t axis = softmax->attributes.Int("axis", -1);
-  if (axis != -1 && axis != 3) return std::nullopt;
+  if (axis != -1 && axis != 3) return left("it is not over the last axis");
   Value* scores = softmax->input(0);
   for (Node* sum = OwnMaker(scores, "Add"); sum != nullptr; sum = OwnMaker(scores, "Add")) {
     const size_t at = LeadsToProduct(sum->input(0)) ? 0 : 1;
-    if (!IsHeads(sum->input(at)) || !LeadsToProduct(sum->input(at))) return std::nullopt;
+    if (!IsHeads(sum->input(at)) || !LeadsToProduct(sum->input(at)))
+      return left("what is added to the scores is no sum of masks and one product");
     found.masks.push_back(sum->input(1 - at));
     scores = sum->input(at);
   }
   Node* dot = OwnMaker(Unscaled(scores, &found.scale), "MatMul");
   if (dot == nullptr || dot->payload != nullptr || !IsHeads(dot->input(0)) || !IsHeads(dot->input(1)))
-    return std::nullopt;
+    return left("its scores are no product of heads that nothing else reads");
   found.q = OperandOf(Unscaled(dot->input(0), &found.scale));
   found.transposed_keys = Unscaled(dot->input(1), &found.scale);
   found.k = KeysOf(found.transposed_keys);
@@ -160,9 +166,9 @@ std::optional<Found> AttentionBehind(const Node& product) {
   const Shape &q = dot->input(0)->shape, &k = dot->input(1)->shape, &v = product.input(1)->shape;
   const bool alike = MayEqual(q[0], k[0]) && MayEqual(q[0], v[0]) && q[1] == k[1] && q[1] == v[1] &&
                      q[3] == k[2] && MayEqual(k[3], v[2]);
-  if (!alike) return std::nullopt;
+  if (!alike) return left("the shapes of Q, K and V do not agree");
   for (const Value* mask : found.masks) {
-    if (!MayFit(mask, {q[0], q[1], q[2], k[3]})) return std::nullopt;
+    if (!MayFit(mask, {q[0], q[1], q[2], k[3]})) return left("a mask does not broadcast to the scores");
   }
   found.sources = {dot, softmax};
   return found;
@@ -187,15 +193,15 @@ Node* JoinBehind(const Value* heads) {
 
 class Fusion {
  public:
-  explicit Fusion(Graph& graph) : graph_(graph) {}
+  Fusion(Graph& graph, const PassContext& context) : graph_(graph), context_(context) {}
 
   Status Run() {
     std::vector<Node*> ends;
     graph_.ForEachNode([&](Node& node) {
-      if (AttentionBehind(node)) ends.push_back(&node);
+      if (AttentionBehind(node, context_)) ends.push_back(&node);
     });
     for (Node* end : ends) {
-      if (const std::optional<Found> found = AttentionBehind(*end)) {
+      if (const std::optional<Found> found = AttentionBehind(*end, context_)) {
         ORTOLAN_RETURN_IF_ERROR(Fuse(*end, *found));
       }
     }
@@ -276,6 +282,7 @@ class Fusion {
   }
 
   Graph& graph_;
+  const PassContext& context_;
   std::vector<Node*> made_;
   std::map<std::pair<Value*, Value*>, Value*> sums_;
 };
@@ -283,7 +290,7 @@ class Fusion {
 }  // namespace
 
 Status RunAttentionFusion(Graph& graph, PassContext& context) {
-  Fusion fusion(graph);
+  Fusion fusion(graph, context);
   ORTOLAN_RETURN_IF_ERROR(fusion.Run());
   if (!fusion.any()) return OkStatus();
   // Scores took the shape of the mask into theirs, of which less may have been known.

@@ -176,12 +176,15 @@ void Split(Graph& graph, Node& node, Value* x, const Affine& affine) {
 
 }  // namespace
 
-Status RunBatchNorm(Graph& graph, PassContext&) {
+Status RunBatchNorm(Graph& graph, PassContext& context) {
   graph.ForEachNode([&](Node& node) {
     Value* x = nullptr;
     const std::optional<Affine> affine = AffineOf(node, &x);
-    if (!affine || FoldIntoWeights(graph, node, x, *affine)) return;
-    if (IsOp(&node, "BatchNormalization")) Split(graph, node, x, *affine);
+    const bool batch_norm = IsOp(&node, "BatchNormalization");
+    if (!affine && batch_norm) context.Left(node, "its parameters are no float32 constants by channel");
+    if (!affine || FoldIntoWeights(graph, node, x, *affine) || !batch_norm) return;
+    context.Left(node, "no convolution or product with constant weights precedes it alone");
+    Split(graph, node, x, *affine);
   });
   return OkStatus();
 }

@@ -27,7 +27,8 @@ bool MayFuse(const Node& node) {
 
 class Fuser {
  public:
-  Fuser(Graph& graph, const OpDef& op, Isa isa) : graph_(graph), op_(op), isa_(isa), order_(OrderOf(graph)) {}
+  Fuser(Graph& graph, const OpDef& op, const PassContext& context)
+      : graph_(graph), op_(op), context_(context), order_(OrderOf(graph)) {}
 
   void Run() {
     for (Node* node = graph_.last(); node != nullptr;) {
@@ -49,7 +50,10 @@ class Fuser {
     while (!open.empty() && region.size() < kMostNodes) {
       Node* node = open.top();
       open.pop();
-      if (node != &seed && !Joins(*node, seed, inside)) continue;
+      if (const char* why = node != &seed ? Obstacle(*node, seed, inside) : nullptr) {
+        if (CanEmit(*node)) context_.Left(*node, why);
+        continue;
+      }
       region.push_back(node);
       inside.insert(node);
       for (const Value* value : node->inputs()) {
@@ -62,11 +66,16 @@ class Fuser {
     return region;
   }
 
-  static bool Joins(const Node& node, const Node& seed, const std::unordered_set<const Node*>& inside) {
-    if (!MayFuse(node) || !(node.device == seed.device) || node.output(0)->IsOutput()) return false;
-    if (!(node.output(0)->shape == seed.output(0)->shape)) return false;
-    return std::ranges::all_of(node.output(0)->consumers(),
-                               [&](const Node* reader) { return inside.contains(reader); });
+  // Why the node cannot join the region that ends in `seed`, or null.
+  static const char* Obstacle(const Node& node, const Node& seed,
+                              const std::unordered_set<const Node*>& inside) {
+    if (!MayFuse(node)) return "it is part of another step";
+    if (!(node.device == seed.device)) return "it runs on another device";
+    if (node.output(0)->IsOutput()) return "its result is an output of the graph";
+    if (!(node.output(0)->shape == seed.output(0)->shape)) return "its reader's result has another shape";
+    const bool all = std::ranges::all_of(node.output(0)->consumers(),
+                                         [&](const Node* reader) { return inside.contains(reader); });
+    return all ? nullptr : "its result is read outside too";
   }
 
   // Whether the operands alone broadcast to the result, so that numbers may disappear from the inputs.
@@ -94,7 +103,7 @@ class Fuser {
       if (!Covers(operands, seed.output(0)->shape)) operands = OperandsOf(region, nullptr, false);
       if (operands.size() <= kMostOperands) break;
     }
-    auto program = CompileRegion(region, operands, seed.output(0), isa_);
+    auto program = CompileRegion(region, operands, seed.output(0), context_.isa);
     if (!program.ok()) return seed.previous();
     Node* fused = graph_.InsertBefore(&seed);
     InitNode(*fused, op_, seed);
@@ -110,14 +119,14 @@ class Fuser {
 
   Graph& graph_;
   const OpDef& op_;
-  Isa isa_;
+  const PassContext& context_;
   Order order_;
 };
 
 }  // namespace
 
 Status RunElementwiseFusion(Graph& graph, PassContext& context) {
-  if (const OpDef* op = FindOp("ortolan", "Elementwise")) Fuser(graph, *op, context.isa).Run();
+  if (const OpDef* op = FindOp("ortolan", "Elementwise")) Fuser(graph, *op, context).Run();
   return OkStatus();
 }
 

@@ -60,8 +60,8 @@ bool Broadcasts(const Value& operand, const Shape& output, EpilogueForm form) {
 // What may follow the anchor, as far as it may go in.
 class Growth {
  public:
-  Growth(const Node& anchor, const Order& order)
-      : anchor_(anchor), order_(order), form_(anchor.op->traits.epilogue) {}
+  Growth(const Node& anchor, const Order& order, const PassContext& context)
+      : anchor_(anchor), order_(order), context_(context), form_(anchor.op->traits.epilogue) {}
 
   // The nodes in the graph's order; empty where there are none.
   std::vector<Node*> Run() {
@@ -70,7 +70,10 @@ class Growth {
     while (!candidates_.empty() && nodes_.size() < kMostNodes) {
       Node* node = candidates_.begin()->second;
       candidates_.erase(candidates_.begin());
-      if (!Takes(*node)) break;
+      if (const char* why = Obstacle(*node)) {
+        if (CanEmit(*node)) context_.Left(*node, why);
+        break;
+      }
       nodes_.push_back(node);
       for (const Value* value : node->inputs()) Close(value);
       Value* made = node->output(0);
@@ -78,27 +81,31 @@ class Growth {
       if (open_.size() == 1 && open_.contains(made) && IsFloatTensor(made)) committed_ = nodes_.size();
       if (made->IsOutput()) break;
     }
+    if (committed_ < nodes_.size())
+      context_.Left(*nodes_[committed_], "more than one result is read outside");
     nodes_.resize(committed_);
     return nodes_;
   }
 
  private:
-  bool Takes(const Node& node) const {
-    if (!CanEmit(node) || !node.op->traits.pure || node.payload != nullptr) return false;
-    if (!(node.device == anchor_.device) || !(node.output(0)->shape == anchor_.output(0)->shape))
-      return false;
+  // Why the node cannot go in, or null; its operands count from then on.
+  const char* Obstacle(const Node& node) {
+    if (!CanEmit(node) || !node.op->traits.pure || node.payload != nullptr) return "it has no tile program";
+    if (!(node.device == anchor_.device)) return "it runs on another device";
+    if (!(node.output(0)->shape == anchor_.output(0)->shape)) return "its result has another shape";
     std::vector<const Value*> operands = operands_;
     for (const Value* value : node.inputs()) {
       if (value == nullptr || inside_.contains(value)) continue;
       const bool number =
           IsNumber(value) && value->shape.dims().size() <= node.output(0)->shape.dims().size();
       if (number || std::ranges::find(operands, value) != operands.end()) continue;
-      if (!Broadcasts(*value, anchor_.output(0)->shape, form_)) return false;
+      if (!Broadcasts(*value, anchor_.output(0)->shape, form_))
+        return "no stride describes how an operand broadcasts";
       operands.push_back(value);
     }
-    if (operands.size() > kMostEpilogueOperands) return false;
+    if (operands.size() > kMostEpilogueOperands) return "the epilogue has too many operands";
     operands_ = std::move(operands);
-    return true;
+    return nullptr;
   }
 
   void Open(Value* value) {
@@ -115,13 +122,14 @@ class Growth {
 
   const Node& anchor_;
   const Order& order_;
+  const PassContext& context_;
   const EpilogueForm form_;
   std::map<int, Node*> candidates_;
   std::vector<Node*> nodes_;
   size_t committed_ = 0;
   std::unordered_set<const Value*> inside_;
   std::unordered_map<const Value*, size_t> open_;  // readers that are not in the region yet
-  mutable std::vector<const Value*> operands_;
+  std::vector<const Value*> operands_;
 };
 
 // The other input of a two-input node that reads `value` once, or null.
@@ -300,7 +308,7 @@ Status RunEpilogueFusion(Graph& graph, PassContext& context) {
   for (Node* node = graph.last(); node != nullptr;) {
     Node* const previous = node->previous();
     if (IsAnchor(*node)) {
-      std::vector<Node*> nodes = Growth(*node, order).Run();
+      std::vector<Node*> nodes = Growth(*node, order, context).Run();
       if (!nodes.empty()) Builder(graph, *node, std::move(nodes), context.isa).Run();
     }
     node = previous;

@@ -26,7 +26,7 @@ using graph::Value;
 class Layout {
  public:
   Layout(Graph& graph, const PassContext& context)
-      : graph_(graph), isa_(context.isa), block_(nn::BlockOf(context.isa)), winograd_(context.winograd) {}
+      : graph_(graph), context_(context), isa_(context.isa), block_(nn::BlockOf(context.isa)) {}
 
   Status Run() {
     for (Node* node = graph_.first(); node != nullptr;) {
@@ -94,11 +94,16 @@ class Layout {
     const Value* x = node.input(0);
     const Value* w = node.input(1);
     const Value* bias = node.input(2);
-    if (!x || !w || x->type.dtype != DType::kFloat || !x->shape.has_rank() || !w->IsConstant())
+    const auto stays = [&](std::string_view why) {
+      context_.Left(node, why);
       return OkStatus();
+    };
+    if (!x || !w || x->type.dtype != DType::kFloat || !x->shape.has_rank() || !w->IsConstant())
+      return stays("its weights are no constant, or its input is not float32 of known rank");
     const Dims& dims = w->constant().dims();
     if (w->constant().count() == 0 || x->shape.rank() != static_cast<int>(dims.size())) return OkStatus();
-    if (bias && (!bias->IsConstant() || bias->constant().dims() != Dims{dims[0]})) return OkStatus();
+    if (bias && (!bias->IsConstant() || bias->constant().dims() != Dims{dims[0]}))
+      return stays("its bias is no constant by channel");
     auto spec = nn::ReadConv(node.attributes);
     if (!spec.ok()) return OkStatus();
     const nn::BlockedSources sources = nn::SourcesOf(isa_, *spec, dims);
@@ -108,11 +113,11 @@ class Layout {
       blocked = Find(x);
     }
     const bool from_blocked = blocked && sources.blocked;
-    if (!from_blocked && !sources.planar) return OkStatus();
+    if (!from_blocked && !sources.planar) return stays("no blocked kernel has its groups and sizes");
     graph::Attributes attributes = node.attributes;
     attributes.Set("block", block_);
     if (!from_blocked) attributes.Set("planar_input", int64_t{1});
-    if (!winograd_) attributes.Set("winograd", int64_t{0});
+    if (!context_.winograd) attributes.Set("winograd", int64_t{0});
     std::vector<Value*> inputs = node.inputs();
     if (from_blocked) inputs[0] = blocked->value;
     return Replace(node, kConvBlocked, std::move(attributes), std::move(inputs), dims[0]);
@@ -347,14 +352,16 @@ class Layout {
       made->attributes.Set("channels", blocked.channels);
       made->SetInput(0, blocked.value);
       made->SetOutput(0, planar);
+      for (const Node* reader : planar->consumers())
+        context_.Left(*reader, "it reads a map in planar order, which is converted for it");
     }
     return OkStatus();
   }
 
   Graph& graph_;
+  const PassContext& context_;
   const Isa isa_;
   const int64_t block_;
-  const bool winograd_;
   std::unordered_map<const Value*, Blocked> blocked_;  // by the planar value
   std::vector<Value*> freed_;                          // planar values whose producer is gone
 };

@@ -101,15 +101,19 @@ bool IsRow(const Value* value, int64_t row) {
   return tensor != nullptr && tensor->dims() == Dims{row};
 }
 
-void Fuse(Graph& graph, Node& node) {
+void Fuse(Graph& graph, Node& node, const PassContext& context) {
   const std::optional<Normalized> found = NormalizedBy(node);
-  if (!found || found->x->type.dtype != DType::kFloat || !found->x->shape.has_rank()) return;
+  if (!found) return;
+  if (found->x->type.dtype != DType::kFloat || !found->x->shape.has_rank())
+    return context.Left(node, "it normalizes no float32 value of known rank");
   const graph::Shape& shape = found->x->shape;
-  if (shape.rank() < 1 || !shape[static_cast<size_t>(shape.rank() - 1)].IsConstant()) return;
+  if (shape.rank() < 1 || !shape[static_cast<size_t>(shape.rank() - 1)].IsConstant())
+    return context.Left(node, "the length of its rows is not constant");
   const int64_t row = shape[static_cast<size_t>(shape.rank() - 1)].constant();
   if (!(node.output(0)->shape == shape)) return;
   Node* scale = OnlyConsumer(node.output(0));
-  if (!IsOp(scale, "Mul") || !IsRow(OtherInput(*scale, node.output(0)), row)) return;
+  if (!IsOp(scale, "Mul") || !IsRow(OtherInput(*scale, node.output(0)), row))
+    return context.Left(node, "no constant scale of a row's length follows it alone");
   Node* last = scale;
   Node* shift = found->centred ? OnlyConsumer(scale->output(0)) : nullptr;
   const bool shifts = IsOp(shift, "Add") && IsRow(OtherInput(*shift, scale->output(0)), row);
@@ -130,12 +134,12 @@ void Fuse(Graph& graph, Node& node) {
 
 }  // namespace
 
-Status RunNormalization(Graph& graph, PassContext&) {
+Status RunNormalization(Graph& graph, PassContext& context) {
   std::vector<Node*> ends;
   graph.ForEachNode([&](Node& node) {
     if (NormalizedBy(node)) ends.push_back(&node);
   });
-  for (Node* node : ends) Fuse(graph, *node);
+  for (Node* node : ends) Fuse(graph, *node, context);
   return OkStatus();
 }
 

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
+
 #include "passes/passes.h"
 #include "support/graph_text.h"
 
@@ -276,6 +279,70 @@ TEST(Pipeline, PassesCanBeTurnedOff) {
     EXPECT_EQ(std::ranges::count(ran, "identity"), off ? 0 : 1);
     EXPECT_EQ(std::ranges::count(ran, "infer"), 1);
   }
+}
+
+TEST(Pipeline, PassesThatMakeAPlanPossibleRunAnyway) {
+  const auto graph = ParseGraph("inputs x:float[2]\n a = Unary(x)\n outputs a", kOps);
+  ThreadPool threads(1);
+  PassContext context{threads};
+  context.disabled = {"infer", "partition"};
+  std::vector<std::string> ran;
+  context.after = [&](std::string_view pass, const graph::Graph&) { ran.emplace_back(pass); };
+  ASSERT_TRUE(RunPasses(*graph, context).ok());
+  EXPECT_EQ(ran.front(), "infer");
+  EXPECT_EQ(ran.back(), "partition");
+}
+
+TEST(Pipeline, LevelsNest) {
+  size_t ran_before = 0;
+  for (const Level level : {Level::kAlways, Level::kBasic, Level::kExtended, Level::kLayout}) {
+    const auto graph = ParseGraph("inputs x:float[2]\n a = Unary(x)\n outputs a", kOps);
+    ThreadPool threads(1);
+    PassContext context{threads};
+    context.level = level;
+    size_t ran = 0;
+    context.after = [&](std::string_view, const graph::Graph&) { ++ran; };
+    ASSERT_TRUE(RunPasses(*graph, context).ok());
+    EXPECT_GT(ran, ran_before);
+    ran_before = ran;
+  }
+  EXPECT_EQ(ran_before, Pipeline().size());
+}
+
+TEST(Pipeline, NamesOfAList) {
+  EXPECT_THAT(NamesInList("fold, cse;; epilogue "), ::testing::ElementsAre("fold", "cse", "epilogue"));
+  EXPECT_THAT(NamesInList(""), ::testing::IsEmpty());
+}
+
+TEST(Pipeline, TheTableIsTheDocument) {
+  std::ifstream file(ORTOLAN_SOURCE_DIR "/docs/passes.md", std::ios::binary);
+  const std::string written{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(written, PassTable()) << "run: ortolan passes > docs/passes.md";
+}
+
+// A pass that looks at all nodes for each would take minutes here.
+TEST(Pipeline, TakesTimeInProportionToNodes) {
+  std::string text = "inputs x:float[4,8]\n";
+  std::string last = "x";
+  constexpr int kBlocks = 4000;
+  for (int i = 0; i < kBlocks; ++i) {
+    text += fmt::format(
+        "m{0} = MatMul({1}, float[8,8])\n b{0} = Add(m{0}, float[8])\n s{0} = Sigmoid(b{0})\n"
+        " p{0} = Mul(b{0}, s{0})\n t{0} = Transpose(p{0}) {{perm: [1,0]}}\n u{0} = Transpose(t{0}) {{perm: "
+        "[1,0]}}\n"
+        " d{0} = Sub(x, u{0})\n e{0} = Exp(d{0})\n",
+        i, last);
+    last = fmt::format("e{}", i);
+  }
+  const auto graph = ParseGraph(text + "outputs " + last);
+  ASSERT_NE(graph, nullptr);
+  ThreadPool threads(1);
+  PassContext context{threads};
+  context.isa = GetCpuInfo().isa;
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_TRUE(RunPasses(*graph, context).ok());
+  EXPECT_LT(graph->node_count(), 3u * kBlocks);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
 }
 
 }  // namespace

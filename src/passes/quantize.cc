@@ -71,10 +71,20 @@ class Quantize {
       next_ = node->next();
       ORTOLAN_RETURN_IF_ERROR(Visit(*node));
     }
+    TellOfFloats();
     return OkStatus();
   }
 
  private:
+  void TellOfFloats() const {
+    if (!context_.left) return;
+    for (const Node* node = graph_.first(); node != nullptr; node = node->next()) {
+      if (!IsOp(node, "DequantizeLinear") || node->input(0)->IsConstant()) continue;
+      for (const Node* reader : node->output(0)->consumers())
+        context_.Left(*reader, "it reads floats: what it computes, or its result, is not of 8 bits");
+    }
+  }
+
   Status Visit(Node& node) {
     if (node.payload != nullptr || node.outputs().empty() || node.output(0) == nullptr) return OkStatus();
     if (!node.op->domain.empty()) return OkStatus();

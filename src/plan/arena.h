@@ -15,7 +15,8 @@ class ArenaPlanner {
   void Give(size_t offset, size_t bytes);
 
   size_t arena_bytes() const { return end_; }
-  size_t live_bytes() const { return most_live_; }
+  size_t live_bytes() const { return most_live_; }  // the most at once
+  size_t live_now() const { return live_; }
 
  private:
   std::map<size_t, size_t> holes_;  // offset -> bytes; neighbours are merged

@@ -332,8 +332,10 @@ class Binder {
         value(root).offset = arena.Take(bytes_of(root));
         facts(root).assigned = true;
       }
+      bound.live_bytes = arena.live_now();
       if (bound.binding.scratch_bytes > 0) {
         bound.scratch_offset = arena.Take(bound.binding.scratch_bytes);
+        bound.live_bytes = arena.live_now();
         arena.Give(bound.scratch_offset, bound.binding.scratch_bytes);
       }
       for (int root : dying[s]) arena.Give(value(root).offset, bytes_of(root));

@@ -39,6 +39,7 @@ struct BoundStep {
   bool dynamic = false;
   Binding binding;
   size_t scratch_offset = 0;
+  size_t live_bytes = 0;      // of the arena while it runs, its scratch included
   std::vector<int> released;  // dynamic values that nothing reads after this step
 };
 
