@@ -5,15 +5,21 @@
 // other operators follow where all that they read is blocked already, so no conversion is ever made for them.
 // What still needs the planar value afterwards gets one ReorderFromBlocked behind the producer; conversions
 // that cancel are never made. Graph inputs and outputs, and what bodies capture, stay planar.
+//
+// Concatenations, slices and shuffles of channels of blocked values are noted, channel by channel, and made
+// only where somebody reads the blocked result: of a row of them one GatherChannels is left. The planar nodes
+// stay until the end, in case that the planar result is read too.
 #include "passes/layout.h"
 
 #include <algorithm>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ops/all_ops.h"
 #include "ops/nn/blocked.h"
 #include "ops/nn/conv_spec.h"
+#include "passes/channels.h"
 #include "passes/rewrite.h"
 
 namespace ortolan::passes {
@@ -42,10 +48,22 @@ class Layout {
     Value* value;
     int64_t channels;
   };
+  struct Lane {
+    Value* value;  // blocked
+    int64_t channel;
+  };
+  using Lanes = std::vector<Lane>;
 
-  const Blocked* Find(const Value* value) const {
+  // The blocked form of a value that `reader` reads, or null. Channels that were only noted are moved here.
+  Result<const Blocked*> Find(const Value* value, Node& reader) {
     const auto found = blocked_.find(value);
-    return found == blocked_.end() ? nullptr : &found->second;
+    if (found != blocked_.end()) return &found->second;
+    const auto moved = moved_.find(value);
+    if (moved == moved_.end()) return nullptr;
+    const auto channels = static_cast<int64_t>(moved->second.size());
+    if (BlocksOf(channels) * block_ > 2 * channels) return nullptr;  // WorthFollowing
+    ORTOLAN_ASSIGN_OR_RETURN(Value * made, MoveChannels(*value, moved->second, reader));
+    return &(blocked_[value] = {made, channels});
   }
   int64_t BlocksOf(int64_t channels) const { return (channels + block_ - 1) / block_; }
   // Lanes beyond the channels cost as much as the channels; followers bear at most as many.
@@ -61,7 +79,10 @@ class Layout {
     if (name == "MaxPool" && node.output(1) == nullptr) return Follow(node, kMaxPoolBlocked);
     if (name == "AveragePool") return Follow(node, kAveragePoolBlocked);
     if (name == "GlobalAveragePool" || IsSpatialMean(node)) return Follow(node, kGlobalAveragePoolBlocked);
-    if (name == "Concat") return VisitConcat(node);
+    if (name == "Concat" || name == "Slice" || name == "Split" || name == "Reshape") {
+      NoteMoved(node);
+      return OkStatus();
+    }
     if (name == "Resize") return VisitResize(node);
     if (node.op->emit != nullptr) return VisitElementwise(node);
     return OkStatus();
@@ -107,10 +128,13 @@ class Layout {
     auto spec = nn::ReadConv(node.attributes);
     if (!spec.ok()) return OkStatus();
     const nn::BlockedSources sources = nn::SourcesOf(isa_, *spec, dims);
-    const Blocked* blocked = Find(x);
+    const Blocked* blocked = nullptr;
+    if (sources.blocked) {
+      ORTOLAN_ASSIGN_OR_RETURN(blocked, Find(x, node));
+    }
     if (!blocked && sources.blocked && !sources.planar) {  // depthwise
       ORTOLAN_RETURN_IF_ERROR(Block(node, node.input(0), dims[1] * spec->groups));
-      blocked = Find(x);
+      blocked = &blocked_.at(x);
     }
     const bool from_blocked = blocked && sources.blocked;
     if (!from_blocked && !sources.planar) return stays("no blocked kernel has its groups and sizes");
@@ -125,7 +149,7 @@ class Layout {
 
   // Only where every output pixel has one tap: the kernel equals the stride, nothing is padded.
   Status VisitConvTranspose(Node& node) {
-    const Blocked* x = Find(node.input(0));
+    ORTOLAN_ASSIGN_OR_RETURN(const Blocked* x, Find(node.input(0), node));
     const Value* w = node.input(1);
     const Value* bias = node.input(2);
     if (!x || !w || !w->IsConstant() || (bias && !bias->IsConstant())) return OkStatus();
@@ -171,7 +195,7 @@ class Layout {
 
   // Pools: one input, same channels.
   Status Follow(Node& node, const OpDef& op) {
-    const Blocked* x = Find(node.input(0));
+    ORTOLAN_ASSIGN_OR_RETURN(const Blocked* x, Find(node.input(0), node));
     if (!x || !WorthFollowing(*x)) return OkStatus();
     graph::Attributes attributes;
     if (&op != &kGlobalAveragePoolBlocked) attributes = node.attributes;
@@ -195,28 +219,79 @@ class Layout {
     return rank <= 5 && seen == (uint64_t{1} << rank) - 4;
   }
 
-  // Concatenation of channels, where the borders are borders of blocks.
-  Status VisitConcat(Node& node) {
-    const Value* y = node.output(0);
-    if (!y->shape.has_rank()) return OkStatus();
-    const int64_t axis = node.attributes.Int("axis", 0);
-    if (axis != 1 && axis != 1 - y->shape.rank()) return OkStatus();
-    std::vector<Value*> inputs;
-    int64_t channels = 0;
-    for (const Value* input : node.inputs()) {
-      const Blocked* blocked = input ? Find(input) : nullptr;
-      if (!blocked || channels % block_ != 0) return OkStatus();
-      channels += blocked->channels;
-      inputs.push_back(blocked->value);
+  // Notes where the channels of the node's outputs come from, if all of them are blocked somewhere.
+  void NoteMoved(Node& node) {
+    const auto found = ChannelsMovedBy(node);
+    if (!found) return;
+    std::vector<Lanes> outputs;
+    for (const auto& channels : found->outputs) {
+      Lanes& lanes = outputs.emplace_back();
+      for (const Channel& channel : channels) {
+        const auto blocked = blocked_.find(channel.value);
+        const auto moved = moved_.find(channel.value);
+        if (blocked != blocked_.end() && channel.index < blocked->second.channels) {
+          lanes.push_back({blocked->second.value, channel.index});
+        } else if (moved != moved_.end() && static_cast<size_t>(channel.index) < moved->second.size()) {
+          lanes.push_back(moved->second[static_cast<size_t>(channel.index)]);
+        } else {
+          return;
+        }
+        const Value& value = *lanes.back().value;
+        if (value.type.dtype != DType::kFloat || !value.shape[1].IsConstant()) return;
+      }
     }
-    graph::Attributes attributes = node.attributes;
-    attributes.Set("axis", int64_t{1});
-    return Replace(node, *node.op, std::move(attributes), std::move(inputs), channels);
+    for (size_t i = 0; i < outputs.size(); ++i) moved_[node.output(i)] = std::move(outputs[i]);
+    replaced_.insert(&node);
+    replaced_.insert(found->others.begin(), found->others.end());
+  }
+
+  // The blocked value of these channels, made before `reader`: whole values one after the other by Concat, of
+  // which the plan may make nothing, others by GatherChannels.
+  Result<Value*> MoveChannels(const Value& planar, const Lanes& lanes, Node& reader) {
+    std::vector<Value*> whole, inputs;
+    std::vector<int64_t> channels;
+    std::unordered_map<const Value*, int64_t> first_lane;
+    int64_t lane_count = 0;
+    bool aligned = true;
+    for (const Lane& lane : lanes) {
+      if (!first_lane.contains(lane.value)) {
+        first_lane[lane.value] = lane_count;
+        inputs.push_back(lane.value);
+        lane_count += lane.value->shape[1].constant() * block_;
+      }
+      const int64_t at = static_cast<int64_t>(channels.size());
+      channels.push_back(first_lane[lane.value] + lane.channel);
+      if (lane.channel == 0) whole.push_back(lane.value);
+      aligned = aligned && at % block_ == lane.channel % block_ && whole.size() > 0 &&
+                lane.value == whole.back() &&
+                (lane.channel == 0 || lane.channel == lanes[static_cast<size_t>(at) - 1].channel + 1);
+    }
+    // Every value to its last block, of which the channels beyond the value's are nobody's.
+    int64_t blocks = 0;
+    for (const Value* value : whole) blocks += value->shape[1].constant();
+    aligned = aligned && blocks == BlocksOf(static_cast<int64_t>(lanes.size()));
+    if (aligned && whole.size() == 1) return whole[0];
+    Node* made = graph_.InsertBefore(&reader);
+    InitNode(*made, aligned ? kConcat : kGatherChannels, *planar.producer());
+    if (aligned) {
+      made->attributes.Set("axis", int64_t{1});
+      made->SetInputs(std::move(whole));
+    } else {
+      made->attributes.Set("block", block_);
+      made->attributes.Set("channels", std::move(channels));
+      made->SetInputs(std::move(inputs));
+    }
+    Value* value = graph_.NewValue(planar.name() + "_blocked");
+    value->device = planar.device;
+    made->SetOutput(0, value);
+    replaced_.insert(made);
+    ORTOLAN_RETURN_IF_ERROR(InferNode(*made, *graph_.dims()));
+    return value;
   }
 
   // Resize of the spatial axes: with these named, it does not mind the axis of lanes behind them.
   Status VisitResize(Node& node) {
-    const Blocked* x = Find(node.input(0));
+    ORTOLAN_ASSIGN_OR_RETURN(const Blocked* x, Find(node.input(0), node));
     if (!x || !WorthFollowing(*x) || node.input(0)->type.dtype != DType::kFloat) return OkStatus();
     // What comes back to planar right behind is cheaper to bring back before it grows.
     const auto& readers = node.output(0)->consumers();
@@ -288,7 +363,7 @@ class Layout {
     int64_t channels = 0;
     std::vector<Value*> inputs = node.inputs();
     for (Value*& input : inputs) {
-      const Blocked* blocked = input ? Find(input) : nullptr;
+      ORTOLAN_ASSIGN_OR_RETURN(const Blocked* blocked, Find(input, node));
       if (!blocked) continue;
       if (input->shape.rank() != y.rank() || (channels != 0 && blocked->channels != channels))
         return OkStatus();
@@ -333,8 +408,18 @@ class Layout {
     return graph_.NewConstant(value.name() + "_blocked", std::move(*made));
   }
 
-  // Planar values that are still read come back; the others go.
+  // Planar values that are still read come back; the others go, and so do the planar nodes that moved
+  // channels where nobody reads them.
   Status Finish() {
+    for (Node* node = replaced_.empty() ? nullptr : graph_.last(); node != nullptr;) {
+      Node* previous = node->previous();
+      if (replaced_.contains(node) && IsUnread(*node)) {
+        const std::vector<Value*> outputs = node->outputs();
+        graph_.EraseNode(node);
+        for (Value* output : outputs) graph_.EraseValue(output);
+      }
+      node = previous;
+    }
     for (Value* planar : freed_) {
       if (planar->consumers().empty() && !planar->IsOutput()) {
         blocked_.erase(planar);
@@ -358,12 +443,20 @@ class Layout {
     return OkStatus();
   }
 
+  static bool IsUnread(const Node& node) {
+    return std::ranges::all_of(node.outputs(), [](const Value* output) {
+      return output != nullptr && output->consumers().empty() && !output->IsOutput();
+    });
+  }
+
   Graph& graph_;
   const PassContext& context_;
   const Isa isa_;
   const int64_t block_;
   std::unordered_map<const Value*, Blocked> blocked_;  // by the planar value
   std::vector<Value*> freed_;                          // planar values whose producer is gone
+  std::unordered_map<const Value*, Lanes> moved_;      // by the planar value
+  std::unordered_set<const Node*> replaced_;           // that move channels: nodes that may be unread now
 };
 
 }  // namespace

@@ -145,7 +145,7 @@ TEST(Layout, ValuesReadBothWaysComeBackOnce) {
   EXPECT_EQ(net.Check(), "ConvBlocked ReorderFromBlocked ConvBlocked ReorderFromBlocked GlobalMaxPool");
 }
 
-TEST(Layout, ConcatFollowsOnBlockBorders) {
+TEST(Layout, ConcatFollows) {
   graph::Attributes axis;
   axis.Set("axis", int64_t{1});
   for (int64_t first : {32, 20}) {
@@ -157,9 +157,55 @@ TEST(Layout, ConcatFollowsOnBlockBorders) {
     net.graph.AddOutput(net.Conv(y, first + 24, 16, 1));
     EXPECT_EQ(net.Check(), first == 32
                                ? "ConvBlocked ConvBlocked Concat ConvBlocked ReorderFromBlocked"
-                               : "ConvBlocked ReorderFromBlocked ConvBlocked ReorderFromBlocked Concat "
-                                 "ConvBlocked ReorderFromBlocked");
+                               : "ConvBlocked ConvBlocked GatherChannels ConvBlocked ReorderFromBlocked");
   }
+}
+
+TEST(Layout, MovedChannelsAreMadeOnceForWhoeverReadsThemBlocked) {
+  graph::Attributes axis;
+  axis.Set("axis", int64_t{1});
+  Net net;
+  const auto ints = [&](std::vector<int64_t> items) {
+    return net.graph.NewConstant("c", Tensor::Of<int64_t>({std::ssize(items)}, items));
+  };
+  graph::Value* y = net.Conv(net.Input({2, 8, 7, 6}), 8, 40, 3);
+  // Halves, one of them convolved, put together again: of the movements one is left for each convolution.
+  Node* split = net.graph.AppendNode();
+  split->op = FindOp("", "Split");
+  split->attributes = axis;
+  split->SetInputs({y, ints({24, 16})});
+  split->SetOutput(0, net.graph.NewValue("a"));
+  split->SetOutput(1, net.graph.NewValue("b"));
+  ASSERT_TRUE(InferNode(*split, *net.graph.dims()).ok());
+  graph::Value* b = net.Conv(split->output(1), 16, 24, 1);
+  y = net.Add("Concat", {split->output(0), b}, axis);
+  // A shuffle, and every third channel of it from the 2nd to the one before the last.
+  y = net.Add("Reshape", {y, ints({2, 4, 12, 7, 6})});
+  graph::Attributes perm;
+  perm.Set("perm", std::vector<int64_t>{0, 2, 1, 3, 4});
+  y = net.Add("Reshape", {net.Add("Transpose", {y}, perm), ints({2, 48, 7, 6})});
+  graph::Value* third = net.Add("Slice", {y, ints({1}), ints({-1}), ints({1}), ints({3})});
+  net.graph.AddOutput(net.Conv(third, 16, 16, 1));
+  EXPECT_EQ(net.Check(),
+            "ConvBlocked GatherChannels ConvBlocked GatherChannels ConvBlocked ReorderFromBlocked");
+}
+
+TEST(Layout, MovedChannelsStayPlanarWhereNobodyReadsThemBlocked) {
+  graph::Attributes axis;
+  axis.Set("axis", int64_t{1});
+  Net net;
+  graph::Value* x = net.Input({1, 8, 7, 7});
+  graph::Value* y = net.Add("Concat", {net.Conv(x, 8, 24, 3), net.Conv(x, 8, 24, 1)}, axis);
+  net.graph.AddOutput(y);
+  net.graph.AddOutput(net.Add("GlobalMaxPool", {y}));
+  // Three channels are a waste of blocks.
+  const auto one = net.graph.NewConstant("c", Tensor::Of<int64_t>({1}, std::vector<int64_t>{1}));
+  const auto four = net.graph.NewConstant("c", Tensor::Of<int64_t>({1}, std::vector<int64_t>{4}));
+  net.graph.AddOutput(net.Conv(net.Add("Slice", {y, one, four, one}), 3, 16, 1));
+  EXPECT_EQ(
+      net.Check(),
+      "ConvBlocked ReorderFromBlocked ConvBlocked ReorderFromBlocked Concat GlobalMaxPool Slice ConvBlocked "
+      "ReorderFromBlocked");
 }
 
 TEST(Layout, DepthwiseInputsAreReordered) {

@@ -43,6 +43,32 @@ inline Vec MaxOrNan(Vec a, Vec b) {
   return Select(IsNan(a), a, Max(a, b));
 }
 
+// Where each lane comes from; lanes of a negative index stay as they are.
+#if defined(__AVX512F__)
+struct LaneIndex {
+  __m512i at;
+  __mmask16 live;
+};
+inline LaneIndex LoadLaneIndex(const int32_t* at) {
+  const __m512i index = _mm512_loadu_si512(at);
+  return {index, _mm512_cmpge_epi32_mask(index, _mm512_setzero_si512())};
+}
+inline Vec TakeLanes(Vec rest, LaneIndex index, Vec from) {
+  return {_mm512_mask_permutexvar_ps(rest.v, index.live, index.at, from.v)};
+}
+#else
+struct LaneIndex {
+  __m256i at;
+};
+inline LaneIndex LoadLaneIndex(const int32_t* at) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at))};
+}
+inline Vec TakeLanes(Vec rest, LaneIndex index, Vec from) {
+  return {
+      _mm256_blendv_ps(_mm256_permutevar8x32_ps(from.v, index.at), rest.v, _mm256_castsi256_ps(index.at))};
+}
+#endif
+
 // The first half of a block, where registers of half the width exist: a product of the two costs half of what
 // one of blocks does where a wide operation takes both halves of the unit in turn (Zen 4), and never more.
 #if defined(__AVX512F__)
@@ -126,6 +152,17 @@ inline Vec Max(const Vec& a, const Vec& b) {
 }
 inline Vec MaxOrNan(const Vec& a, const Vec& b) {
   ORTOLAN_EACH_LANE(a.v[i] != a.v[i] || a.v[i] > b.v[i] ? a.v[i] : b.v[i]);
+}
+struct LaneIndex {
+  int32_t at[kBlock];
+};
+inline LaneIndex LoadLaneIndex(const int32_t* at) {
+  LaneIndex index;
+  for (int i = 0; i < kBlock; ++i) index.at[i] = at[i];
+  return index;
+}
+inline Vec TakeLanes(const Vec& rest, const LaneIndex& index, const Vec& from) {
+  ORTOLAN_EACH_LANE(index.at[i] < 0 ? rest.v[i] : from.v[index.at[i]]);
 }
 #undef ORTOLAN_EACH_LANE
 

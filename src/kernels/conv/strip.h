@@ -45,6 +45,8 @@ struct StripTable {
 struct DepthwiseRows;
 struct WinogradKernel;
 using DepthwiseKernel = void (*)(const DepthwiseRows& job);
+struct LaneRow;
+using LaneKernel = void (*)(const LaneRow& row);
 
 // Pixel strides for which there is a table of their own: addresses are then constants in the inner loop.
 struct ConvVariant {
@@ -57,6 +59,7 @@ struct ConvVariant {
   const StripTable* any;         // any pixel stride
   const DepthwiseKernel* depthwise;
   const WinogradKernel* winograd;
+  const LaneKernel* lanes;
 };
 
 // Best first; those that this machine has, capped by `isa`, in the span.

@@ -1,6 +1,7 @@
 // The one list of levels, made of variants.inc.
 #include <iterator>
 
+#include "kernels/conv/lanes_row.h"
 #include "kernels/conv/strip.h"
 #include "kernels/conv/winograd_tile.h"
 
@@ -11,7 +12,8 @@ namespace ortolan::kernels {
   extern const StripTable kConvBlocked1##level, kConvBlocked2##level; \
   extern const StripTable kConvAny##level;                            \
   extern const DepthwiseKernel kDepthwise##level;                     \
-  extern const WinogradKernel kWinograd##level;
+  extern const WinogradKernel kWinograd##level;                       \
+  extern const LaneKernel kLanes##level;
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
 
@@ -32,6 +34,7 @@ constexpr const char* LowerName(Isa isa) {
       &kConvAny##level,                               \
       &kDepthwise##level,                             \
       &kWinograd##level,                              \
+      &kLanes##level,                                 \
   };
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
