@@ -28,6 +28,27 @@ void Fill(Image& image, int left, int top, int right, int bottom, const Color& c
       std::copy_n(color.data(), 3, image.row(y) + static_cast<size_t>(x) * 3);
 }
 
+Status CheckMask(const Mask& mask) {
+  const bool fits =
+      mask.width >= 0 && mask.height >= 0 &&
+      static_cast<uint64_t>(mask.width) * static_cast<uint64_t>(mask.height) == mask.pixels.size();
+  return fits ? OkStatus()
+              : InvalidArgument("mask of {} x {} pixels has {} bytes", mask.width, mask.height,
+                                mask.pixels.size());
+}
+
+// Half of the picture, half of the colour, where the mask is set.
+void Tint(Image& image, int left, int top, const Mask& mask, const Color& color) {
+  const int width = std::min(mask.width, image.width - left),
+            height = std::min(mask.height, image.height - top);
+  for (int y = 0; y < height; ++y) {
+    const uint8_t* inside = mask.pixels.data() + static_cast<size_t>(y) * mask.width;
+    uint8_t* out = image.row(top + y) + static_cast<size_t>(left) * 3;
+    for (int x = 0; x < width; ++x, out += 3)
+      for (size_t c = 0; inside[x] != 0 && c < 3; ++c) out[c] = static_cast<uint8_t>((out[c] + color[c]) / 2);
+  }
+}
+
 // A coordinate of any model, NaN too, as a pixel of the picture.
 int Pixel(float value, int limit) {
   return value > 0 ? static_cast<int>(std::min(std::round(value), static_cast<float>(limit))) : 0;
@@ -72,8 +93,16 @@ std::string Caption(const std::string& label, float score) {
 
 Status DrawMarkings(Image& image, std::span<const Marking> markings) {
   ORTOLAN_RETURN_IF_ERROR(CheckImage(image));
+  for (const Marking& marking : markings) ORTOLAN_RETURN_IF_ERROR(CheckMask(marking.mask));
   ORTOLAN_ASSIGN_OR_RETURN(Font font, Font::Open(TextPixels(image)));
   const int frame = FramePixels(image);
+  for (const Marking& marking : markings) {
+    if (marking.mask.pixels.empty()) continue;
+    // Boxes round to the nearest pixel, masks begin where their box's corner was cut to.
+    const auto whole = [](float edge, int limit) { return Pixel(std::floor(edge), limit); };
+    Tint(image, whole(marking.box.left, image.width), whole(marking.box.top, image.height), marking.mask,
+         marking.color);
+  }
   for (size_t i = markings.size(); i-- > 0;) {
     const Marking& marking = markings[i];
     const int left = Pixel(marking.box.left, image.width), right = Pixel(marking.box.right, image.width);

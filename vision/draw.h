@@ -15,6 +15,7 @@ struct Marking {
   Box box;
   std::string caption;  // UTF-8; none where empty
   Color color{};
+  Mask mask;  // of the box, from its upper left pixel on; tints the picture where it is set
 };
 
 // Clearly different for neighbouring classes, the same for a class in every picture.

@@ -58,6 +58,8 @@ TEST(Draw, TakesAnyBoxCaptionAndPicture) {
       {{nan, nan, nan, nan}, "nan", ColorOf(0)},
       {{-inf, -inf, inf, inf}, "\xff\xc3 broken \xe4\xb8", ColorOf(1)},
       {{90, 0, 400, 2}, std::string(500, 'W'), ColorOf(-7)},
+      {{2, 3, 900, 800}, "mask", ColorOf(3), {500, 400, std::vector<uint8_t>(500 * 400, 255)}},
+      {{nan, 1, 2, inf}, "mask", ColorOf(4), {3, 1, {255, 0, 255}}},
       {{5, 9, 2, 1}, "\xe4\xb8\xad\xf0\x9f\x90\xa6 Ärger", ColorOf(1 << 30)}};
   for (const auto& [width, height] : {std::pair{100, 80}, std::pair{1, 1}, std::pair{3, 700}}) {
     Image image = Grey(width, height);
@@ -67,6 +69,25 @@ TEST(Draw, TakesAnyBoxCaptionAndPicture) {
   }
   Image broken;
   EXPECT_FALSE(DrawMarkings(broken, markings).ok());
+  Image image = Grey(9, 9);
+  EXPECT_FALSE(
+      DrawMarkings(image, std::vector<Marking>{{{0, 0, 9, 9}, "", ColorOf(0), {9, 9, {1, 2}}}}).ok());
+}
+
+TEST(Draw, TintsWhereTheMaskIsSet) {
+  Image image = Grey(60, 60);
+  const Image before = image;
+  Mask mask{20, 20, std::vector<uint8_t>(400, 0)};
+  for (int x = 5; x < 15; ++x) mask.pixels[10 * 20 + x] = 255;
+  ASSERT_TRUE(
+      DrawMarkings(image, std::vector<Marking>{{{20.6F, 30.4F, 41, 51}, "", {255, 0, 100}, mask}}).ok());
+  for (int x = 24; x < 36; ++x) {
+    const uint8_t* pixel = image.row(40) + x * 3;
+    const uint8_t* old = before.row(40) + x * 3;
+    const bool inside = x >= 25 && x < 35;
+    EXPECT_EQ(pixel[0], inside ? (old[0] + 255) / 2 : old[0]) << x;
+    EXPECT_EQ(pixel[1], inside ? old[1] / 2 : old[1]) << x;
+  }
 }
 
 TEST(Draw, GivesNeighbouringClassesDifferentColors) {

@@ -33,7 +33,8 @@ void Draw(Image& image, const Detections& detections) {
   ThrowIfError(CheckImage(image));
   std::vector<Marking> markings;
   for (const Detection& object : detections.objects)
-    markings.push_back({object.box, Caption(object.label, object.score), ColorOf(object.class_id)});
+    markings.push_back(
+        {object.box, Caption(object.label, object.score), ColorOf(object.class_id), object.mask});
   ThrowIfError(DrawMarkings(image, markings));
 }
 

@@ -114,11 +114,19 @@ struct Box {
   float bottom = 0;
 };
 
+// Which pixels of its box an instance covers: 255 or 0, rows from the top.
+struct Mask {
+  int width = 0;
+  int height = 0;
+  std::vector<uint8_t> pixels;  // height * width
+};
+
 struct Detection {
   int class_id = 0;
   std::string label;
   float score = 0;
   Box box;
+  Mask mask;  // of segmenters; its upper left pixel is that in which the box's corner lies
 };
 
 struct Detections {

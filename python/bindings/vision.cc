@@ -1,6 +1,7 @@
 // Pictures for ortolan.vision: what is too slow in Python, on arrays. Errors are ValueError and
 // FileNotFoundError; the package turns them into its own.
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -10,6 +11,7 @@
 #include "vision/encode.h"
 #include "vision/image.h"
 #include "vision/letterbox.h"
+#include "vision/masks.h"
 #include "vision/scores.h"
 #include "vision/yolo.h"
 
@@ -142,6 +144,54 @@ std::tuple<NewIds, NewFloats<2>, NewIds, NewFloats<1>> DecodeYolo(const Floats& 
           ArrayOf<NewIds>(std::move(class_ids), {count}), ArrayOf<NewFloats<1>>(std::move(scores), {count})};
 }
 
+using NewMask = nb::ndarray<nb::numpy, uint8_t, nb::ndim<2>>;
+
+// Each of `boxes` with the mask of its cell; with a picture, what is under each mask too. Both are lists of
+// arrays.
+std::tuple<nb::list, nb::list> DecodeMasks(const Floats& output, const Floats& prototypes, size_t classes,
+                                           const Floats& boxes, const std::vector<int64_t>& cells,
+                                           std::tuple<int, int> pad, double scale, std::tuple<int, int> input,
+                                           float threshold, const std::optional<Pixels>& picture) {
+  if (prototypes.ndim() != 3 || output.ndim() != 2 || output.shape(0) != 4 + classes + prototypes.shape(0))
+    throw nb::value_error("the output is not (4 + classes + coefficients, cells)");
+  if (boxes.ndim() != 2 || boxes.shape(1) != 4 || boxes.shape(0) != cells.size())
+    throw nb::value_error("boxes are (n, 4), and a cell for each");
+  if (std::max(prototypes.shape(1), prototypes.shape(2)) > vision::kMostPixels)
+    throw nb::value_error("prototypes are too large");
+  const size_t stride = output.shape(1);
+  for (const int64_t cell : cells)
+    if (cell < 0 || static_cast<size_t>(cell) >= stride) throw nb::value_error("there is no such cell");
+  vision::Letterbox place;
+  place.scale = scale;
+  std::tie(place.left, place.top) = pad;
+  const vision::Prototypes planes{{prototypes.data(), prototypes.size()},
+                                  prototypes.shape(0),
+                                  static_cast<int>(prototypes.shape(1)),
+                                  static_cast<int>(prototypes.shape(2))};
+  std::vector<vision::Mask> masks(cells.size());
+  std::vector<Image> cuts(picture ? cells.size() : 0);
+  std::optional<ImageView> view;
+  if (picture) view = ViewOf(*picture);
+  OrRaise(Released([&]() -> Status {
+    for (size_t i = 0; i < cells.size(); ++i) {
+      const float* edges = boxes.data() + i * 4;
+      const vision::Box box{edges[0], edges[1], edges[2], edges[3]};
+      const float* coefficients = output.data() + (4 + classes) * stride + static_cast<size_t>(cells[i]);
+      ORTOLAN_ASSIGN_OR_RETURN(
+          masks[i], vision::DecodeMask(planes, coefficients, stride, box, place, std::get<0>(input),
+                                       std::get<1>(input), threshold));
+      if (view) cuts[i] = vision::CutOut(*view, box, masks[i]);
+    }
+    return OkStatus();
+  }));
+  nb::list mask_arrays, cut_arrays;
+  for (vision::Mask& mask : masks)
+    mask_arrays.append(ArrayOf<NewMask>(std::move(mask.pixels),
+                                        {static_cast<size_t>(mask.height), static_cast<size_t>(mask.width)}));
+  for (Image& cut : cuts) cut_arrays.append(ArrayOf(std::move(cut)));
+  return {mask_arrays, cut_arrays};
+}
+
 NewIds SuppressOverlaps(const Floats& boxes, const Floats& scores, float overlap) {
   if (boxes.ndim() != 2 || boxes.shape(1) != 4 || scores.ndim() != 1 || scores.shape(0) != boxes.shape(0))
     throw nb::value_error("boxes are (n, 4) and scores (n,)");
@@ -156,20 +206,33 @@ NewIds SuppressOverlaps(const Floats& boxes, const Floats& scores, float overlap
   return ArrayOf<NewIds>(std::move(ids), {count});
 }
 
+using MaskPixels = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+vision::Mask MaskOf(const MaskPixels& pixels) {
+  if (pixels.shape(0) > vision::kMostPixels || pixels.shape(1) > vision::kMostPixels)
+    throw nb::value_error("mask is too large");
+  return {static_cast<int>(pixels.shape(1)),
+          static_cast<int>(pixels.shape(0)),
+          {pixels.data(), pixels.data() + pixels.size()}};
+}
+
 Image CopyOf(const Pixels& pixels) {
   const ImageView view = ViewOf(pixels);
   return {view.width, view.height, {view.pixels.begin(), view.pixels.end()}};
 }
 
 NewPixels DrawBoxes(const Pixels& pixels, const std::vector<std::tuple<float, float, float, float>>& boxes,
-                    const std::vector<std::string>& captions, const std::vector<int>& class_ids) {
-  if (captions.size() != boxes.size() || class_ids.size() != boxes.size())
-    throw nb::value_error("as many captions and class ids as boxes are needed");
+                    const std::vector<std::string>& captions, const std::vector<int>& class_ids,
+                    const std::vector<MaskPixels>& masks) {
+  if (captions.size() != boxes.size() || class_ids.size() != boxes.size() ||
+      (!masks.empty() && masks.size() != boxes.size()))
+    throw nb::value_error("as many captions, class ids and masks as boxes are needed");
   Image image = CopyOf(pixels);
   std::vector<vision::Marking> markings;
   for (size_t i = 0; i < boxes.size(); ++i) {
     const auto& [left, top, right, bottom] = boxes[i];
-    markings.push_back({{left, top, right, bottom}, captions[i], vision::ColorOf(class_ids[i])});
+    markings.push_back({{left, top, right, bottom}, captions[i], vision::ColorOf(class_ids[i]), {}});
+    if (!masks.empty()) markings.back().mask = MaskOf(masks[i]);
   }
   OrRaise(Released([&] { return vision::DrawMarkings(image, markings); }));
   return ArrayOf(std::move(image));
@@ -200,10 +263,15 @@ void BindVision(nb::module_& module) {
   module.def("decode_yolo", &DecodeYolo, nb::arg("output"), nb::arg("classes"), nb::arg("width"),
              nb::arg("height"), nb::arg("pad"), nb::arg("scale"), nb::arg("confidence"), nb::arg("overlap"),
              nb::arg("most"), "Cells, boxes, classes and scores of what is found, best first.");
+  module.def("decode_masks", &DecodeMasks, nb::arg("output"), nb::arg("prototypes"), nb::arg("classes"),
+             nb::arg("boxes"), nb::arg("cells"), nb::arg("pad"), nb::arg("scale"), nb::arg("input"),
+             nb::arg("threshold"), nb::arg("picture").none() = nb::none(),
+             "Masks of what decode_yolo found, and with a picture what is under them.");
   module.def("suppress_overlaps", &SuppressOverlaps, nb::arg("boxes"), nb::arg("scores"), nb::arg("overlap"),
              "Indices of the boxes that are no doubles of better ones, best first.");
   module.def("draw_boxes", &DrawBoxes, nb::arg("image"), nb::arg("boxes"), nb::arg("captions"),
-             nb::arg("class_ids"), "A copy with frames and captions; the first box on top.");
+             nb::arg("class_ids"), nb::arg("masks"),
+             "A copy with frames, captions and, where there are any, masks; the first box on top.");
   module.def("draw_lines", &DrawLines, nb::arg("image"), nb::arg("lines"),
              "A copy with lines of text in its upper left corner.");
   module.def("write_image", &WriteImage, nb::arg("image"), nb::arg("path"),

@@ -1,6 +1,8 @@
-"""Run a program that imports onnxruntime on Ortolan: ``python -m ortolan.dropin program.py [arguments]``.
+"""Run a program that imports onnxruntime or ort_vision_sdk on Ortolan.
 
-`install()` does the same for the running process: from then on ``import onnxruntime`` gives Ortolan.
+``python -m ortolan.dropin program.py [arguments]`` runs a program so; `install()` does the same for the
+running process: from then on ``import onnxruntime`` gives ``ortolan``, and ``import ort_vision_sdk`` gives
+``ortolan.vision``.
 """
 
 from __future__ import annotations
@@ -15,24 +17,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-_NAMES = {"onnxruntime": "ortolan"}
-# The release whose API the package has; programs compare it with what they need.
-_REPORTED_VERSION = "1.31.1"
+_NAMES = {"onnxruntime": "ortolan", "ort_vision_sdk": "ortolan.vision"}
+# The releases whose APIs the packages have; programs compare them with what they need.
+_REPORTED_VERSIONS = {"onnxruntime": "1.31.1", "ort_vision_sdk": "0.12.0"}
 
 
-def _facade(original: ModuleType) -> ModuleType:
-    """Make the module that programs get as onnxruntime: the package's own names, the reported version."""
-    made = ModuleType("onnxruntime", original.__doc__)
+def _facade(name: str, original: ModuleType) -> ModuleType:
+    """Make the module that programs get by a name: the package's own names, the reported version."""
+    made = ModuleType(name, original.__doc__)
     made.__dict__.update(
         {k: v for k, v in vars(original).items() if not k.startswith("__") or k == "__all__"}
     )
-    made.__dict__.update(
-        __getattr__=original.__getattr__,
-        __version__=_REPORTED_VERSION,
-        version=_REPORTED_VERSION,
-        package_name="onnxruntime",
-        get_version_string=lambda: _REPORTED_VERSION,
-    )
+    version = _REPORTED_VERSIONS[name]
+    made.__dict__["__version__"] = version
+    if name == "onnxruntime":
+        made.__dict__.update(
+            __getattr__=vars(original)["__getattr__"],
+            version=version,
+            package_name=name,
+            get_version_string=lambda: version,
+        )
     return made
 
 
@@ -44,9 +48,9 @@ class _Loader(importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         module = importlib.import_module(self.name)
-        if "." not in self.name:
+        if spec.name in _NAMES:
             self.spec = None
-            return _facade(module)
+            return _facade(spec.name, module)
         self.spec = module.__spec__
         return module
 
@@ -56,7 +60,7 @@ class _Loader(importlib.abc.Loader):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds onnxruntime and its submodules in Ortolan."""
+    """Finds onnxruntime, ort_vision_sdk and their submodules in Ortolan."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -77,7 +81,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def install() -> None:
-    """Make ``import onnxruntime`` give Ortolan in this process. Call it before the first such import."""
+    """Make both names give Ortolan in this process. Call it before they are first imported."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
     for name in [name for name in sys.modules if name.partition(".")[0] in _NAMES]:

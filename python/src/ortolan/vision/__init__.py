@@ -9,20 +9,25 @@
 
 from ortolan import __version__
 from ortolan.vision import (
+    compose,
     core,
     dtypes,
+    fusion,
     graph,
     io,
     labels,
     normalization,
+    optimize,
     postprocess,
     preprocess,
+    quantize,
     results,
     tasks,
     types,
 )
 from ortolan.vision.core import (
     STAGES,
+    FusionError,
     ImageLoadError,
     InferenceBackend,
     InferenceError,
@@ -41,16 +46,26 @@ from ortolan.vision.core import (
     resolve_providers,
 )
 from ortolan.vision.dtypes import as_float32, numpy_dtype_for
-from ortolan.vision.graph import resolve_input_size, spatial_input_size
-from ortolan.vision.io import load_image
-from ortolan.vision.labels import (
-    COCO_CLASSES,
-    LabelSpec,
-    default_labels,
-    model_names,
-    parse_names,
-    resolve_labels,
+from ortolan.vision.fusion import (
+    FUSION_KIND_DETECT_CLASSIFY,
+    FUSION_KIND_DETECT_SEGMENT_CLASSIFY,
+    INPUT_IMAGE,
+    INPUT_PAD,
+    INPUT_SCALE,
+    INPUT_SOURCE,
+    METADATA_PREFIX,
+    OUTPUT_BOXES,
+    OUTPUT_CLASSES,
+    OUTPUT_MASKS,
+    OUTPUT_NUM_DETECTIONS,
+    OUTPUT_PROBS,
+    OUTPUT_SCORES,
+    CropSource,
+    FusionSpec,
 )
+from ortolan.vision.graph import model_names, parse_names, resolve_input_size, spatial_input_size
+from ortolan.vision.io import load_image
+from ortolan.vision.labels import COCO_CLASSES, LabelSpec, default_labels, resolve_labels
 from ortolan.vision.normalization import (
     CUSTOM_NORMALIZATION,
     IDENTITY_MEAN,
@@ -62,12 +77,14 @@ from ortolan.vision.normalization import (
     is_ultralytics_classifier,
     resolve_normalization,
 )
+from ortolan.vision.optimize import GRAPH_OPTIMIZATION_KEY, optimize_model
 from ortolan.vision.postprocess import (
+    DecodedSegmentation,
     batched_nms,
     decode_yolo,
     decode_yolo_anchors,
+    decode_yolo_seg,
     nms,
-    require_detections,
     softmax,
     topk,
 )
@@ -82,8 +99,27 @@ from ortolan.vision.preprocess import (
     to_cv2,
     to_tensor,
 )
-from ortolan.vision.results import Boxes, ClassificationResults, DetectionResults, Probs, save_image
-from ortolan.vision.tasks import Classifier, Detector, DetectorHead, VisionTask
+from ortolan.vision.quantize import QUANTIZATION_KEY, quantize_model
+from ortolan.vision.results import (
+    Boxes,
+    ClassificationResults,
+    DetectClassifyResults,
+    DetectionResults,
+    Masks,
+    Probs,
+    SegmentationResults,
+    save_image,
+)
+from ortolan.vision.tasks import (
+    Classifier,
+    DetectClassify,
+    Detector,
+    DetectorHead,
+    Segmenter,
+    SegmenterHead,
+    VisionTask,
+    require_detections,
+)
 from ortolan.vision.types import (
     BoundingBox,
     ClassificationResult,
@@ -91,16 +127,32 @@ from ortolan.vision.types import (
     DetectionResult,
     ImageArray,
     ImageInput,
+    SegmentationResult,
 )
 
 __all__ = [
     "COCO_CLASSES",
     "CUSTOM_NORMALIZATION",
+    "FUSION_KIND_DETECT_CLASSIFY",
+    "FUSION_KIND_DETECT_SEGMENT_CLASSIFY",
+    "GRAPH_OPTIMIZATION_KEY",
     "IDENTITY_MEAN",
     "IDENTITY_STD",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "INPUT_IMAGE",
+    "INPUT_PAD",
+    "INPUT_SCALE",
+    "INPUT_SOURCE",
+    "METADATA_PREFIX",
     "NORMALIZATION_PRESETS",
+    "OUTPUT_BOXES",
+    "OUTPUT_CLASSES",
+    "OUTPUT_MASKS",
+    "OUTPUT_NUM_DETECTIONS",
+    "OUTPUT_PROBS",
+    "OUTPUT_SCORES",
+    "QUANTIZATION_KEY",
     "STAGES",
     "BoundingBox",
     "Boxes",
@@ -108,10 +160,16 @@ __all__ = [
     "ClassificationResult",
     "ClassificationResults",
     "Classifier",
+    "CropSource",
+    "DecodedSegmentation",
+    "DetectClassify",
+    "DetectClassifyResults",
     "DetectionResult",
     "DetectionResults",
     "Detector",
     "DetectorHead",
+    "FusionError",
+    "FusionSpec",
     "ImageArray",
     "ImageInput",
     "ImageLoadError",
@@ -119,6 +177,7 @@ __all__ = [
     "InferenceError",
     "LabelMapError",
     "LabelSpec",
+    "Masks",
     "MetadataBackend",
     "ModelLoadError",
     "NoDetectionsError",
@@ -128,6 +187,10 @@ __all__ = [
     "Probs",
     "ProviderNotAvailableError",
     "ProviderSpec",
+    "SegmentationResult",
+    "SegmentationResults",
+    "Segmenter",
+    "SegmenterHead",
     "SpeedTimer",
     "Stage",
     "VisionTask",
@@ -136,12 +199,15 @@ __all__ = [
     "as_float32",
     "available_providers",
     "batched_nms",
+    "compose",
     "core",
     "decode_yolo",
     "decode_yolo_anchors",
+    "decode_yolo_seg",
     "default_labels",
     "dtypes",
     "from_cv2",
+    "fusion",
     "graph",
     "io",
     "is_ultralytics_classifier",
@@ -153,9 +219,13 @@ __all__ = [
     "normalization",
     "normalize",
     "numpy_dtype_for",
+    "optimize",
+    "optimize_model",
     "parse_names",
     "postprocess",
     "preprocess",
+    "quantize",
+    "quantize_model",
     "read_metadata",
     "reduction_factor",
     "require_detections",

@@ -1,7 +1,8 @@
-"""The size of a model's picture input."""
+"""What a model says of itself: the size of its picture input, the names of its classes."""
 
 from __future__ import annotations
 
+import ast
 import warnings
 
 
@@ -33,3 +34,21 @@ def resolve_input_size(
             stacklevel=4,
         )
     return fixed
+
+
+def parse_names(raw: str | None) -> dict[int, str] | None:
+    """Read the ``names`` that exporters leave in a model, a dict of 0..n-1; None where they are not."""
+    try:
+        names = ast.literal_eval(raw or "")
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    if not isinstance(names, dict) or not all(type(key) is int for key in names):
+        return None
+    if not all(isinstance(name, str) for name in names.values()):
+        return None
+    return dict(sorted(names.items())) if sorted(names) == list(range(len(names))) and names else None
+
+
+def model_names(metadata: dict[str, str] | None) -> dict[int, str] | None:
+    """Return the names in a model's own key-value pairs, if it has any."""
+    return parse_names((metadata or {}).get("names"))

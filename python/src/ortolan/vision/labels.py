@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,24 +26,6 @@ COCO_CLASSES: tuple[str, ...] = (
 """The 80 classes of the COCO data set, which most public detectors are trained on."""
 
 _PRESETS = {"coco": COCO_CLASSES}
-
-
-def parse_names(raw: str | None) -> dict[int, str] | None:
-    """Read the ``names`` that exporters leave in a model, a dict of 0..n-1; None where they are not."""
-    try:
-        names = ast.literal_eval(raw or "")
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    if not isinstance(names, dict) or not all(type(key) is int for key in names):
-        return None
-    if not all(isinstance(name, str) for name in names.values()):
-        return None
-    return dict(sorted(names.items())) if sorted(names) == list(range(len(names))) and names else None
-
-
-def model_names(metadata: dict[str, str] | None) -> dict[int, str] | None:
-    """Return the names in a model's own key-value pairs, if it has any."""
-    return parse_names((metadata or {}).get("names"))
 
 
 def default_labels(num_classes: int | None) -> LabelSpec:

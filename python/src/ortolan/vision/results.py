@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ortolan import _native
-from ortolan.vision.types import ClassificationResult, ClassProbability, DetectionResult, ImageArray
+from ortolan.vision.types import (
+    BoundingBox,
+    ClassificationResult,
+    ClassProbability,
+    DetectionResult,
+    ImageArray,
+    SegmentationResult,
+)
+
+if TYPE_CHECKING:
+    import pandas
+
+ItemT = TypeVar("ItemT", DetectionResult, SegmentationResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +110,148 @@ class Probs:
 
 
 @dataclass(frozen=True, slots=True)
-class DetectionResults:
+class Masks:
+    """The masks of a picture's instances, each of the size of its box: 255 or 0."""
+
+    data: tuple[NDArray[np.uint8], ...]
+    xyxy: NDArray[np.float64]
+    orig_shape: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many there are, as a tuple."""
+        return (len(self.data),)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Go over the masks, the most certain instance's first."""
+        return iter(self.data)
+
+    def full(self) -> NDArray[np.bool_]:
+        """Return the masks at the picture's size: (n, height, width)."""
+        height, width = self.orig_shape
+        whole = np.zeros((len(self.data), height, width), dtype=np.bool_)
+        for canvas, mask, box in zip(whole, self.data, self.xyxy.tolist(), strict=True):
+            left, top = max(0, int(box[0])), max(0, int(box[1]))
+            part = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
+            part[:] = mask[: part.shape[0], : part.shape[1]] > 0
+        return whole
+
+
+class Answer:
+    """What can be done with every answer: show it, keep it, hand it on."""
+
+    __slots__ = ()
+    path: str | None
+    speed: dict[str, float]
+
+    def plot(self) -> ImageArray:
+        """Return a copy of the picture with the answer drawn on it."""
+        raise NotImplementedError
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the answer as flat rows, for tables."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as ``ortolan predict --json`` prints it."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> Path:
+        """Write :meth:`plot` as JPEG, PNG or WebP, by the path's ending; return the path."""
+        return save_image(self.plot(), path)
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return :meth:`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    def to_df(self) -> pandas.DataFrame:
+        """Return :meth:`rows` as a data frame; needs pandas installed."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_df() needs pandas; rows() gives the same as dicts") from error
+        return pandas.DataFrame(self.rows())
+
+
+class Found(Answer, Generic[ItemT]):
+    """An answer of several things; iterating, indexing and ``len`` go over them, the most certain first."""
+
+    __slots__ = ()
+    detections: tuple[ItemT, ...]
+    orig_img: ImageArray
+
+    def __len__(self) -> int:
+        """Return the number of things."""
+        return len(self.detections)
+
+    def __iter__(self) -> Iterator[ItemT]:
+        """Go over the things, the most certain first."""
+        return iter(self.detections)
+
+    @overload
+    def __getitem__(self, index: int) -> ItemT: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ItemT, ...]: ...
+    def __getitem__(self, index: int | slice) -> ItemT | tuple[ItemT, ...]:
+        """Return one of them, or several."""
+        return self.detections[index]
+
+    def _caption(self, item: ItemT) -> str:
+        return f"{item.class_name} {item.confidence:.2f}"
+
+    def plot(self) -> ImageArray:
+        """Return a copy of the picture with frame, name, score and mask, if it has one, of each thing."""
+        masks = [item.mask for item in self.detections if item.mask is not None]
+        return _native.draw_boxes(
+            np.ascontiguousarray(self.orig_img),
+            [tuple(map(float, item.bbox.xyxy)) for item in self.detections],
+            [self._caption(item) for item in self.detections],
+            [int(item.class_id) for item in self.detections],
+            masks if masks and len(masks) == len(self.detections) else [],
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each thing: class, name, score, edges of the box."""
+        return [
+            {"class_id": item.class_id, "label": item.class_name, "score": item.confidence}
+            | dict(zip(("left", "top", "right", "bottom"), item.bbox.xyxy, strict=True))
+            for item in self.detections
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as ``ortolan predict --json`` prints it."""
+        return {
+            "image": self.path,
+            "objects": [self._object(item) for item in self.detections],
+            "speed_ms": dict(self.speed),
+        }
+
+    def _object(self, item: ItemT) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "class_id": item.class_id,
+            "label": item.class_name,
+            "score": item.confidence,
+            "box": list(item.bbox.xyxy),
+        }
+        if item.mask is not None:
+            made["mask"] = run_lengths(item.mask)
+        return made
+
+
+def run_lengths(mask: NDArray[np.uint8]) -> dict[str, list[int]]:
+    """Return a mask as COCO writes it: its size, and the lengths of runs down the columns, of zeros first."""
+    column = mask.T.reshape(-1) > 0
+    edges = np.flatnonzero(np.diff(column, prepend=False))
+    counts = np.diff(edges, prepend=0, append=column.size)
+    return {"size": list(mask.shape), "counts": counts.tolist()}
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionResults(Found[DetectionResult]):
     """What was found in one picture; iterating, indexing and ``len`` go over the detections."""
 
     boxes: Boxes
@@ -108,38 +262,62 @@ class DetectionResults:
     path: str | None = None
     speed: dict[str, float] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        """Return the number of detections."""
-        return len(self.detections)
 
-    def __iter__(self) -> Iterator[DetectionResult]:
-        """Go over the detections, the most certain first."""
-        return iter(self.detections)
+@dataclass(frozen=True, slots=True)
+class SegmentationResults(Found[SegmentationResult]):
+    """What was found in one picture, with its shapes."""
 
-    @overload
-    def __getitem__(self, index: int) -> DetectionResult: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[DetectionResult, ...]: ...
-    def __getitem__(self, index: int | slice) -> DetectionResult | tuple[DetectionResult, ...]:
-        """Return a detection, or several."""
-        return self.detections[index]
-
-    def plot(self) -> ImageArray:
-        """Return a copy of the picture with a frame, name and score for each detection."""
-        return _native.draw_boxes(
-            np.ascontiguousarray(self.orig_img),
-            [tuple(map(float, detection.bbox.xyxy)) for detection in self.detections],
-            [f"{detection.class_name} {detection.confidence:.2f}" for detection in self.detections],
-            [int(detection.class_id) for detection in self.detections],
-        )
-
-    def save(self, path: str | Path) -> Path:
-        """Write :meth:`plot` as JPEG, PNG or WebP, by the path's ending; return the path."""
-        return save_image(self.plot(), path)
+    boxes: Boxes
+    masks: Masks
+    detections: tuple[SegmentationResult, ...]
+    names: dict[int, str]
+    orig_img: ImageArray
+    orig_shape: tuple[int, int]
+    path: str | None = None
+    speed: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class ClassificationResults:
+class DetectClassifyResults(Found[DetectionResult]):
+    """What was found in one picture, each thing with what the second model calls it."""
+
+    boxes: Boxes
+    detections: tuple[DetectionResult, ...]
+    names: dict[int, str]
+    classifier_names: dict[int, str]
+    orig_img: ImageArray
+    orig_shape: tuple[int, int]
+    path: str | None = None
+    speed: dict[str, float] = field(default_factory=dict)
+
+    def _caption(self, item: DetectionResult) -> str:
+        plain = Found._caption(self, item)
+        named = item.classification
+        return plain if named is None else f"{plain}: {named.class_name} {named.confidence:.2f}"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each thing: class, name, score, edges of the box, and the second model's."""
+        rows = Found.rows(self)
+        for row, item in zip(rows, self.detections, strict=True):
+            row.update(_named(item.classification))
+        return rows
+
+    def _object(self, item: DetectionResult) -> dict[str, Any]:
+        return Found._object(self, item) | _named(item.classification)
+
+
+def _named(result: ClassificationResult | None) -> dict[str, Any]:
+    if result is None:
+        return {}
+    return {
+        "kind_id": result.class_id,
+        "kind": result.class_name,
+        "kind_probability": result.confidence,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationResults(Answer):
     """What one picture shows."""
 
     probs: Probs
@@ -175,9 +353,30 @@ class ClassificationResults:
         lines = [f"{entry.class_name} {entry.probability:.2f}" for entry in self.probabilities[:5]]
         return _native.draw_lines(np.ascontiguousarray(self.orig_img), lines)
 
-    def save(self, path: str | Path) -> Path:
-        """Write :meth:`plot` as JPEG, PNG or WebP, by the path's ending; return the path."""
-        return save_image(self.plot(), path)
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each class that was asked for: class, name, probability."""
+        return [
+            {"class_id": entry.class_id, "label": entry.class_name, "probability": entry.probability}
+            for entry in self.probabilities
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as ``ortolan predict --json`` prints it."""
+        return {"image": self.path, "top": self.rows(), "speed_ms": dict(self.speed)}
+
+
+def bulk_boxes(
+    boxes: NDArray[np.float32], kinds: NDArray[np.int64], scores: NDArray[np.float32], shape: tuple[int, int]
+) -> Boxes:
+    """Return decoded boxes as users see them, in double precision."""
+    return Boxes(boxes.astype(np.float64), kinds, scores.astype(np.float64), shape)
+
+
+def crop(picture: ImageArray, box: BoundingBox) -> ImageArray:
+    """Return a copy of what is in a box, its corners cut to whole pixels; (0, 0, 3) where that is nothing."""
+    left, top, right, bottom = box.as_int_xyxy()
+    part = picture[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+    return part.copy() if part.size else np.zeros((0, 0, 3), dtype=np.uint8)
 
 
 def save_image(image: ImageArray, path: str | Path) -> Path:

@@ -170,3 +170,35 @@ class DetectionResult:
     def box(self) -> BoundingBox:
         """Where it is."""
         return self.bbox
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationResult:
+    """An object that was found, with its shape: mask and picture have the size of its box."""
+
+    class_id: int
+    class_name: str
+    confidence: float
+    bbox: BoundingBox
+    mask: NDArray[np.uint8]
+    segmented_image: ImageArray
+
+    @property
+    def cls(self) -> int:
+        """The class's number."""
+        return self.class_id
+
+    @property
+    def conf(self) -> float:
+        """The score."""
+        return self.confidence
+
+    @property
+    def name(self) -> str:
+        """The class's name."""
+        return self.class_name
+
+    @property
+    def box(self) -> BoundingBox:
+        """Where it is."""
+        return self.bbox

@@ -2,6 +2,7 @@
 
 from ortolan.vision.core.backend import InferenceBackend, MetadataBackend, read_metadata
 from ortolan.vision.core.exceptions import (
+    FusionError,
     ImageLoadError,
     InferenceError,
     LabelMapError,
@@ -16,6 +17,7 @@ from ortolan.vision.core.timing import STAGES, SpeedTimer, Stage
 
 __all__ = [
     "STAGES",
+    "FusionError",
     "ImageLoadError",
     "InferenceBackend",
     "InferenceError",

@@ -11,6 +11,10 @@ class ModelLoadError(OrtVisionError):
     """A model is missing, broken or of another kind."""
 
 
+class FusionError(OrtVisionError):
+    """Models cannot be made one, or a file is no such model."""
+
+
 class ImageLoadError(OrtVisionError):
     """A picture is missing, broken or of another form."""
 

@@ -12,20 +12,20 @@ ProviderSpec = str | tuple[str, dict[str, Any]]
 """A name, or a name with options."""
 
 _ALIASES = {
-    "cpu": "CPU",
-    "cuda": "CUDA",
-    "gpu": "CUDA",
-    "tensorrt": "Tensorrt",
-    "trt": "Tensorrt",
-    "coreml": "CoreML",
-    "mps": "CoreML",
-    "dml": "Dml",
-    "directml": "Dml",
-    "openvino": "OpenVINO",
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "gpu": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "trt": "TensorrtExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "mps": "CoreMLExecutionProvider",
+    "dml": "DmlExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
 }
 
 # Tried in this order if none is named. TensorRT takes part by name only: it first builds engines.
-_PREFERRED = ("CUDA", "CoreML", "Dml", "OpenVINO", "CPU")
+_PREFERRED = tuple(f"{name}ExecutionProvider" for name in ("CUDA", "CoreML", "Dml", "OpenVINO", "CPU"))
 
 
 def available_providers() -> list[str]:
@@ -33,9 +33,14 @@ def available_providers() -> list[str]:
     return get_available_providers()
 
 
-def _canonical(name: str) -> str:
-    alias = _ALIASES.get(name.lower())
-    return name if alias is None else f"{alias}ExecutionProvider"
+def normalize_provider(name: str) -> str:
+    """Return the full name for a short one, in any case; other words as they are."""
+    return _ALIASES.get(name.lower(), name)
+
+
+def provider_name(spec: ProviderSpec) -> str:
+    """Return the name in a specification."""
+    return spec if isinstance(spec, str) else spec[0]
 
 
 def resolve_providers(requested: Sequence[ProviderSpec] | None = None) -> list[str] | list[ProviderSpec]:
@@ -45,12 +50,11 @@ def resolve_providers(requested: Sequence[ProviderSpec] | None = None) -> list[s
     """
     available = available_providers()
     if requested is None:
-        names = [f"{name}ExecutionProvider" for name in _PREFERRED]
-        return [name for name in names if name in available]
+        return [name for name in _PREFERRED if name in available]
     resolved: list[ProviderSpec] = []
     missing = []
     for entry in requested:
-        name = _canonical(entry if isinstance(entry, str) else entry[0])
+        name = normalize_provider(provider_name(entry))
         if name not in available:
             missing.append(name)
         resolved.append(name if isinstance(entry, str) else (name, entry[1]))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ortolan.options import SessionOptions
 from ortolan.session import InferenceSession, NodeArg
 from ortolan.vision.core.exceptions import InferenceError, ModelLoadError
-from ortolan.vision.core.providers import ProviderSpec, resolve_providers
+from ortolan.vision.core.providers import ProviderSpec, provider_name, resolve_providers
+
+if TYPE_CHECKING:
+    from ortolan.options import SessionOptions
 
 
 def _shape(arg: NodeArg) -> tuple[int | str, ...]:
@@ -37,7 +40,7 @@ class OrtSession:
         if not self.model_path.is_file():
             raise ModelLoadError(f"Model file not found: {self.model_path}")
         resolved = resolve_providers(providers)
-        self.requested_providers = [entry if isinstance(entry, str) else entry[0] for entry in resolved]
+        self.requested_providers = [provider_name(entry) for entry in resolved]
         try:
             self._session = InferenceSession(str(self.model_path), session_options, resolved)
         except Exception as error:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 Stage = Literal["load", "preprocess", "inference", "postprocess"]
@@ -12,21 +10,27 @@ STAGES: tuple[str, ...] = ("load", "preprocess", "inference", "postprocess")
 
 
 class SpeedTimer:
-    """Adds up the time spent in each stage."""
+    """Adds up the time spent in each stage; a stage begins where the last one ended."""
 
-    __slots__ = ("_seconds",)
+    __slots__ = ("_last", "_seconds")
 
     def __init__(self) -> None:
         self._seconds = dict.fromkeys(STAGES, 0.0)
+        self._last = time.perf_counter()
 
-    @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
-        """Count the time until the block ends to a stage."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds[stage] += time.perf_counter() - began
+    def stage(self, stage: Stage) -> None:
+        """End a stage: the time since the last one ended was spent in it."""
+        now = time.perf_counter()
+        self._seconds[stage] += now - self._last
+        self._last = now
+
+    def skip(self) -> None:
+        """Count the time since the last stage ended to none."""
+        self._last = time.perf_counter()
+
+    def add(self, stage: Stage, milliseconds: float) -> None:
+        """Count time that was measured elsewhere to a stage."""
+        self._seconds[stage] += milliseconds / 1000.0
 
     def speed(self) -> dict[str, float]:
         """Return the stages' times in milliseconds."""

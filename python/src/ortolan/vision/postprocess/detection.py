@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ortolan import _native
-from ortolan.vision.core.exceptions import NoDetectionsError
 from ortolan.vision.types import BoundingBox
+
+MATRIX_NMS_LIMIT = 512
+"""A threshold of ort-vision-sdk's; suppression here has one way for any number of boxes."""
 
 
 def nms(boxes: np.ndarray, scores: np.ndarray, iou_threshold: float) -> np.ndarray:
@@ -89,20 +91,3 @@ def decode_yolo(
     )
     found = zip(boxes.tolist(), classes.tolist(), scores.tolist(), strict=True)
     return [(BoundingBox(*box), kind, score) for box, kind, score in found]
-
-
-def require_detections(
-    count: int,
-    *,
-    raise_on_empty: bool,
-    conf_threshold: float,
-    classes: list[int] | None,
-    path: str | None,
-) -> None:
-    """Raise NoDetectionsError where nothing was found and the caller wants to be told."""
-    if count > 0 or not raise_on_empty:
-        return
-    where = f" in {path}" if path is not None else ""
-    among = f" among classes {list(classes)}" if classes is not None else ""
-    threshold = f"{conf_threshold:.6f}".rstrip("0").rstrip(".")
-    raise NoDetectionsError(f"No detections{where}{among}: nothing cleared conf_threshold={threshold}.")

@@ -7,6 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from ortolan import _native
+from ortolan.vision.normalization import IMAGENET_MEAN, IMAGENET_STD  # noqa: F401 - ort-vision-sdk has them here too
 from ortolan.vision.types import ImageArray
 
 
@@ -94,9 +95,13 @@ def normalize(
 
 def from_cv2(bgr_image: np.ndarray) -> ImageArray:
     """Return an OpenCV picture (BGR) as RGB."""
+    if bgr_image.ndim != 3 or bgr_image.shape[2] != 3:
+        raise ValueError(f"from_cv2: expected an HWC 3-channel array, got shape {bgr_image.shape}.")
     return np.ascontiguousarray(bgr_image[..., ::-1])
 
 
 def to_cv2(image: ImageArray) -> np.ndarray:
     """Return a picture as OpenCV wants it (BGR)."""
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"to_cv2: expected an HWC 3-channel array, got shape {image.shape}.")
     return np.ascontiguousarray(image[..., ::-1])

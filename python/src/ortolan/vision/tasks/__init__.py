@@ -1,7 +1,18 @@
 """What can be asked about pictures."""
 
-from ortolan.vision.tasks.base import VisionTask
+from ortolan.vision.tasks.base import VisionTask, require_detections
 from ortolan.vision.tasks.classifier import Classifier
 from ortolan.vision.tasks.detector import Detector, DetectorHead
+from ortolan.vision.tasks.pipeline import DetectClassify
+from ortolan.vision.tasks.segmenter import Segmenter, SegmenterHead
 
-__all__ = ["Classifier", "Detector", "DetectorHead", "VisionTask"]
+__all__ = [
+    "Classifier",
+    "DetectClassify",
+    "Detector",
+    "DetectorHead",
+    "Segmenter",
+    "SegmenterHead",
+    "VisionTask",
+    "require_detections",
+]

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ortolan import _native
-from ortolan.options import SessionOptions
 from ortolan.vision.core.backend import InferenceBackend, read_metadata
 from ortolan.vision.core.exceptions import ImageLoadError
 from ortolan.vision.core.providers import ProviderSpec
-from ortolan.vision.core.timing import SpeedTimer
-from ortolan.vision.io import load_image
-from ortolan.vision.labels import LabelSpec, model_names, resolve_labels
+from ortolan.vision.core.timing import SpeedTimer  # noqa: F401 - ort-vision-sdk has these names here too
+from ortolan.vision.graph import model_names, resolve_input_size
+from ortolan.vision.io.image import load_image  # noqa: F401
+from ortolan.vision.labels import LabelSpec, resolve_labels
 from ortolan.vision.normalization import (
     Normalization,
     is_ultralytics_classifier,
     resolve_normalization,
 )
 from ortolan.vision.postprocess.classification import softmax, topk
+from ortolan.vision.preprocess.image import add_batch_dim, normalize, resize, to_chw  # noqa: F401
 from ortolan.vision.results import ClassificationResults, Probs
-from ortolan.vision.tasks.base import VisionTask, source_path, widened
-from ortolan.vision.types import ClassificationResult, ClassProbability, ImageArray, ImageInput
+from ortolan.vision.tasks.base import PictureTask, Prepared
+from ortolan.vision.types import ClassificationResult, ClassProbability, ImageInput
+
+if TYPE_CHECKING:
+    from ortolan.options import SessionOptions
 
 
-class Classifier(VisionTask):
+class Classifier(PictureTask["int | None", ClassificationResults]):
     """An image classifier: one output with a number for each class."""
-
-    _USUAL_SIZE = (224, 224)
 
     def __init__(
         self,
@@ -60,7 +62,9 @@ class Classifier(VisionTask):
         :raises ModelLoadError, LabelMapError, ProviderNotAvailableError, ValueError: what is wrong
         """
         super().__init__(model_path, providers=providers, session_options=session_options, backend=backend)
-        self._settle_input_size(input_size)
+        self._input_size = resolve_input_size(
+            graph_shape=self._session.input_shape, requested=input_size, fallback=(224, 224)
+        )
         metadata = read_metadata(self._session)
         self._normalization, self._mean, self._std = resolve_normalization(
             metadata, normalization=normalization, mean=mean, std=std
@@ -98,75 +102,63 @@ class Classifier(VisionTask):
         """Whether the model's output goes through a softmax."""
         return self._softmax
 
-    def predict(self, image: ImageInput, *, top_k: int | None = None) -> list[ClassificationResults]:
-        """Name what a picture shows.
+    def predict(
+        self, image: ImageInput | list[ImageInput], *, top_k: int | None = None
+    ) -> list[ClassificationResults]:
+        """Name what a picture shows, or what each of several does.
 
-        :param image: a path, a file's bytes, a Pillow image, or RGB (height, width, 3) of uint8
+        :param image: a path, a file's bytes, a Pillow image, RGB (height, width, 3) of uint8, or a list
         :param top_k: how many classes to list, the most probable first; None: all
-        :return: a list of one
+        :return: one for each picture
         """
-        timer = SpeedTimer()
-        picture, feed = self._prepare(image, top_k, timer)
-        with timer.stage("inference"):
-            outputs = self._session.run(feed)
-        return [self._finish(outputs, picture, top_k, timer, source_path(image))]
+        return self._predict(image, _checked(top_k))
 
     __call__ = predict
 
     async def async_predict(
-        self, image: ImageInput, *, top_k: int | None = None
+        self, image: ImageInput | list[ImageInput], *, top_k: int | None = None
     ) -> list[ClassificationResults]:
         """Do :meth:`predict` in another thread."""
-        return await asyncio.to_thread(self.predict, image, top_k=top_k)
+        return await self._async_predict(image, _checked(top_k))
 
     async def ort_async_predict(
-        self, image: ImageInput, *, top_k: int | None = None
+        self, image: ImageInput | list[ImageInput], *, top_k: int | None = None
     ) -> list[ClassificationResults]:
         """Do :meth:`predict` with only the model's run in the engine's threads, the rest in this one."""
-        timer = SpeedTimer()
-        picture, feed = self._prepare(image, top_k, timer)
-        with timer.stage("inference"):
-            outputs = await self._session.ort_async_run(feed)
-        return [self._finish(outputs, picture, top_k, timer, source_path(image))]
+        return await self._ort_async_predict(image, _checked(top_k))
 
-    def _prepare(
-        self, image: ImageInput, top_k: int | None, timer: SpeedTimer
-    ) -> tuple[ImageArray, dict[str, np.ndarray]]:
-        if top_k is not None and top_k < 1:
-            raise ValueError(f"top_k must be at least 1, got {top_k}.")
-        with timer.stage("load"):
-            picture = load_image(image)
-        with timer.stage("preprocess"):
-            try:
-                planes = _native.classifier_input(
-                    picture, *self._input_size, list(self._mean), list(self._std)
-                )
-            except ValueError as error:
-                raise ImageLoadError(str(error)) from error
-            return picture, self._feed(planes)
+    def _prepare(self, prepared: Prepared) -> None:
+        try:
+            planes = _native.classifier_input(
+                prepared.picture, *self._input_size, list(self._mean), list(self._std)
+            )
+        except ValueError as error:
+            raise ImageLoadError(str(error)) from error
+        prepared.feeds = {self._session.input_name: planes}
 
     def _finish(
-        self,
-        outputs: list[np.ndarray],
-        picture: ImageArray,
-        top_k: int | None,
-        timer: SpeedTimer,
-        path: str | None,
+        self, outputs: list[np.ndarray], prepared: Prepared, choice: int | None
     ) -> ClassificationResults:
-        with timer.stage("postprocess"):
-            values = widened(outputs[:1])[0].reshape(-1)
-            if values.size == 0:
-                raise ValueError("The model's output is empty.")
-            probabilities = softmax(values) if self._softmax else values
-            order, best = topk(probabilities, top_k)
-            entries = tuple(
-                ClassProbability(kind, self._names.get(kind, f"class_{kind}"), probability)
-                for kind, probability in zip(order.tolist(), best.tolist(), strict=True)
-            )
-            first = entries[0]
-            result = ClassificationResult(
-                first.class_id, first.class_name, first.probability, picture, entries
-            )
-            probs = Probs(probabilities.astype(np.float64))
+        values = outputs[0].reshape(-1)
+        if values.size == 0:
+            raise ValueError("The model's output is empty.")
+        probabilities = softmax(values) if self._softmax else values
+        order, best = topk(probabilities, choice)
+        entries = tuple(
+            ClassProbability(kind, self._names.get(kind, f"class_{kind}"), probability)
+            for kind, probability in zip(order.tolist(), best.tolist(), strict=True)
+        )
+        picture, first = prepared.picture, entries[0]
+        result = ClassificationResult(first.class_id, first.class_name, first.probability, picture, entries)
+        probs = Probs(probabilities.astype(np.float64))
         shape = picture.shape[0], picture.shape[1]
-        return ClassificationResults(probs, result, self.names, picture, shape, path, timer.speed())
+        prepared.timer.stage("postprocess")
+        return ClassificationResults(
+            probs, result, self.names, picture, shape, prepared.path, prepared.timer.speed()
+        )
+
+
+def _checked(top_k: int | None) -> int | None:
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, got {top_k}.")
+    return top_k

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ortolan import _native
-from ortolan.options import SessionOptions
 from ortolan.vision.core.backend import InferenceBackend, read_metadata
 from ortolan.vision.core.exceptions import ImageLoadError
 from ortolan.vision.core.providers import ProviderSpec
-from ortolan.vision.core.timing import SpeedTimer
-from ortolan.vision.io import load_image
-from ortolan.vision.labels import LabelSpec, default_labels, model_names, resolve_labels
-from ortolan.vision.postprocess.detection import decode_yolo_anchors, require_detections
-from ortolan.vision.results import Boxes, DetectionResults
-from ortolan.vision.tasks.base import VisionTask, source_path, widened
-from ortolan.vision.types import BoundingBox, DetectionResult, ImageArray, ImageInput
+from ortolan.vision.core.timing import SpeedTimer  # noqa: F401 - ort-vision-sdk has these names here too
+from ortolan.vision.graph import model_names, resolve_input_size
+from ortolan.vision.io.image import load_image  # noqa: F401
+from ortolan.vision.labels import LabelSpec, default_labels, resolve_labels
+from ortolan.vision.postprocess.detection import decode_yolo, decode_yolo_anchors  # noqa: F401
+from ortolan.vision.preprocess.image import add_batch_dim, letterbox, to_tensor  # noqa: F401
+from ortolan.vision.results import Boxes, DetectionResults, bulk_boxes, crop  # noqa: F401
+from ortolan.vision.tasks.base import PictureTask, Prepared, VisionTask, require_detections  # noqa: F401
+from ortolan.vision.types import BoundingBox, DetectionResult, ImageInput
+
+if TYPE_CHECKING:
+    from ortolan.options import SessionOptions
 
 DetectorHead = Literal["yolo"]
 
@@ -30,7 +34,34 @@ def count_classes(shape: tuple[int | str, ...]) -> int | None:
     return min(sizes) - 4 if sizes and min(sizes) >= 5 else None
 
 
-class Detector(VisionTask):
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a call may choose; None: as the task was made."""
+
+    conf_threshold: float | None = None
+    iou_threshold: float | None = None
+    classes: list[int] | None = None
+    raise_on_empty: bool | None = None
+
+    def or_else(self, confidence: float, overlap: float, raises: bool) -> tuple[float, float, bool]:
+        """Return thresholds and whether to raise, the task's where the call does not say."""
+        return (
+            confidence if self.conf_threshold is None else self.conf_threshold,
+            overlap if self.iou_threshold is None else self.iou_threshold,
+            raises if self.raise_on_empty is None else self.raise_on_empty,
+        )
+
+
+def fit_into_input(prepared: Prepared, name: str, size: tuple[int, int]) -> None:
+    """Set the feed of a model that takes pictures letterboxed."""
+    try:
+        planes, prepared.scale, prepared.pad = _native.detector_input(prepared.picture, *size)
+    except ValueError as error:
+        raise ImageLoadError(str(error)) from error
+    prepared.feeds = {name: planes}
+
+
+class Detector(PictureTask[Limits, DetectionResults]):
     """A detector of the YOLO family: one output (1, 4 + classes, cells)."""
 
     def __init__(
@@ -66,12 +97,14 @@ class Detector(VisionTask):
         if head != "yolo":
             raise ValueError(f"Unsupported detector head {head!r}. Supported: 'yolo'.")
         super().__init__(model_path, providers=providers, session_options=session_options, backend=backend)
-        self._settle_input_size(input_size)
+        self._input_size = resolve_input_size(
+            graph_shape=self._session.input_shape, requested=input_size, fallback=(640, 640)
+        )
         self._head: DetectorHead = head
-        self._num_classes = count_classes(self._session.output_shapes[0])
+        classes = count_classes(self._session.output_shapes[0])
         if labels is None:
-            labels = model_names(read_metadata(self._session)) or default_labels(self._num_classes)
-        self._labels = resolve_labels(labels, num_classes=self._num_classes)
+            labels = model_names(read_metadata(self._session)) or default_labels(classes)
+        self._labels = resolve_labels(labels, num_classes=classes)
         self._names = dict(enumerate(self._labels))
         self._conf_threshold, self._iou_threshold = conf_threshold, iou_threshold
         self._max_detections, self._raise_on_empty = max_detections, raise_on_empty
@@ -98,38 +131,29 @@ class Detector(VisionTask):
 
     def predict(
         self,
-        image: ImageInput,
+        image: ImageInput | list[ImageInput],
         *,
         conf_threshold: float | None = None,
         iou_threshold: float | None = None,
         classes: list[int] | None = None,
         raise_on_empty: bool | None = None,
     ) -> list[DetectionResults]:
-        """Find the objects in a picture.
+        """Find the objects in a picture, or in each of several.
 
-        :param image: a path, a file's bytes, a Pillow image, or RGB (height, width, 3) of uint8
+        :param image: a path, a file's bytes, a Pillow image, RGB (height, width, 3) of uint8, or a list
         :param conf_threshold: least score, instead of the detector's
         :param iou_threshold: most overlap, instead of the detector's
         :param classes: only these
         :param raise_on_empty: raise NoDetectionsError where there is nothing, instead of the detector's
-        :return: a list of one
+        :return: one for each picture
         """
-        timer = SpeedTimer()
-        picture, feed, scale, pad = self._prepare(image, timer)
-        with timer.stage("inference"):
-            outputs = self._session.run(feed)
-        return [
-            self._finish(
-                outputs, picture, scale, pad, timer, source_path(image),
-                conf_threshold, iou_threshold, classes, raise_on_empty,
-            )
-        ]  # fmt: skip
+        return self._predict(image, Limits(conf_threshold, iou_threshold, classes, raise_on_empty))
 
     __call__ = predict
 
     async def async_predict(
         self,
-        image: ImageInput,
+        image: ImageInput | list[ImageInput],
         *,
         conf_threshold: float | None = None,
         iou_threshold: float | None = None,
@@ -137,18 +161,12 @@ class Detector(VisionTask):
         raise_on_empty: bool | None = None,
     ) -> list[DetectionResults]:
         """Do :meth:`predict` in another thread."""
-        return await asyncio.to_thread(
-            self.predict,
-            image,
-            conf_threshold=conf_threshold,
-            iou_threshold=iou_threshold,
-            classes=classes,
-            raise_on_empty=raise_on_empty,
-        )
+        limits = Limits(conf_threshold, iou_threshold, classes, raise_on_empty)
+        return await self._async_predict(image, limits)
 
     async def ort_async_predict(
         self,
-        image: ImageInput,
+        image: ImageInput | list[ImageInput],
         *,
         conf_threshold: float | None = None,
         iou_threshold: float | None = None,
@@ -156,84 +174,50 @@ class Detector(VisionTask):
         raise_on_empty: bool | None = None,
     ) -> list[DetectionResults]:
         """Do :meth:`predict` with only the model's run in the engine's threads, the rest in this one."""
-        timer = SpeedTimer()
-        picture, feed, scale, pad = self._prepare(image, timer)
-        with timer.stage("inference"):
-            outputs = await self._session.ort_async_run(feed)
-        return [
-            self._finish(
-                outputs, picture, scale, pad, timer, source_path(image),
-                conf_threshold, iou_threshold, classes, raise_on_empty,
-            )
-        ]  # fmt: skip
+        limits = Limits(conf_threshold, iou_threshold, classes, raise_on_empty)
+        return await self._ort_async_predict(image, limits)
 
-    def _prepare(
-        self, image: ImageInput, timer: SpeedTimer
-    ) -> tuple[ImageArray, dict[str, np.ndarray], float, tuple[int, int]]:
-        with timer.stage("load"):
-            picture = load_image(image)
-        with timer.stage("preprocess"):
-            try:
-                planes, scale, pad = _native.detector_input(picture, *self._input_size)
-            except ValueError as error:
-                raise ImageLoadError(str(error)) from error
-            return picture, self._feed(planes), scale, pad
+    def _prepare(self, prepared: Prepared) -> None:
+        fit_into_input(prepared, self._session.input_name, self._input_size)
 
-    def _finish(
-        self,
-        outputs: list[np.ndarray],
-        picture: ImageArray,
-        scale: float,
-        pad: tuple[int, int],
-        timer: SpeedTimer,
-        path: str | None,
-        conf_threshold: float | None,
-        iou_threshold: float | None,
-        classes: list[int] | None,
-        raise_on_empty: bool | None,
-    ) -> DetectionResults:
-        confidence = self._conf_threshold if conf_threshold is None else conf_threshold
-        height, width = picture.shape[:2]
-        with timer.stage("postprocess"):
-            output = widened(outputs[:1])[0]
-            if output.ndim not in (2, 3) or output.shape[-2] < 5:
-                raise ValueError(f"A detector's output is (1, 4 + classes, cells), this is {output.shape}.")
-            _, boxes, kinds, scores = decode_yolo_anchors(
-                output,
-                num_classes=output.shape[-2] - 4,
-                original_size=(width, height),
-                pad=pad,
-                scale=scale,
-                conf_threshold=confidence,
-                iou_threshold=self._iou_threshold if iou_threshold is None else iou_threshold,
-                max_detections=self._max_detections,
-            )
-            if classes is not None:
-                wanted = np.isin(kinds, np.asarray(classes, dtype=np.int64))
-                boxes, kinds, scores = boxes[wanted], kinds[wanted], scores[wanted]
-            shape = (height, width)
-            bulk = Boxes(boxes.astype(np.float64), kinds, scores.astype(np.float64), shape)
-            found = tuple(
-                self._result(picture, *each)
-                for each in zip(boxes.tolist(), kinds.tolist(), scores.tolist(), strict=True)
-            )
+    def _finish(self, outputs: list[np.ndarray], prepared: Prepared, choice: Limits) -> DetectionResults:
+        confidence, overlap, raises = choice.or_else(
+            self._conf_threshold, self._iou_threshold, self._raise_on_empty
+        )
+        height, width = shape = prepared.picture.shape[0], prepared.picture.shape[1]
+        output = outputs[0]
+        if output.ndim not in (2, 3) or output.shape[-2] < 5:
+            raise ValueError(f"A detector's output is (1, 4 + classes, cells), this is {output.shape}.")
+        _, boxes, kinds, scores = decode_yolo_anchors(
+            output,
+            num_classes=output.shape[-2] - 4,
+            original_size=(width, height),
+            pad=prepared.pad,
+            scale=prepared.scale,
+            conf_threshold=confidence,
+            iou_threshold=overlap,
+            max_detections=self._max_detections,
+        )
+        if choice.classes is not None:
+            wanted = np.isin(kinds, np.asarray(choice.classes, dtype=np.int64))
+            boxes, kinds, scores = boxes[wanted], kinds[wanted], scores[wanted]
+        found = tuple(
+            self._result(prepared, BoundingBox(*box), kind, score)
+            for box, kind, score in zip(boxes.tolist(), kinds.tolist(), scores.tolist(), strict=True)
+        )
         require_detections(
             len(found),
-            raise_on_empty=self._raise_on_empty if raise_on_empty is None else raise_on_empty,
+            raise_on_empty=raises,
             conf_threshold=confidence,
-            classes=classes,
-            path=path,
+            classes=choice.classes,
+            path=prepared.path,
         )
-        return DetectionResults(bulk, found, self.names, picture, shape, path, timer.speed())
+        bulk = bulk_boxes(boxes, kinds, scores, shape)
+        prepared.timer.stage("postprocess")
+        return DetectionResults(
+            bulk, found, self.names, prepared.picture, shape, prepared.path, prepared.timer.speed()
+        )
 
-    def _result(self, picture: ImageArray, box: list[float], kind: int, score: float) -> DetectionResult:
-        # The boxes are clipped to the picture, so that int() cuts towards it.
-        left, top, right, bottom = map(int, box)
-        crop = picture[top:bottom, left:right]
-        return DetectionResult(
-            kind,
-            self._names.get(kind, f"class_{kind}"),
-            score,
-            BoundingBox(*box),
-            crop.copy() if crop.size else np.empty((0, 0, 3), dtype=np.uint8),
-        )
+    def _result(self, prepared: Prepared, box: BoundingBox, kind: int, score: float) -> DetectionResult:
+        name = self._names.get(kind, f"class_{kind}")
+        return DetectionResult(kind, name, score, box, crop(prepared.picture, box))
