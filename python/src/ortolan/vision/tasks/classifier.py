@@ -23,7 +23,7 @@ from ortolan.vision.normalization import (
 from ortolan.vision.postprocess.classification import softmax, topk
 from ortolan.vision.preprocess.image import add_batch_dim, normalize, resize, to_chw  # noqa: F401
 from ortolan.vision.results import ClassificationResults, Probs
-from ortolan.vision.tasks.base import PictureTask, Prepared
+from ortolan.vision.tasks.base import PictureTask, Prepared, VisionTask  # noqa: F401
 from ortolan.vision.types import ClassificationResult, ClassProbability, ImageInput
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ortolan.vision.labels import LabelSpec, default_labels, resolve_labels
 from ortolan.vision.postprocess.segmentation import cut_out, decode_instances, decode_yolo_seg  # noqa: F401
 from ortolan.vision.preprocess.image import add_batch_dim, letterbox, to_tensor  # noqa: F401
 from ortolan.vision.results import Boxes, Masks, SegmentationResults, bulk_boxes  # noqa: F401
-from ortolan.vision.tasks.base import PictureTask, Prepared, require_detections
+from ortolan.vision.tasks.base import PictureTask, Prepared, VisionTask, require_detections  # noqa: F401
 from ortolan.vision.tasks.detector import Limits, fit_into_input
 from ortolan.vision.types import BoundingBox, ImageInput, SegmentationResult
 
