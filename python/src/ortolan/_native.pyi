@@ -469,11 +469,18 @@ def detector_input(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None
 def decode_yolo(output: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], classes: int, width: int, height: int, pad: tuple[int, int], scale: float, confidence: float, overlap: float, most: int) -> tuple[Annotated[NDArray[numpy.int64], dict(shape=(None,))], Annotated[NDArray[numpy.float32], dict(shape=(None, None))], Annotated[NDArray[numpy.int64], dict(shape=(None,))], Annotated[NDArray[numpy.float32], dict(shape=(None,))]]:
     """Cells, boxes, classes and scores of what is found, best first."""
 
+def decode_masks(output: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], prototypes: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], classes: int, boxes: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], cells: Sequence[int], pad: tuple[int, int], scale: float, input: tuple[int, int], threshold: float, picture: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)] | None = None) -> tuple[list, list]:
+    """
+    Masks of what decode_yolo found, and with a picture what is under them.
+    """
+
 def suppress_overlaps(boxes: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], scores: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], overlap: float) -> Annotated[NDArray[numpy.int64], dict(shape=(None,))]:
     """Indices of the boxes that are no doubles of better ones, best first."""
 
-def draw_boxes(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], boxes: Sequence[tuple[float, float, float, float]], captions: Sequence[str], class_ids: Sequence[int]) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
-    """A copy with frames and captions; the first box on top."""
+def draw_boxes(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], boxes: Sequence[tuple[float, float, float, float]], captions: Sequence[str], class_ids: Sequence[int], masks: Sequence[Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)]]) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
+    """
+    A copy with frames, captions and, where there are any, masks; the first box on top.
+    """
 
 def draw_lines(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], lines: Sequence[str]) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
     """A copy with lines of text in its upper left corner."""

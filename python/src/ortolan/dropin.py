@@ -84,6 +84,16 @@ def install() -> None:
     """Make both names give Ortolan in this process. Call it before they are first imported."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+    _forget()
+
+
+def uninstall() -> None:
+    """Undo :func:`install`: from then on imports of either name find what is installed under it."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    _forget()
+
+
+def _forget() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in _NAMES]:
         del sys.modules[name]
 

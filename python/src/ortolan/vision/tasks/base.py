@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,9 @@ class VisionTask:
             else OrtSession(model_path, providers=providers, session_options=session_options)
         )
         names, types = self._session.input_names, self._session.input_dtypes
+        self._gates: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+            weakref.WeakKeyDictionary()
+        )
         self._feed_dtypes = {
             name: numpy_dtype_for(declared) for name, declared in zip(names, types, strict=True)
         }
@@ -195,10 +199,22 @@ class PictureTask(VisionTask, Generic[ChoiceT, ResultT]):
         if isinstance(source, (list, tuple)):
             each = await asyncio.gather(*(self._ort_async_predict(one, choice) for one in source))
             return [result for results in each for result in results]
-        prepared = self._started(source)  # type: ignore[arg-type]
-        outputs = await self._session.ort_async_run(prepared.feeds, **self._chosen_outputs())
-        prepared.timer.stage("inference")
-        return [self._finished(outputs, prepared, choice)]
+        async with self._gate():
+            prepared = self._started(source)  # type: ignore[arg-type]
+            outputs = await self._session.ort_async_run(prepared.feeds, **self._chosen_outputs())
+            prepared.timer.stage("inference")
+            return [self._finished(outputs, prepared, choice)]
+
+    # Pictures between decoding and answer at a time, however many are asked for at once: the engine runs
+    # four, and finds as many waiting. Hundreds of decoded pictures would fill the memory, and every cache.
+    _MOST_STARTED = 8
+
+    def _gate(self) -> asyncio.Semaphore:
+        loop = asyncio.get_running_loop()
+        gate = self._gates.get(loop)
+        if gate is None:
+            gate = self._gates[loop] = asyncio.Semaphore(self._MOST_STARTED)
+        return gate
 
 
 def source_path(source: ImageInput) -> str | None:
