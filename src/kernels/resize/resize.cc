@@ -2,55 +2,88 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <type_traits>
 
 #include "base/small_vector.h"
 
 namespace ortolan::kernels {
+
+#define ORTOLAN_RESIZE_ROWS(identifier) extern const ResizeRows identifier;
+#include "kernels/resize/variants.inc"
+#undef ORTOLAN_RESIZE_ROWS
+
 namespace {
 
+constexpr const ResizeRows* kRows[] = {
+#define ORTOLAN_RESIZE_ROWS(identifier) &identifier,
+#include "kernels/resize/variants.inc"
+#undef ORTOLAN_RESIZE_ROWS
+};
+
 constexpr int64_t kChunkElements = 16 << 10;
+constexpr int64_t kMostRowTaps = 16;  // of sums over rows in vectors; only antialiased shrinking has more
 
 struct View {
   int64_t outer, inner;
 };
 
-// out[o][i][:] = sum of taps of in[o][...][:].
-template <typename C>
-void Pass(const ResizeTable& table, const View& view, const C* in, C* out, ThreadPool& threads) {
-  const int64_t taps = table.taps;
+// out[o][i] = sum of taps of in[o][...], along the last axis.
+template <int kTaps, typename C>
+void SumAlong(const ResizeTable& table, const C* from, C* to) {
+  const int64_t taps = kTaps > 0 ? kTaps : table.taps;
   const int32_t* indices = table.indices.data();
   const float* weights = table.weights.data();
-  const int64_t grain =
-      std::max<int64_t>(1, kChunkElements / std::max<int64_t>(1, table.out * view.inner * taps));
+  for (int64_t i = 0; i < table.out; ++i, indices += taps, weights += taps) {
+    C sum = 0;
+    for (int64_t k = 0; k < taps; ++k) sum += static_cast<C>(weights[k]) * from[indices[k]];
+    to[i] = sum;
+  }
+}
+
+// One row of `inner` elements.
+template <typename C>
+void SumRows(const ResizePlan& plan, const ResizeTable& table, int64_t i, int64_t inner, const C* from,
+             C* to) {
+  const int64_t taps = table.taps;
+  const int32_t* indices = table.indices.data() + i * taps;
+  const float* weights = table.weights.data() + i * taps;
+  if constexpr (std::is_same_v<C, float>) {
+    if (plan.rows && taps <= kMostRowTaps) {
+      const float* rows[kMostRowTaps];
+      for (int64_t k = 0; k < taps; ++k) rows[k] = from + indices[k] * inner;
+      return plan.rows->sum(rows, weights, taps, inner, to);
+    }
+  }
+  const C* source = from + indices[0] * inner;
+  for (int64_t j = 0; j < inner; ++j) to[j] = static_cast<C>(weights[0]) * source[j];
+  for (int64_t k = 1; k < taps; ++k) {
+    const C weight = static_cast<C>(weights[k]);
+    source = from + indices[k] * inner;
+    for (int64_t j = 0; j < inner; ++j) to[j] += weight * source[j];
+  }
+}
+
+// out[o][i][:] = sum of taps of in[o][...][:].
+template <typename C>
+void Pass(const ResizePlan& plan, const ResizeTable& table, const View& view, const C* in, C* out,
+          ThreadPool& threads) {
+  const int64_t work = table.taps * view.inner;
   if (view.inner == 1) {
+    const int64_t grain = std::max<int64_t>(1, kChunkElements / std::max<int64_t>(1, table.out * work));
     threads.ParallelRanges(view.outer, grain, [&](int64_t begin, int64_t end) {
       for (int64_t o = begin; o < end; ++o) {
-        const C* from = in + o * table.in;
-        C* to = out + o * table.out;
-        for (int64_t i = 0; i < table.out; ++i) {
-          C sum = 0;
-          for (int64_t k = 0; k < taps; ++k)
-            sum += static_cast<C>(weights[i * taps + k]) * from[indices[i * taps + k]];
-          to[i] = sum;
-        }
+        const auto sum = table.taps == 2 ? SumAlong<2, C> : SumAlong<0, C>;
+        sum(table, in + o * table.in, out + o * table.out);
       }
     });
     return;
   }
-  const int64_t row_grain = std::max<int64_t>(1, kChunkElements / std::max<int64_t>(1, view.inner * taps));
-  threads.ParallelRanges(view.outer * table.out, row_grain, [&](int64_t begin, int64_t end) {
+  const int64_t grain = std::max<int64_t>(1, kChunkElements / std::max<int64_t>(1, work));
+  threads.ParallelRanges(view.outer * table.out, grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const int64_t o = row / table.out, i = row % table.out;
-      const C* from = in + o * table.in * view.inner;
-      C* to = out + row * view.inner;
-      const C first = static_cast<C>(weights[i * taps]);
-      const C* source = from + indices[i * taps] * view.inner;
-      for (int64_t j = 0; j < view.inner; ++j) to[j] = first * source[j];
-      for (int64_t k = 1; k < taps; ++k) {
-        const C weight = static_cast<C>(weights[i * taps + k]);
-        source = from + indices[i * taps + k] * view.inner;
-        for (int64_t j = 0; j < view.inner; ++j) to[j] += weight * source[j];
-      }
+      SumRows(plan, table, row % table.out, view.inner, in + row / table.out * table.in * view.inner,
+              out + row * view.inner);
     }
   });
 }
@@ -134,6 +167,13 @@ void Nearest(const ResizePlan& plan, const void* in, const void* fill, void* out
 
 }  // namespace
 
+const ResizeRows& SelectResizeRows(Isa isa) {
+  for (const ResizeRows* rows : kRows) {
+    if (rows->isa <= isa) return *rows;
+  }
+  return *kRows[std::size(kRows) - 1];
+}
+
 void ResizeNearestCopy(const ResizePlan& plan, int width, const void* in, const void* fill, void* out,
                        ThreadPool& threads) {
   if (plan.out_count == 0 || plan.in_count == 0) return;
@@ -165,7 +205,7 @@ void ResizeInterpolate(const ResizePlan& plan, C extrapolation, const C* in, C* 
       if (i > axis) view.inner *= size;
     }
     C* to = pass + 1 == plan.order.size() ? out : buffers[pass % 2];
-    Pass(plan.axes[axis], view, in, to, threads);
+    Pass(plan, plan.axes[axis], view, in, to, threads);
     in = to;
     done[axis] = true;
   }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/resize/rows.h"
 #include "threads/pool.h"
 
 namespace ortolan::kernels {
@@ -58,8 +59,9 @@ struct ResizeTable {
 ResizeTable MakeResizeTable(const ResizeForm& form, const ResizeAxis& axis);
 
 struct ResizePlan {
-  std::vector<ResizeTable> axes;  // one a dimension
-  std::vector<size_t> order;      // axes that are not identities, shrinking ones first
+  std::vector<ResizeTable> axes;     // one a dimension
+  std::vector<size_t> order;         // axes that are not identities, shrinking ones first
+  const ResizeRows* rows = nullptr;  // for float; without it a plain loop
   bool nearest = false;
   bool extrapolates = false;
   int64_t in_count = 1, out_count = 1;

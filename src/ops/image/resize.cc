@@ -36,6 +36,7 @@ struct State {
   bool has_axes = false;
   Dims axes;
   DType dtype = DType::kFloat;
+  const kernels::ResizeRows* rows = nullptr;
   bool by_sizes = false;
   bool fixed = false;              // the tables follow from shapes and constants: they are made in `bind`
   Dims sizes;                      // the same; read where the policy makes one scale of them
@@ -238,7 +239,9 @@ Result<kernels::ResizePlan> PlanOf(const State& state, const Dims& in, const Dim
       axis.end = roi[i + axes.size()];
     }
   }
-  return kernels::MakeResizePlan(state.form, all);
+  kernels::ResizePlan plan = kernels::MakeResizePlan(state.form, all);
+  plan.rows = state.rows;
+  return plan;
 }
 
 // Float and double interpolate as they are; other types through floats of the whole tensor.
@@ -383,6 +386,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   auto state = std::make_shared<State>();
   ORTOLAN_RETURN_IF_ERROR(ReadForm(context.node.attributes, state.get()));
   state->dtype = context.input_dtype(0);
+  state->rows = &kernels::SelectResizeRows(context.isa);
   const bool nearest = state->form.mode == kernels::ResizeMode::kNearest;
   const int bits = DTypeBits(state->dtype);
   if (nearest ? (state->dtype == DType::kString || bits < 8 || bits > 64)
