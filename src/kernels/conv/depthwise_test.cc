@@ -55,5 +55,19 @@ TEST(Depthwise, AgreesWithTheReferenceOnEveryLevel) {
   }
 }
 
+TEST(Depthwise, DilationsThatMeetTheMapAndThatExceedIt) {
+  for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
+    for (int64_t kernel : {3, 5}) {
+      for (int64_t dilation : {2, 3, 6}) {
+        for (int64_t size : {1, 4, 13, 40}) {
+          Check(*variant, ConvOf(1, 24, 24, 24, size, size + 3, kernel, 1, kernel / 2 * dilation, dilation),
+                4);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ortolan::kernels

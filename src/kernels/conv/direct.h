@@ -50,12 +50,19 @@ Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_
                             int64_t out_channels, const int64_t* kernel, const float* w, const float* bias,
                             ThreadPool& threads);
 
+// Neighbouring output columns that the same taps of a kernel row serve, with their reduction.
+struct ColumnSegment {
+  int64_t begin = 0, end = 0;  // output columns
+  int64_t first_step = 0;
+  int64_t steps_per_row = 0;  // of one (kd, kh)
+};
+
 struct DirectPlan {
   Window window;
   int64_t batch = 0;
   std::vector<ReductionStep> steps;
-  int64_t steps_per_row = 0;  // of one (kd, kh); rows without live columns have none left out
-  bool copies = false;        // whether input rows are copied to scratch with their padding
+  std::vector<ColumnSegment> segments;  // one but where a dilation leaves many taps outside the map
+  bool copies = false;                  // whether input rows are copied to scratch with their padding
   bool flat = false;  // 1x1: the map is one row, cut into rows of out[2] pixels; the last row is `last_row`
   int64_t last_row = 0;
   int64_t pixel = 0;     // floats of one input pixel: block or 1

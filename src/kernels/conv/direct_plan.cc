@@ -12,6 +12,8 @@ namespace {
 constexpr int64_t kSlabBytes = 320 << 10;
 // About 8 us of one core, some ten times what handing a chunk to a waiting thread costs.
 constexpr double kChunkFlops = 1e6;
+// About as long where each weight meets few pixels and has to come from memory at 25 GB/s.
+constexpr double kChunkWeightBytes = 200 << 10;
 // Enough for a handful of threads to end together; more threads want their share too.
 int64_t MostChunks(int threads) {
   return threads == 1 ? 1 : std::max(16, 4 * threads);
@@ -68,13 +70,41 @@ std::array<int64_t, kSpatialAxes> DropDeadTaps(Window& w) {
   return first;
 }
 
+// Taps outside the map cost as much as those inside; short strips and further passes over the weights cost
+// something too, so a row is cut only where that saves this share of its taps.
+constexpr double kSegmentGain = 0.15;
+
+// Cuts the row where the live taps change, with the live taps of each piece.
+struct LiveSegment {
+  int64_t begin, end;
+  IndexRange taps;
+};
+std::vector<LiveSegment> CutColumns(const Window& w) {
+  const LiveSegment whole{0, w.out[2], {0, w.kernel[2]}};
+  if (w.dilation[2] == 1 || w.kernel[2] == 1) return {whole};
+  std::vector<LiveSegment> cut;
+  int64_t taps = 0;
+  for (int64_t c = 0; c < w.out[2]; ++c) {
+    const IndexRange live = LiveTaps(w, 2, c);
+    const bool same = !cut.empty() && cut.back().taps.begin == live.begin && cut.back().taps.end == live.end;
+    if (!same) cut.push_back({c, c, live});
+    cut.back().end = c + 1;
+    taps += std::max<int64_t>(0, live.end - live.begin);
+    if (static_cast<int64_t>(cut.size()) > 2 * w.kernel[2]) return {whole};
+  }
+  const double all = static_cast<double>(w.out[2] * w.kernel[2]);
+  if (static_cast<double>(taps) > (1 - kSegmentGain) * all) return {whole};
+  return cut;
+}
+
 // The reduction in the order of the packed weights, whose kernel has sizes `packed` and of which the window's
 // taps start at `first`.
 void MakeSteps(const PackedConv& conv, const int64_t* packed, const std::array<int64_t, kSpatialAxes>& first,
-               DirectPlan& plan) {
+               const LiveSegment& segment, DirectPlan& plan) {
   const Window& w = plan.window;
   const int64_t tap = w.dilation[2] * plan.pixel;
   const bool planar = conv.input == ConvLayout::kPlanar;
+  ColumnSegment made{segment.begin, segment.end, static_cast<int64_t>(plan.steps.size()), 0};
   auto add = [&](int64_t offset, int64_t count, int64_t at) {
     plan.steps.push_back({offset, static_cast<int32_t>(count), static_cast<int32_t>(at)});
   };
@@ -90,14 +120,15 @@ void MakeSteps(const PackedConv& conv, const int64_t* packed, const std::array<i
         if (planar && w.dilation[2] == 1) {
           add(base, w.kernel[2], k + first[2]);
         } else {
-          for (int64_t kw = 0; kw < w.kernel[2]; ++kw)
+          for (int64_t kw = segment.taps.begin; kw < segment.taps.end; ++kw)
             add(base + kw * tap, channels, k + (kw + first[2]) * channels);
         }
         k += packed[2] * channels;
       }
-      plan.steps_per_row = static_cast<int64_t>(plan.steps.size() - before);
+      made.steps_per_row = static_cast<int64_t>(plan.steps.size() - before);
     }
   }
+  plan.segments.push_back(made);
 }
 
 // Rows by what fits the cache; panels apart where that gives too few chunks for the work.
@@ -111,9 +142,9 @@ void CutChunks(const PackedConv& conv, const ConvShape& shape, int threads, Dire
   int64_t rows = w.out[1];
   while (rows > 1 && slab(rows) > kSlabBytes) rows = (rows + 1) / 2;
   const int64_t others = plan.batch * conv.groups * w.out[0];
-  const int64_t wanted =
-      std::clamp<int64_t>(static_cast<int64_t>(shape.flops() / kChunkFlops), 1, MostChunks(threads));
   const double weight_bytes = 4.0 * static_cast<double>(conv.depth()) * static_cast<double>(conv.group_out);
+  const double worth = std::max(shape.flops() / kChunkFlops, weight_bytes / kChunkWeightBytes);
+  const int64_t wanted = std::clamp<int64_t>(static_cast<int64_t>(worth), 1, MostChunks(threads));
   const double input_bytes = static_cast<double>(row_bytes) * static_cast<double>(w.in[1]);
   int64_t parts = 1;
   if (others * CeilDiv(w.out[1], rows) < wanted && weight_bytes > input_bytes) {
@@ -171,7 +202,8 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.slots = std::max(1, threads);
     plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, static_cast<size_t>(plan.slab_floats));
   }
-  MakeSteps(conv, shape.window.kernel, first, plan);
+  for (const LiveSegment& segment : CutColumns(plan.window))
+    MakeSteps(conv, shape.window.kernel, first, segment, plan);
   return plan;
 }
 

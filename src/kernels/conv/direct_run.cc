@@ -72,51 +72,57 @@ Chunk ChunkAt(const PackedConv& conv, const DirectPlan& plan, int64_t index) {
   return c;
 }
 
-// The reduction steps of an output row: those of its live kernel rows. Volumes keep all; their slabs have
-// zero rows.
-std::span<const ReductionStep> StepsOf(const DirectPlan& plan, int64_t oh) {
+// The reduction steps of a segment of an output row: those of its live kernel rows. Volumes keep all; their
+// slabs have zero rows.
+std::span<const ReductionStep> StepsOf(const DirectPlan& plan, const ColumnSegment& segment, int64_t oh) {
   const Window& w = plan.window;
-  if (w.kernel[0] > 1 || plan.flat) return plan.steps;
-  const IndexRange live = LiveTaps(w, 1, oh);
+  IndexRange live{0, w.kernel[0] * w.kernel[1]};
+  if (w.kernel[0] == 1 && !plan.flat) live = LiveTaps(w, 1, oh);
   const int64_t count = std::max<int64_t>(0, live.end - live.begin);
   return std::span(plan.steps)
-      .subspan(static_cast<size_t>(count ? live.begin * plan.steps_per_row : 0),
-               static_cast<size_t>(count * plan.steps_per_row));
+      .subspan(static_cast<size_t>(segment.first_step + (count ? live.begin * segment.steps_per_row : 0)),
+               static_cast<size_t>(count * segment.steps_per_row));
+}
+
+// The rows of one segment of columns, so that the weights of its taps stay in the cache.
+void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, const ColumnSegment& segment,
+             int64_t panel, const float* in, float* y, const ConvEpilogue& epilogue) {
+  const Window& w = plan.window;
+  const int64_t block = conv.block(), out_blocks = conv.out_blocks();
+  const StripTable& table = TableFor(conv, plan);
+  const int64_t first = c.group * out_blocks + panel * kStripVectors;  // output block
+  const int64_t channels =
+      std::min<int64_t>(kStripVectors * block, conv.group_out - panel * kStripVectors * block);
+  StripArgs args;
+  args.pixel_stride = w.stride[2] * plan.pixel;
+  args.weights = reinterpret_cast<const float*>(conv.weights.data()) + first * block * conv.depth();
+  args.bias = reinterpret_cast<const float*>(conv.bias.data()) + first * block;
+  args.out_block_stride = plan.out_plane;
+  args.lower = epilogue.lower;
+  args.upper = epilogue.upper;
+  const int64_t out_base = (c.n * conv.groups * out_blocks + first) * plan.out_plane;
+  for (int64_t oh = c.oh0; oh < c.oh0 + c.rows; ++oh) {
+    const int64_t end = plan.flat && oh == w.out[1] - 1 ? plan.last_row : segment.end;
+    const int64_t pixels = end - segment.begin;
+    const int64_t pixel0 = (c.od * w.out[1] + oh) * w.out[2] + segment.begin;
+    const auto steps = StepsOf(plan, segment, oh);
+    args.in = in + (oh - c.oh0) * w.stride[1] * plan.row_stride + segment.begin * args.pixel_stride;
+    args.steps = steps.data();
+    args.step_count = static_cast<int64_t>(steps.size());
+    args.out = y + out_base + pixel0 * block;
+    args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
+    RunStrips(*conv.variant, table, channels, pixels, args);
+    for (int64_t v = 0; v < CeilDiv(channels, block); ++v) {
+      epilogue.Finish(args.out + v * plan.out_plane, c.n, first + v, pixel0, pixels, block);
+    }
+  }
 }
 
 void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, const float* in, float* y,
               const ConvEpilogue& epilogue) {
-  const Window& w = plan.window;
-  const int64_t block = conv.block(), out_blocks = conv.out_blocks();
-  const StripTable& table = TableFor(conv, plan);
-  const auto* weights = reinterpret_cast<const float*>(conv.weights.data());
-  const auto* bias = reinterpret_cast<const float*>(conv.bias.data());
   for (int64_t panel = c.panel0; panel < c.panel_end; ++panel) {
-    const int64_t first = c.group * out_blocks + panel * kStripVectors;  // output block
-    const int64_t channels =
-        std::min<int64_t>(kStripVectors * block, conv.group_out - panel * kStripVectors * block);
-    StripArgs args;
-    args.pixel_stride = w.stride[2] * plan.pixel;
-    args.weights = weights + first * block * conv.depth();
-    args.bias = bias + first * block;
-    args.out_block_stride = plan.out_plane;
-    args.lower = epilogue.lower;
-    args.upper = epilogue.upper;
-    const int64_t out_base = (c.n * conv.groups * out_blocks + first) * plan.out_plane;
-    for (int64_t oh = c.oh0; oh < c.oh0 + c.rows; ++oh) {
-      const int64_t pixels = plan.flat && oh == w.out[1] - 1 ? plan.last_row : w.out[2];
-      const int64_t pixel0 = (c.od * w.out[1] + oh) * w.out[2];
-      const auto steps = StepsOf(plan, oh);
-      args.in = in + (oh - c.oh0) * w.stride[1] * plan.row_stride;
-      args.steps = steps.data();
-      args.step_count = static_cast<int64_t>(steps.size());
-      args.out = y + out_base + pixel0 * block;
-      args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
-      RunStrips(*conv.variant, table, channels, pixels, args);
-      for (int64_t v = 0; v < CeilDiv(channels, block); ++v) {
-        epilogue.Finish(args.out + v * plan.out_plane, c.n, first + v, pixel0, pixels, block);
-      }
-    }
+    for (const ColumnSegment& segment : plan.segments)
+      RunRows(conv, plan, c, segment, panel, in, y, epilogue);
   }
 }
 

@@ -78,11 +78,13 @@ TEST(DirectConv, AgreesWithTheReferenceOnEveryLevel) {
 
 TEST(DirectConv, LayersOfNetworks) {
   const ConvShape shapes[] = {
-      ConvOf(1, 1, 3, 40, 33, 33, 7, 2, 3),     ConvOf(1, 1, 64, 64, 28, 28, 1, 1, 0),
-      ConvOf(1, 1, 64, 48, 14, 14, 3, 1, 1),    ConvOf(1, 1, 40, 24, 15, 15, 1, 2, 0),
-      ConvOf(2, 1, 96, 160, 7, 7, 3, 2, 1),     ConvOf(1, 4, 64, 64, 9, 9, 3, 1, 1),
-      ConvOf(1, 32, 128, 128, 9, 9, 3, 1, 1),   ConvOf(1, 1, 3, 96, 32, 32, 16, 16, 0),
-      ConvOf(1, 1, 32, 32, 5, 5, 3, 1, 24, 24), ConvOf(1, 1, 17, 19, 60, 3, 1, 1, 0),
+      ConvOf(1, 1, 3, 40, 33, 33, 7, 2, 3),       ConvOf(1, 1, 64, 64, 28, 28, 1, 1, 0),
+      ConvOf(1, 1, 64, 48, 14, 14, 3, 1, 1),      ConvOf(1, 1, 40, 24, 15, 15, 1, 2, 0),
+      ConvOf(2, 1, 96, 160, 7, 7, 3, 2, 1),       ConvOf(1, 4, 64, 64, 9, 9, 3, 1, 1),
+      ConvOf(1, 32, 128, 128, 9, 9, 3, 1, 1),     ConvOf(1, 1, 3, 96, 32, 32, 16, 16, 0),
+      ConvOf(1, 1, 32, 32, 5, 5, 3, 1, 24, 24),   ConvOf(1, 1, 17, 19, 60, 3, 1, 1, 0),
+      ConvOf(1, 1, 40, 24, 20, 20, 3, 1, 12, 12), ConvOf(2, 1, 24, 40, 9, 17, 5, 2, 6, 4),
+      ConvOf(1, 1, 70, 50, 1, 1, 1, 1, 0),
   };
   for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
     for (const ConvShape& shape : shapes) {
