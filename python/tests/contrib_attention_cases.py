@@ -201,6 +201,71 @@ def _(d: Draw) -> Case:
     return Case(inputs, attributes, wanted, relative=2e-3, absolute=2e-4, compared=compared)
 
 
+@case("GroupQueryAttention quantized")
+def _(d: Draw) -> Case:
+    kv, group, half = d.size(1, 3), d.size(1, 3), 8
+    n, size = kv * group, 2 * half
+    prompt, four, channels, rotary = d.flip(), d.flip(), d.flip(), d.flip()
+    b, s = d.size(1, 3), d.size(2, 6) if prompt else 1
+    lengths = np.full(b, s) if prompt else d.ints(s + 1, s + 8, b)
+    total = int(lengths.max())
+    past = total
+    limit = 7 if four else 127
+    shape = (b, kv, past, size // 2 if four else size)
+    caches = [
+        d.ints(0, 256, *shape, dtype=np.uint8) if four else d.ints(-limit, limit + 1, *shape, dtype=np.int8)
+        for _ in range(2)
+    ]
+    scale = (1, kv, 1, size) if channels else (1,)
+    scales = [(d.random.uniform(1, 2, scale) * 2 / limit).astype(np.float32) for _ in range(2)]
+    kind = "PER_CHANNEL" if channels else "PER_TENSOR"
+    attributes: dict[str, Any] = {"num_heads": n, "kv_num_heads": kv, "k_quant_type": kind}
+    attributes |= {"v_quant_type": kind, "kv_cache_bit_width": 4 if four else 8, "do_rotary": int(rotary)}
+    if d.flip():
+        attributes["local_window_size"] = d.size(1, 4)
+    inputs = [
+        *(d.normal(b, s, width) for width in (n * size, kv * size, kv * size)),
+        *caches,
+        (lengths - 1).astype(np.int32),
+        np.array(total, np.int32),
+        *([d.normal(32, half), d.normal(32, half)] if rotary else [None, None]),
+        *[None] * 3,
+        *scales,
+    ]
+    compared = np.ones((b, s, n * size), bool)
+    wanted = (True, True, True)
+    return Case(inputs, attributes, wanted, relative=2e-3, absolute=5e-3, compared=compared)
+
+
+@case("GroupQueryAttention window")
+def _(d: Draw) -> Case:
+    kv, group, half = d.size(1, 3), d.size(1, 3), 8
+    n, size, window = kv * group, 2 * half, d.size(1, 4)
+    capacity, rotary = window + d.size(0, 4), d.flip()
+    first = d.flip()
+    b = 1 if first else d.size(1, 3)
+    s = d.size(1, 9) if first else 1
+    lengths = np.full(b, s) if first and d.flip() else d.ints(s + 1, s + 12, b)
+    total = int(lengths.max())
+    attributes: dict[str, Any] = {"num_heads": n, "kv_num_heads": kv, "local_window_size": window}
+    attributes |= {"sliding_window_cache": 1, "do_rotary": int(rotary)}
+    inputs = [
+        *(d.normal(b, s, width) for width in (n * size, kv * size, kv * size)),
+        *(d.normal(b, kv, capacity, size) for _ in range(2)),
+        (lengths - 1).astype(np.int32),
+        np.array(total, np.int32),
+        *([d.normal(32, half), d.normal(32, half)] if rotary else [None, None]),
+        None,
+        d.maybe(d.normal(d.pick(1, b), d.pick(1, n), s, total)),
+    ]
+    kept = np.zeros((b, kv, capacity, size), bool)
+    for item, length in enumerate(lengths):
+        slack = capacity - window + 1
+        gone = 0 if length <= capacity else slack * -(-(length - capacity) // slack)
+        kept[item, :, : length - gone] = True
+    return Case(inputs, attributes, (True,) * 3, relative=2e-3, absolute=2e-4, kept=kept)
+
+
 @case("SparseAttention")
 def _(d: Draw) -> Case:
     kv, group, half, block = d.size(1, 2), d.size(1, 2), 8, 16

@@ -30,6 +30,7 @@ class Case:
     opset: int = 17
     # Compares only where this is true, of output 0: padded rows of attention may hold anything.
     compared: np.ndarray | None = None
+    kept: np.ndarray | None = None  # the same of the other outputs
     declared: bool = False  # outputs are declared as float tensors: where onnxruntime cannot tell their type
     # Outputs that onnxruntime writes over inputs: output -> input.
     shared: dict[int, int] = dataclasses.field(default_factory=dict)

@@ -213,9 +213,11 @@ Status Builder::AddBodyInputs(const model::GraphView& view, const graph::Node& n
     // model.
     for (DeclaredDim& dim : declared.dims) dim.symbol.clear();
     const bool carried = node.op_type == "Loop" && i >= 2;
-    value->shape = carried
-                       ? Carried(known.shape, ToShape(declared, *scope.graph->dims()), *scope.graph->dims())
-                       : known.shape;
+    // Decoders of searches, which a composed operator puts into a loop of its own, are told by nobody else
+    // what they read.
+    const bool told = carried || (node.op != nullptr && IsComposed(*node.op));
+    const Shape own = told ? ToShape(declared, *scope.graph->dims()) : Shape();
+    value->shape = carried ? Carried(known.shape, own, *scope.graph->dims()) : told ? own : known.shape;
     scope.graph->AddInput(value);
     ORTOLAN_RETURN_IF_ERROR(Define(scope, info.name, value));
     ++i;

@@ -140,9 +140,29 @@ Result<Node*> Builder::NewNode(const NodeView& view, Scope& scope) {
   return node;
 }
 
+// Why an operator that onnxruntime knows can run nowhere but in one of its providers; empty for others.
+static std::string_view OnlyElsewhere(std::string_view domain, std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {
+      {"EPContext", "it holds a part of the model that was compiled for another execution provider"},
+      {"Snpe", "it holds a part of the model that was compiled for Qualcomm's SNPE"},
+      {"QuantizeBFP", "its number format is that of an accelerator"},
+      {"DequantizeBFP", "its number format is that of an accelerator"}};
+  if (domain == "com.microsoft") {
+    for (const auto& [known, why] : kElsewhere) {
+      if (name == known) return why;
+    }
+  }
+  const bool plugin = domain.empty() || domain == "trt.plugins";
+  return plugin && name.ends_with("_TRT") ? "it is a plugin of TensorRT" : std::string_view();
+}
+
 Status Builder::UnknownOperator(const NodeView& view, Scope& scope) {
   ORTOLAN_ASSIGN_OR_RETURN(const Node* node, NewNode(view, scope));
   const std::string_view domain = CanonicalDomain(view.domain);
+  if (const std::string_view why = OnlyElsewhere(domain, view.op_type); !why.empty()) {
+    return NotImplemented("Could not find an implementation for {}(1) node with name '{}': {}", view.op_type,
+                          view.name, why);
+  }
   const std::optional<int> opset = scope.frame->opsets->Version(domain);
   if (!opset)
     return InvalidNode(*node, view.domain, fmt::format("No opset import for domain '{}'", view.domain));

@@ -1,7 +1,5 @@
 // Attention: the projections of Q, K and V by merged weights, then ONNX's Attention, with the caches of keys
 // and values in one tensor. Refuses weights of unknown width.
-#include <cmath>
-
 #include "ops/compose.h"
 #include "ops/contrib/attention_parts.h"
 
@@ -9,28 +7,6 @@ namespace ortolan {
 namespace {
 
 using graph::Value;
-
-// Tables of angles for `positions` places, as GPT-J and its kin turn their heads: pairs i of a position p
-// have the angle p / 10000^(2 i / size).
-Value* Turned(Composer& make, Value* x, Value* past, int64_t heads, int64_t size) {
-  std::vector<float> rates;
-  for (int64_t i = 0; i < size / 2; ++i) {
-    rates.push_back(
-        static_cast<float>(std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(size))));
-  }
-  Value* first = make.Node("Reshape", {past, make.Ints({})});
-  Value* last = make.Node("Add", {first, make.Node("Reshape", {make.Sizes(x, 1, 2), make.Ints({})})});
-  Value* places = make.Cast(make.Node("Range", {first, last, make.Int(1)}), DType::kFloat);
-  Value* table = make.Constant(Tensor::Of<float>({1, static_cast<int64_t>(rates.size())}, rates));
-  Value* angles =
-      make.Node("Unsqueeze", {make.Node("Mul", {make.Reshaped(places, {-1, 1}), table}), make.Ints({0})});
-  Value* shape = make.Node("Concat", {make.Sizes(x, 0, 1), make.Ints({1, 1})}, {{"axis", int64_t{0}}});
-  const auto spread = [&](std::string_view op) {
-    return make.Cast(make.Node("Expand", {make.Node(op, {angles}), shape}), x->type.dtype);
-  };
-  return make.Node("RotaryEmbedding", {x, spread("Cos"), spread("Sin")},
-                   {{"num_heads", heads}, {"rotary_embedding_dim", size}});
-}
 
 // One of the two tensors in a cache.
 Value* Half(Composer& make, Value* past, int64_t which) {
@@ -85,8 +61,8 @@ Status Raise(RaiseContext& context) {
     const int64_t turned = given > 0 ? given : size;
     if (turned > size || turned % 2 != 0)
       return InvalidArgument("Attention: rotary_embedding_dim {}", turned);
-    qkv.q = Turned(make, qkv.q, past_length, heads, turned);
-    qkv.k = Turned(make, qkv.k, past_length, heads, turned);
+    qkv.q = TurnedByPlace(make, qkv.q, past_length, heads, turned);
+    qkv.k = TurnedByPlace(make, qkv.k, past_length, heads, turned);
   }
   inputs.q = qkv.q, inputs.k = qkv.k, inputs.v = qkv.v;
   inputs.mask = make.input(kMask), inputs.bias = make.input(kScoreBias);

@@ -1,5 +1,6 @@
 #include "ops/contrib/attention_parts.h"
 
+#include <cmath>
 #include <limits>
 
 namespace ortolan {
@@ -196,6 +197,27 @@ Result<AttentionOutputs> ComposeAttention(Composer& make, const AttentionInputs&
     made[3] = make.Node("Max", {made[3], make.Number(inputs.q, least)});
   }
   return AttentionOutputs{made[0], made[1], made[2], made[3]};
+}
+
+graph::Value* TurnedByPlace(Composer& make, graph::Value* x, graph::Value* past, int64_t heads,
+                            int64_t size) {
+  std::vector<float> rates;
+  for (int64_t i = 0; i < size / 2; ++i) {
+    rates.push_back(
+        static_cast<float>(std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(size))));
+  }
+  graph::Value* first = make.Node("Reshape", {past, make.Ints({})});
+  graph::Value* last = make.Node("Add", {first, make.Node("Reshape", {make.Sizes(x, 1, 2), make.Ints({})})});
+  graph::Value* places = make.Cast(make.Node("Range", {first, last, make.Int(1)}), DType::kFloat);
+  graph::Value* table = make.Constant(Tensor::Of<float>({1, static_cast<int64_t>(rates.size())}, rates));
+  graph::Value* angles =
+      make.Node("Unsqueeze", {make.Node("Mul", {make.Reshaped(places, {-1, 1}), table}), make.Ints({0})});
+  graph::Value* shape = make.Node("Concat", {make.Sizes(x, 0, 1), make.Ints({1, 1})}, {{"axis", int64_t{0}}});
+  const auto spread = [&](std::string_view op) {
+    return make.Cast(make.Node("Expand", {make.Node(op, {angles}), shape}), x->type.dtype);
+  };
+  return make.Node("RotaryEmbedding", {x, spread("Cos"), spread("Sin")},
+                   {{"num_heads", heads}, {"rotary_embedding_dim", size}});
 }
 
 }  // namespace ortolan

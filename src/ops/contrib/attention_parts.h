@@ -70,6 +70,10 @@ Status ReadPast(Composer& make, const PastInputs& given, AttentionInputs* inputs
 // The presents that the node gives, in place of those of the attention.
 void WritePresent(Composer& make, const Buffers& buffers, AttentionOutputs* outputs);
 
+// x (batch, rows, heads * size) with heads turned as GPT-J and its kin do: pairs i of a place p by the angle
+// p / 10000^(2 i / size); the first row stands at place `past`, an int64 vector of one element.
+graph::Value* TurnedByPlace(Composer& make, graph::Value* x, graph::Value* past, int64_t heads, int64_t size);
+
 // Tokens without padding, (tokens, width), as (batch, rows, width) with zeros for padding, and back. offsets
 // (batch, rows): where each token goes, and behind those where the padding is.
 graph::Value* Padded(Composer& make, graph::Value* tokens, graph::Value* offsets);

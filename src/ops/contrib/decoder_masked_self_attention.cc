@@ -1,6 +1,6 @@
 // DecoderMaskedSelfAttention: the projections of one new token by merged weights, then
-// DecoderMaskedMultiHeadAttention, with the caches of keys and values in one tensor. Refuses rotary
-// positions and weights of unknown width.
+// DecoderMaskedMultiHeadAttention, with the caches of keys and values in one tensor. Refuses weights of
+// unknown width.
 #include "ops/compose.h"
 #include "ops/contrib/attention_parts.h"
 
@@ -12,21 +12,31 @@ using graph::Value;
 Status Raise(RaiseContext& context) {
   enum Input : size_t { kInput, kWeights, kBias, kMask, kPast, kScoreBias, kPastLength, kBeamWidth, kBeams };
   const graph::Attributes& attributes = context.node.attributes;
-  if (attributes.Int("do_rotary", 0) != 0) return NotImplemented("DecoderMaskedSelfAttention with do_rotary");
   Composer make(context);
   ORTOLAN_ASSIGN_OR_RETURN(const int64_t width,
                            KnownDim(make.input(kWeights), 1, "DecoderMaskedSelfAttention: weights"));
   if (width % 3 != 0) return InvalidArgument("DecoderMaskedSelfAttention: weights of {} columns", width);
   Value* projected = make.Node("MatMul", {make.input(kInput), make.input(kWeights)});
   projected = make.Node("Add", {projected, make.input(kBias)});
-  const Thirds qkv = SplitThirds(make, projected, {width / 3, width / 3, width / 3}, 2);
+  Thirds qkv = SplitThirds(make, projected, {width / 3, width / 3, width / 3}, 2);
+  const bool shared = attributes.Int("past_present_share_buffer", 0) != 0;
+  if (attributes.Int("do_rotary", 0) != 0) {
+    const int64_t heads = attributes.Int("num_heads", 0);
+    if (heads < 1 || width / 3 % heads != 0) return InvalidArgument("num_heads {}", heads);
+    const int64_t given = attributes.Int("rotary_embedding_dim", 0), size = width / 3 / heads;
+    const int64_t turned = given > 0 ? given : size;
+    if (turned > size || turned % 2 != 0) return InvalidArgument("rotary_embedding_dim {}", turned);
+    Value* past = shared ? make.Reshaped(make.Cast(make.input(kPastLength), DType::kInt64), {1})
+                         : make.Sizes(make.input(kPast), 3, 4);
+    qkv.q = TurnedByPlace(make, qkv.q, past, heads, turned);
+    qkv.k = TurnedByPlace(make, qkv.k, past, heads, turned);
+  }
   AttentionInputs inputs;
   inputs.q = qkv.q, inputs.k = qkv.k, inputs.v = qkv.v;
   inputs.mask = make.input(kMask), inputs.bias = make.input(kScoreBias);
   const auto half = [&](int64_t which) {
     return make.Node("Squeeze", {make.Sliced(make.input(kPast), 0, which, which + 1), make.Ints({0})});
   };
-  const bool shared = attributes.Int("past_present_share_buffer", 0) != 0;
   Buffers buffers;
   const PastInputs past{half(0), half(1), shared ? make.input(kPastLength) : nullptr, make.input(kBeams)};
   ORTOLAN_RETURN_IF_ERROR(ReadPast(make, past, &inputs, &buffers));

@@ -1,6 +1,7 @@
-// DynamicQuantizeLSTM: LSTM with constant 8-bit weights W [directions, input, 4 * hidden] and R [directions,
-// hidden, 4 * hidden]; the input and each state are quantized to uint8 by their range. Scales and zero points
-// are one number or one for each column.
+// DynamicQuantizeLSTM: LSTM with 8-bit weights W [directions, input, 4 * hidden] and R [directions, hidden,
+// 4 * hidden], packed once where they are constant; the input and each state are quantized to uint8 by their
+// range. Scales and zero points are one number or one for each column.
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -22,12 +23,17 @@ struct Weights {
   kernels::RnnBytes bytes;
 };
 
+struct Packed {
+  Weights w[2], r[2];
+};
+
 struct State {
   kernels::RnnForm form;
-  int64_t input = 0;
   const kernels::GemmVariant* gemm;
   const kernels::RnnF32Variant* cells;
-  Weights w[2], r[2];
+  const kernels::ByteVariant* bytes;
+  const kernels::ByteMaps* maps;
+  std::unique_ptr<const Packed> packed;  // null: each run packs
   std::unique_ptr<ThreadPool> serial = std::make_unique<ThreadPool>(1);
 };
 
@@ -39,18 +45,18 @@ Status Infer(InferContext& context) {
 
 // One number or one for each column of each direction, as [directions][columns].
 template <typename T>
-Result<std::vector<T>> PerColumn(const Tensor& tensor, int64_t directions, int64_t columns,
+Result<std::vector<T>> PerColumn(const TensorRef& tensor, int64_t directions, int64_t columns,
                                  const char* what) {
   const int64_t count = tensor.count();
   if (count != directions && count != directions * columns)
-    return InvalidArgument("{} has shape {}, expected {{{}}} or {{{},{}}}", what, DimsText(tensor.dims()),
+    return InvalidArgument("{} has shape {}, expected {{{}}} or {{{},{}}}", what, DimsText(tensor.dims),
                            directions, directions, columns);
   std::vector<T> all;
   for (int64_t i = 0; i < directions * columns; ++i) {
     const auto at = static_cast<size_t>(count == directions ? i / columns : i);
-    if (tensor.dtype() == DType::kInt8) {
+    if (tensor.dtype == DType::kInt8) {
       all.push_back(static_cast<T>(tensor.Items<const int8_t>()[at]));
-    } else if (tensor.dtype() == DType::kUInt8) {
+    } else if (tensor.dtype == DType::kUInt8) {
       all.push_back(static_cast<T>(tensor.Items<const uint8_t>()[at]));
     } else {
       all.push_back(static_cast<T>(tensor.Items<const float>()[at]));
@@ -59,27 +65,22 @@ Result<std::vector<T>> PerColumn(const Tensor& tensor, int64_t directions, int64
   return all;
 }
 
-Status Pack(PrepareContext& context, size_t input, size_t scale_input, int64_t rows, State& state,
-            Weights* packed) {
-  const Tensor* w = context.Constant(input);
-  const Tensor* scale = context.Constant(scale_input);
-  const Tensor* zero = context.Constant(scale_input + 1);
-  if (w == nullptr || scale == nullptr || zero == nullptr)
-    return NotImplemented("DynamicQuantizeLSTM with weights that are no constants");
+Status Pack(const State& state, const TensorRef& w, const TensorRef& scale, const TensorRef& zero,
+            int64_t rows, ThreadPool& threads, Weights* packed) {
   const int64_t directions = state.form.directions, columns = state.form.gates();
-  if (w->dims() != Dims{directions, rows, columns})
-    return InvalidArgument("weights have shape {}, expected {{{},{},{}}}", DimsText(w->dims()), directions,
-                           rows, columns);
+  if (w.dims != Dims{directions, rows, columns})
+    return InvalidArgument("weights have shape {}, expected {{{},{},{}}}", DimsText(w.dims), directions, rows,
+                           columns);
   ORTOLAN_ASSIGN_OR_RETURN(const std::vector<float> scales,
-                           PerColumn<float>(*scale, directions, columns, "the scale"));
+                           PerColumn<float>(scale, directions, columns, "the scale"));
   ORTOLAN_ASSIGN_OR_RETURN(const std::vector<int32_t> zeros,
-                           PerColumn<int32_t>(*zero, directions, columns, "the zero point"));
-  const bool is_signed = w->dtype() == DType::kInt8;
-  const kernels::ByteVariant& variant = kernels::SelectBytes(context.isa);
+                           PerColumn<int32_t>(zero, directions, columns, "the zero point"));
+  const bool is_signed = w.dtype == DType::kInt8;
+  const kernels::ByteVariant& variant = *state.bytes;
   for (int64_t d = 0; d < directions; ++d) {
     Weights& own = packed[d];
     kernels::ByteMatrix matrix;
-    matrix.data = static_cast<const uint8_t*>(w->data()) + d * rows * columns;
+    matrix.data = static_cast<const uint8_t*>(w.data) + d * rows * columns;
     matrix.is_signed = is_signed;
     matrix.k = matrix.k_bytes = rows;
     matrix.n = columns;
@@ -96,9 +97,9 @@ Status Pack(PrepareContext& context, size_t input, size_t scale_input, int64_t r
     }
     ORTOLAN_ASSIGN_OR_RETURN(own.panels, AlignedBuffer::Allocate(kernels::PackedByteBytes(variant, matrix)));
     kernels::PackBytes(variant, matrix, nullptr, 0, reinterpret_cast<int8_t*>(own.panels.data()),
-                       own.sums.data(), context.threads);
+                       own.sums.data(), threads);
     own.bytes = {&variant,
-                 &kernels::SelectByteMaps(context.isa),
+                 state.maps,
                  reinterpret_cast<const int8_t*>(own.panels.data()),
                  own.sums.data(),
                  own.has_zeros ? own.zeros.data() : nullptr,
@@ -106,6 +107,15 @@ Status Pack(PrepareContext& context, size_t input, size_t scale_input, int64_t r
                  static_cast<int64_t>(padded)};
   }
   return OkStatus();
+}
+
+// inputs: W, R, then their scales and zero points.
+template <typename Get>
+Status PackAll(const State& state, Get get, ThreadPool& threads, Packed* packed) {
+  if (get(1).dims.size() != 3)
+    return InvalidArgument("W has shape {}, expected 3 axes", DimsText(get(1).dims));
+  ORTOLAN_RETURN_IF_ERROR(Pack(state, get(1), get(8), get(9), get(1).dims[1], threads, packed->w));
+  return Pack(state, get(2), get(10), get(11), state.form.hidden, threads, packed->r);
 }
 
 Status CheckDims(const BindContext& context, size_t input, const Dims& expected) {
@@ -117,9 +127,9 @@ Status CheckDims(const BindContext& context, size_t input, const Dims& expected)
 
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const auto& state = *static_cast<const State*>(opaque);
-  const Dims& x = context.inputs[0];
-  if (x.size() != 3 || x[2] != state.input)
-    return InvalidArgument("X has shape {}, expected 3 axes, the last of size {}", DimsText(x), state.input);
+  const Dims &x = context.inputs[0], &w = context.inputs[1];
+  if (x.size() != 3 || w.size() != 3 || x[2] != w[1])
+    return InvalidArgument("X has shape {} where W has {}", DimsText(x), DimsText(w));
   const int64_t directions = state.form.directions, hidden = state.form.hidden;
   ORTOLAN_RETURN_IF_ERROR(CheckDims(context, kBias, {directions, 8 * hidden}));
   ORTOLAN_RETURN_IF_ERROR(CheckDims(context, kLengths, {x[1]}));
@@ -128,8 +138,8 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   ORTOLAN_RETURN_IF_ERROR(CheckDims(context, kPeephole, {directions, 3 * hidden}));
   const int64_t product[] = {x[0], x[1], state.form.gates(), 64};
   if (!CheckedCount(product)) return InvalidArgument("a recurrent layer of {} steps is too large", x[0]);
-  auto plan = std::make_shared<kernels::RnnPlan>(
-      kernels::PlanByteRnn(state.form, x[0], x[1], x[2], state.w[0].bytes.padded));
+  auto plan = std::make_shared<kernels::RnnPlan>(kernels::PlanByteRnn(
+      state.form, x[0], x[1], x[2], kernels::PaddedByteColumns(*state.bytes, state.form.gates())));
   binding->scratch_bytes = plan->ScratchBytes();
   binding->data = std::move(plan);
   return OkStatus();
@@ -168,10 +178,16 @@ Status Run(const void* opaque, RunContext& context) {
   call.y = output(0);
   call.y_h = output(1);
   call.y_c = output(2);
+  Packed own;
+  if (state.packed == nullptr) {
+    const auto input = [&](size_t i) -> const TensorRef& { return context.input(i); };
+    ORTOLAN_RETURN_IF_ERROR(PackAll(state, input, context.threads(), &own));
+  }
+  const Packed& packed = state.packed != nullptr ? *state.packed : own;
   for (int64_t d = 0; d < directions; ++d) {
     kernels::RnnWeights<float>& weights = call.weights[d];
-    weights.w_bytes = &state.w[d].bytes;
-    weights.r_bytes = &state.r[d].bytes;
+    weights.w_bytes = &packed.w[d].bytes;
+    weights.r_bytes = &packed.r[d].bytes;
     if (context.HasInput(kBias)) weights.bias = floats(kBias) + d * 8 * hidden;
     if (context.HasInput(kPeephole)) weights.peephole = floats(kPeephole) + d * 3 * hidden;
   }
@@ -184,16 +200,19 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   const int64_t hidden = context.node.attributes.Int("hidden_size", 0);
   ORTOLAN_ASSIGN_OR_RETURN(state->form, RecurrentFormOf(context.node, kernels::RnnCell::kLstm, hidden));
   if (context.node.HasInput(kPeephole)) state->form.fused = false;
-  const Tensor* w = context.Constant(1);
-  if (w == nullptr || w->dims().size() != 3)
-    return NotImplemented("DynamicQuantizeLSTM with weights that are no constants of three axes");
-  state->input = w->dims()[1];
   state->gemm = &kernels::SelectGemmF32(context.isa);
   state->cells = &kernels::SelectRnnF32(context.isa);
-  ORTOLAN_RETURN_IF_ERROR(Pack(context, 1, 8, state->input, *state, state->w));
-  ORTOLAN_RETURN_IF_ERROR(Pack(context, 2, 10, hidden, *state, state->r));
-  prepared->kernel = fmt::format("rnn_bytes_{}", state->w[0].bytes.variant->name);
-  prepared->consumed = 1u << 1 | 1u << 2 | 0xfu << 8;
+  state->bytes = &kernels::SelectBytes(context.isa);
+  state->maps = &kernels::SelectByteMaps(context.isa);
+  constexpr size_t kPacked[] = {1, 2, 8, 9, 10, 11};
+  if (std::ranges::all_of(kPacked, [&](size_t i) { return context.Constant(i) != nullptr; })) {
+    auto packed = std::make_unique<Packed>();
+    const auto constant = [&](size_t i) -> const TensorRef& { return context.Constant(i)->ref(); };
+    ORTOLAN_RETURN_IF_ERROR(PackAll(*state, constant, context.threads, packed.get()));
+    state->packed = std::move(packed);
+    prepared->consumed = 1u << 1 | 1u << 2 | 0xfu << 8;
+  }
+  prepared->kernel = fmt::format("rnn_bytes_{}", state->bytes->name);
   prepared->state = std::move(state);
   prepared->bind = Bind;
   prepared->run = Run;

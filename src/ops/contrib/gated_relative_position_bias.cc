@@ -1,5 +1,5 @@
-// GatedRelativePositionBias: biases of scores times a gate that each query makes of itself, as WavLM has it.
-// Refuses tokens without padding (token_offset).
+// GatedRelativePositionBias: biases of scores times a gate that each query makes of itself, as WavLM has it;
+// tokens without padding are padded for it.
 #include "ops/compose.h"
 #include "ops/contrib/attention_parts.h"
 
@@ -9,12 +9,13 @@ namespace {
 Status Raise(RaiseContext& context) {
   const int64_t heads = context.node.attributes.Int("num_heads", 0);
   if (heads < 1) return InvalidArgument("GatedRelativePositionBias: num_heads {}", heads);
-  if (context.node.HasInput(6)) return NotImplemented("GatedRelativePositionBias with token_offset");
   Composer make(context);
   ORTOLAN_ASSIGN_OR_RETURN(const int64_t width,
                            KnownDim(make.input(3), 1, "GatedRelativePositionBias: weight"));
   if (width < 2 || width % 2 != 0) return InvalidArgument("GatedRelativePositionBias: {} columns", width);
-  graph::Value* query = make.Node("Add", {make.input(0), make.input(1)});
+  graph::Value* query = make.input(0);
+  if (make.input(6) != nullptr) query = Padded(make, query, make.input(6));
+  query = make.Node("Add", {query, make.input(1)});
   query = make.Reshaped(query, {0, 0, heads, -1});
   query = make.Node("Transpose", {query}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
   graph::Value* gates = make.Node("Add", {make.Node("MatMul", {query, make.input(3)}), make.input(4)});

@@ -1,11 +1,13 @@
 // GroupQueryAttention: attention of groups of query heads over caches that grow or stand in larger buffers,
 // each item of a batch with a length of its own; with rotary positions, normalised heads, a window, a soft
-// cap, biases and sinks. Refuses quantized caches and sliding_window_cache.
+// cap, biases and sinks. Caches may have 8 or 4 bits, and hold a window's rows alone; such ones are written
+// out for the run. Refuses to show scores of a window's cache.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "kernels/attention/attention.h"
+#include "ops/contrib/row_attention.h"
 #include "ops/op.h"
 #include "ops/tensor/float_types.h"
 
@@ -44,6 +46,8 @@ struct State {
   int64_t window;  // keys that a query sees, its own one too; -1: all
   bool causal, rotary, interleaved, smooth;
   bool buffers;  // caches keep what stands behind their new rows, as SparseAttention's do
+  bool quantized, sliding;
+  bool four;  // bits of a number in a cache
   AttentionScores shown;
   DType dtype;
   const kernels::GemmVariant* gemm;
@@ -75,11 +79,17 @@ Status Infer(InferContext& context) {
   Dim capacity = rows;
   if (context.HasInput(kPastKey)) {
     const graph::Shape& past = context.shape(kPastKey);
+    const bool sliding = context.attributes().Int("sliding_window_cache", 0) != 0;
     const bool known = past.has_rank() && past.rank() == 4 && !(context.at_run() && rows.Is(-1));
-    capacity = known ? Dim::Max(past[2], rows) : context.Unknown();
+    capacity = sliding && past.has_rank() && past.rank() == 4 ? past[2]
+               : known                                        ? Dim::Max(past[2], rows)
+                                                              : context.Unknown();
   }
-  context.SetShape(kPresentKey, {query[0], kv_heads, capacity, size});
-  context.SetShape(kPresentValue, {query[0], kv_heads, capacity, size});
+  // Two numbers of 4 bits in a byte.
+  const bool four = context.HasInput(kPastKey) && context.dtype(kPastKey) == DType::kUInt8;
+  const Dim row = four ? Dim::FloorDiv(size + Dim(1), 2) : size;
+  context.SetShape(kPresentKey, {query[0], kv_heads, capacity, row});
+  context.SetShape(kPresentValue, {query[0], kv_heads, capacity, row});
   context.SetShape(kScores, {query[0], heads, query[1], rows});
   return OkStatus();
 }
@@ -88,11 +98,12 @@ struct Bound {
   kernels::AttentionPlan plan;
   int64_t batch, rows, heads, kv_heads, size;
   int64_t past, capacity;  // rows of the caches
+  int64_t work;            // rows of keys that the run has together: the capacity, and a window's new ones
   bool packed;
   int64_t query_width, key_width;  // of one row of the inputs
   AttentionMask mask;
   // Offsets of what stands in scratch.
-  size_t query_at, key_at, value_at, lengths_at, sinks_at;
+  size_t query_at, key_at, value_at, lengths_at, sinks_at, mask_at;
 };
 
 bool Given(const BindContext& context, size_t i) {
@@ -129,7 +140,8 @@ Status BindSizes(const State& state, const BindContext& context, Bound* bound) {
   if (Given(context, kPastKey)) {
     const Dims& past = context.inputs[kPastKey];
     bound->past = past.size() == 4 ? past[2] : -1;
-    if (!(past == Dims{query[0], state.kv_heads, bound->past, bound->size}) ||
+    const int64_t row = state.four ? (bound->size + 1) / 2 : bound->size;
+    if (!(past == Dims{query[0], state.kv_heads, bound->past, row}) ||
         !(context.inputs[kPastValue] == past)) {
       return InvalidArgument("GroupQueryAttention: past_key {} and past_value {}", DimsText(past),
                              DimsText(context.inputs[kPastValue]));
@@ -138,6 +150,12 @@ Status BindSizes(const State& state, const BindContext& context, Bound* bound) {
   const bool present = context.outputs.size() > kPresentKey && context.outputs[kPresentKey].size() == 4;
   bound->capacity = present ? context.outputs[kPresentKey][2] : bound->past + bound->rows;
   if (bound->capacity < 0) return InvalidArgument("GroupQueryAttention: total_sequence_length is negative");
+  if (state.sliding) bound->capacity = bound->past;
+  if (state.sliding && bound->capacity < state.window) {
+    return InvalidArgument("GroupQueryAttention: caches of {} rows for a local_window_size of {}",
+                           bound->capacity, state.window);
+  }
+  bound->work = bound->capacity + (state.sliding ? bound->rows : 0);
   return OkStatus();
 }
 
@@ -160,7 +178,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   if (Given(context, kScoreBias)) ORTOLAN_RETURN_IF_ERROR(BindMask(context.inputs[kScoreBias], bound.get()));
   kernels::AttentionProblem problem;
   problem.batch = bound->batch, problem.heads = state.heads, problem.kv_heads = state.kv_heads;
-  problem.queries = bound->rows, problem.keys = bound->capacity;
+  problem.queries = bound->rows, problem.keys = bound->work;
   problem.size = problem.value_size = bound->size;
   problem.scale = state.scale != 0 ? static_cast<double>(state.scale)
                                    : 1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(1, bound->size)));
@@ -182,13 +200,24 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   ORTOLAN_ASSIGN_OR_RETURN(const size_t query, CheckedBytes(state.dtype, Dims{bound->batch, bound->rows,
                                                                               state.heads, bound->size}));
   ORTOLAN_ASSIGN_OR_RETURN(const size_t cache, CheckedBytes(state.dtype, Dims{bound->batch, state.kv_heads,
-                                                                              bound->capacity, bound->size}));
-  const auto wanted = [&](size_t i) { return i < context.outputs.size() && context.outputs[i].size() == 4; };
+                                                                              bound->work, bound->size}));
+  // Caches as they are given out serve the run, unless their rows are others.
+  const bool own = state.quantized || state.sliding;
+  const auto wanted = [&](size_t i) {
+    return !own && i < context.outputs.size() && context.outputs[i].size() == 4;
+  };
   bound->query_at = take(query);
   bound->key_at = take(wanted(kPresentKey) ? 0 : cache);
   bound->value_at = take(wanted(kPresentValue) ? 0 : cache);
   bound->lengths_at = take(static_cast<size_t>(bound->batch) * sizeof(int64_t));
   bound->sinks_at = take(static_cast<size_t>(state.heads) * sizeof(float));
+  size_t mask = 0;
+  if (state.sliding && Given(context, kScoreBias)) {
+    const Dims& bias = context.inputs[kScoreBias];
+    ORTOLAN_ASSIGN_OR_RETURN(
+        mask, CheckedBytes(state.dtype, Dims{bound->batch, bias[1], bound->rows, bound->work}));
+  }
+  bound->mask_at = take(mask);
   binding->scratch_bytes = bytes;
   binding->data = std::move(bound);
   return OkStatus();
@@ -202,7 +231,14 @@ struct Step {
   int64_t Before(int64_t item, int64_t rows) const { return prompt ? 0 : lengths[item] - rows; }
 };
 
-Result<Step> ReadLengths(const Bound& bound, RunContext& context) {
+// How many of the last of `total` positions a window's cache holds.
+int64_t Resident(int64_t total, int64_t capacity, int64_t window) {
+  if (total <= capacity) return total;
+  const int64_t slack = capacity - window + 1;
+  return total - slack * ((total - capacity + slack - 1) / slack);
+}
+
+Result<Step> ReadLengths(const State& state, const Bound& bound, RunContext& context) {
   const TensorRef& total = context.input(kTotal);
   if (total.count() != 1) return InvalidArgument("total_sequence_length must be a scalar");
   Step step{total.As<const int32_t>()[0], false, nullptr};
@@ -211,17 +247,18 @@ Result<Step> ReadLengths(const Bound& bound, RunContext& context) {
   if (context.input(kLengths).count() != bound.batch) {
     return InvalidArgument("seqlens_k has shape {}", DimsText(context.input(kLengths).dims));
   }
-  if (step.total < 0 || step.total > bound.capacity) {
+  if (step.total < 0 || (step.total > bound.capacity && !state.sliding)) {
     return InvalidArgument("total_sequence_length {} with caches of {}", step.total, bound.capacity);
   }
   for (int64_t i = 0; i < bound.batch; ++i) {
     const int64_t length = int64_t{context.input(kLengths).As<const int32_t>()[i]} + 1;
     const int64_t before = step.prompt ? 0 : length - bound.rows;
-    if (length < 1 || length > step.total || before < 0 || before + bound.rows > bound.capacity) {
+    const bool fits = state.sliding || before + bound.rows <= bound.capacity;
+    if (length < 1 || length > step.total || before < 0 || !fits) {
       return InvalidArgument("seqlens_k[{}] is {} where total_sequence_length is {} for {} new tokens", i,
                              length - 1, step.total, bound.rows);
     }
-    if (before > bound.past) {
+    if (before > bound.past && !state.sliding) {
       return InvalidArgument("seqlens_k[{}] needs {} past tokens of {}", i, before, bound.past);
     }
     step.lengths[i] = length;
@@ -325,6 +362,122 @@ void WriteCache(const Bound& bound, bool buffers, const Step& step, const T* now
   });
 }
 
+// A cache that is given in other rows than the run reads: quantized ones, or those of a window.
+template <typename T>
+struct WorkCache {
+  const State& state;
+  const Bound& bound;
+  const Step& step;
+  const Positions& positions;
+  const HeadWriter<T>* writer;
+  const T* now;
+  CacheRows past, present;  // data is null where there is none
+  T* rows;                  // (batch, heads, work, size)
+
+  // Rows of the past that the run reads, and rows with the new ones.
+  int64_t Before(int64_t item) const {
+    const int64_t before = step.Before(item, bound.rows);
+    return state.sliding ? Resident(before, bound.capacity, state.window) : before;
+  }
+
+  void Write(ThreadPool& threads) const {
+    threads.ParallelFor(bound.batch * bound.kv_heads, [&](int64_t task) { WriteHead(task); });
+  }
+
+ private:
+  void Set(const float* from, T* to) const {
+    for (int64_t i = 0; i < bound.size; ++i) to[i] = T(from[i]);
+  }
+  void Get(const T* from, float* to) const {
+    for (int64_t i = 0; i < bound.size; ++i) to[i] = static_cast<float>(AsNumber(from[i]));
+  }
+
+  void WriteHead(int64_t task) const {
+    const int64_t item = task / bound.kv_heads, head = task % bound.kv_heads, before = Before(item);
+    std::vector<float> row(static_cast<size_t>(bound.size));
+    T* to = rows + task * bound.work * bound.size;
+    for (int64_t i = 0; i < before; ++i) {
+      past.Read(task * bound.past + i, head, row.data());
+      Set(row.data(), to + i * bound.size);
+    }
+    std::memset(static_cast<void*>(to + (before + bound.rows) * bound.size), 0,
+                static_cast<size_t>((bound.work - before - bound.rows) * bound.size) * sizeof(T));
+    const int64_t absolute = step.Before(item, bound.rows);
+    CacheRows once = past;  // a row of its own, for what rounding makes of a number
+    std::vector<std::byte> bytes(static_cast<size_t>(past.row_bytes()));
+    once.data = bytes.data();
+    for (int64_t s = 0; s < bound.rows; ++s) {
+      const T* from = now + (item * bound.rows + s) * bound.key_width + head * bound.size;
+      T* made = to + (before + s) * bound.size;
+      const int64_t position = positions.ids == nullptr ? absolute + s
+                               : positions.each         ? positions.ids[item * bound.rows + s]
+                                                        : positions.ids[0] + s;
+      if (writer == nullptr) {
+        std::copy(from, from + bound.size, made);
+      } else {
+        writer->Write(from, position, made);
+      }
+      if (!state.quantized) continue;
+      Get(made, row.data());
+      once.Write(0, head, row.data());
+      once.Read(0, head, row.data());
+      Set(row.data(), made);
+    }
+    if (present.data != nullptr) Keep(task, head, item, before, to);
+  }
+
+  void Keep(int64_t task, int64_t head, int64_t item, int64_t before, const T* made) const {
+    const auto width = static_cast<size_t>(present.row_bytes());
+    auto* to = static_cast<std::byte*>(present.data) + static_cast<size_t>(task * bound.capacity) * width;
+    std::vector<float> row(static_cast<size_t>(bound.size));
+    const int64_t valid = step.prompt ? step.lengths[item] : before + bound.rows;
+    const int64_t kept =
+        state.sliding ? Resident(step.lengths[item], bound.capacity, state.window) : before + bound.rows;
+    const int64_t dropped = state.sliding ? valid - kept : 0;
+    std::memset(to + static_cast<size_t>(kept) * width, 0,
+                static_cast<size_t>(bound.capacity - kept) * width);
+    if (!state.sliding && before > 0) {
+      std::memmove(to,
+                   static_cast<const std::byte*>(past.data) + static_cast<size_t>(task * bound.past) * width,
+                   static_cast<size_t>(before) * width);
+    }
+    for (int64_t i = state.sliding ? 0 : before; i < kept; ++i) {
+      Get(made + (dropped + i) * bound.size, row.data());
+      present.Write(task * bound.capacity + i, head, row.data());
+    }
+  }
+};
+
+Result<CacheRows> RowsOf(const State& state, const Bound& bound, RunContext& context, const TensorRef& tensor,
+                         size_t scale) {
+  CacheRows rows{tensor.dtype, false, bound.size, tensor.data, nullptr, false, bound.kv_heads, state.four};
+  if (!state.quantized) return rows;
+  if (!context.HasInput(scale)) return InvalidArgument("quantized caches need k_scale and v_scale");
+  const int64_t count = context.input(scale).count();
+  if (count != 1 && count != bound.kv_heads * bound.size) {
+    return InvalidArgument("scales of shape {} for {} heads of {}", DimsText(context.input(scale).dims),
+                           bound.kv_heads, bound.size);
+  }
+  rows.scales = context.input(scale).As<const float>();
+  rows.by_channel = count != 1;
+  return rows;
+}
+
+// The columns of a mask that belong to the rows of a window's cache.
+template <typename T>
+void ShiftMask(const Bound& bound, const Step& step, const WorkCache<T>& cache, const T* bias, int64_t heads,
+               T* to) {
+  for (int64_t r = 0; r < bound.batch * heads * bound.rows; ++r) {
+    const int64_t item = r / (heads * bound.rows), head = r / bound.rows % heads, row = r % bound.rows;
+    const int64_t before = cache.Before(item), first = step.Before(item, bound.rows) - before;
+    const T* from = bias + item * bound.mask.batch + head * bound.mask.head + row * bound.mask.row;
+    for (int64_t i = 0; i < bound.work; ++i) {
+      to[r * bound.work + i] =
+          i < before + bound.rows && first + i < bound.mask.columns ? from[first + i] : T(0.0f);
+    }
+  }
+}
+
 template <typename T>
 void WriteQueries(const Bound& bound, const Step& step, const T* query, const HeadWriter<T>& writer,
                   const Positions& positions, T* to, ThreadPool& threads) {
@@ -370,8 +523,23 @@ void ClearUnseen(const State& state, const Bound& bound, const Step& step, T* sc
 }
 
 template <typename T>
+Status WriteWork(const State& state, const Bound& bound, const Step& step, const T* now, size_t past,
+                 size_t present, size_t scale, const HeadWriter<T>* writer, const Positions& positions,
+                 T* rows, RunContext& context) {
+  WorkCache<T> cache{state, bound, step, positions, writer, now, {}, {}, rows};
+  if (!context.HasInput(past))
+    return InvalidArgument("quantized or windowed caches need past_key and past_value");
+  ORTOLAN_ASSIGN_OR_RETURN(cache.past, RowsOf(state, bound, context, context.input(past), scale));
+  if (context.HasOutput(present)) {
+    ORTOLAN_ASSIGN_OR_RETURN(cache.present, RowsOf(state, bound, context, context.output(present), scale));
+  }
+  cache.Write(context.threads());
+  return OkStatus();
+}
+
+template <typename T>
 Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
-  ORTOLAN_ASSIGN_OR_RETURN(const Step step, ReadLengths(bound, context));
+  ORTOLAN_ASSIGN_OR_RETURN(const Step step, ReadLengths(state, bound, context));
   Positions positions;
   if (context.HasInput(kPositions)) {
     const TensorRef& ids = context.input(kPositions);
@@ -389,16 +557,26 @@ Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
   const T* const key = bound.packed ? query + state.heads * bound.size : context.input(kKey).As<const T>();
   const T* const value = bound.packed ? query + (state.heads + state.kv_heads) * bound.size
                                       : context.input(kValue).As<const T>();
+  const bool own = state.quantized || state.sliding;
   const auto cache = [&](size_t output, size_t at) {
-    return context.HasOutput(output) ? context.output(output).As<T>() : reinterpret_cast<T*>(scratch + at);
+    return !own && context.HasOutput(output) ? context.output(output).As<T>()
+                                             : reinterpret_cast<T*>(scratch + at);
   };
   const auto past = [&](size_t input) { return context.HasInput(input) ? &context.input(input) : nullptr; };
   T* const keys = cache(kPresentKey, bound.key_at);
   T* const values = cache(kPresentValue, bound.value_at);
-  WriteCache<T>(bound, state.buffers, step, key, past(kPastKey), changed ? &key_writer : nullptr, positions,
-                keys, context.threads());
-  WriteCache<T>(bound, state.buffers, step, value, past(kPastValue), nullptr, positions, values,
-                context.threads());
+  if (own) {
+    const HeadWriter<T>* const writer = changed ? &key_writer : nullptr;
+    ORTOLAN_RETURN_IF_ERROR(WriteWork<T>(state, bound, step, key, kPastKey, kPresentKey, kKeyScale, writer,
+                                         positions, keys, context));
+    ORTOLAN_RETURN_IF_ERROR(WriteWork<T>(state, bound, step, value, kPastValue, kPresentValue, kValueScale,
+                                         nullptr, positions, values, context));
+  } else {
+    WriteCache<T>(bound, state.buffers, step, key, past(kPastKey), changed ? &key_writer : nullptr, positions,
+                  keys, context.threads());
+    WriteCache<T>(bound, state.buffers, step, value, past(kPastValue), nullptr, positions, values,
+                  context.threads());
+  }
   kernels::AttentionOperands operands;
   operands.q = {const_cast<T*>(query), bound.rows * bound.query_width, bound.size, bound.query_width};
   const int64_t width = bound.heads * bound.size;
@@ -407,7 +585,7 @@ Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
     WriteQueries<T>(bound, step, query, query_writer, positions, turned, context.threads());
     operands.q = {turned, bound.rows * width, bound.size, width};
   }
-  const int64_t head = bound.capacity * bound.size;
+  const int64_t head = bound.work * bound.size;
   operands.k = {keys, bound.kv_heads * head, head, bound.size};
   operands.v = {values, bound.kv_heads * head, head, bound.size};
   operands.y = {context.output(kY).data, bound.rows * width, bound.size, width};
@@ -420,6 +598,16 @@ Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
                          : std::is_same_v<T, Float16> ? AttentionMask::Type::kF16
                                                       : AttentionMask::Type::kBF16;
     operands.mask.data = context.input(kScoreBias).data;
+    if (state.sliding) {
+      const int64_t heads = context.input(kScoreBias).dims[1];
+      T* const shifted = reinterpret_cast<T*>(scratch + bound.mask_at);
+      const WorkCache<T> work{state, bound, step, positions, nullptr, nullptr, {}, {}, nullptr};
+      ShiftMask<T>(bound, step, work, context.input(kScoreBias).As<const T>(), heads, shifted);
+      operands.mask.data = shifted;
+      operands.mask.columns = operands.mask.row = bound.work;
+      operands.mask.head = heads == 1 ? 0 : bound.rows * bound.work;
+      operands.mask.batch = heads * bound.rows * bound.work;
+    }
   }
   if (state.smooth || context.HasInput(kSink)) {
     auto* const sinks = reinterpret_cast<float*>(scratch + bound.sinks_at);
@@ -441,6 +629,17 @@ Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
   }
   kernels::AttentionPlan plan = bound.plan;
   plan.problem.keys = step.total;
+  if (state.sliding) {
+    // Positions are rows of the cache from here on.
+    plan.problem.keys = 0;
+    for (int64_t i = 0; i < bound.batch; ++i) {
+      const int64_t gone =
+          step.Before(i, bound.rows) - Resident(step.Before(i, bound.rows), bound.capacity, state.window);
+      step.lengths[i] -= gone;
+      plan.problem.keys = std::max(plan.problem.keys, step.lengths[i]);
+    }
+    if (step.prompt) plan.problem.keys = bound.rows;
+  }
   kernels::RunAttention(plan, operands, scratch, context.threads(), *state.serial,
                         [&] { return context.cancelled(); });
   if (state.shown == AttentionScores::kBiased && context.HasOutput(kScores)) {
@@ -457,6 +656,41 @@ Status Run(const void* opaque, RunContext& context) {
   return status.ok() ? status : Error(status.code(), "GroupQueryAttention: {}", status.message());
 }
 
+// What the caches hold: numbers of the query's type, or of 8 or 4 bits with scales; all rows, or a window's.
+Status ReadCacheForm(PrepareContext& context, State* state) {
+  const graph::Attributes& attributes = context.node.attributes;
+  state->sliding = attributes.Int("sliding_window_cache", 0) != 0;
+  const bool past = context.node.HasInput(kPastKey);
+  const DType query = context.input_dtype(kQuery), cache = past ? context.input_dtype(kPastKey) : query;
+  if (past && context.node.HasInput(kPastValue) && context.input_dtype(kPastValue) != cache) {
+    return InvalidArgument("GroupQueryAttention: caches of {} and {}", DTypeName(cache),
+                           DTypeName(context.input_dtype(kPastValue)));
+  }
+  state->quantized = cache == DType::kInt8 || cache == DType::kUInt8 || cache == DType::kFloat8E4M3FN;
+  state->four = cache == DType::kUInt8;
+  if (!state->quantized && cache != query)
+    return NotImplemented("GroupQueryAttention of {} with caches of {}", DTypeName(query), DTypeName(cache));
+  for (const std::string_view name : {"k_quant_type", "v_quant_type"}) {
+    const std::string_view type = attributes.String(name, "NONE");
+    if (type != "NONE" && type != "PER_TENSOR" && type != "PER_CHANNEL")
+      return InvalidArgument("GroupQueryAttention: {} is '{}'", name, type);
+    if ((type != "NONE") != state->quantized) {
+      return InvalidArgument("GroupQueryAttention: {} is '{}' with caches of {}", name, type,
+                             DTypeName(cache));
+    }
+  }
+  const int64_t bits = attributes.Int("kv_cache_bit_width", 0);
+  if (state->quantized && bits != 0 && bits != (state->four ? 4 : 8))
+    return InvalidArgument("GroupQueryAttention: kv_cache_bit_width {} with caches of {}", bits,
+                           DTypeName(cache));
+  if (!state->sliding) return OkStatus();
+  if (attributes.Int("local_window_size", -1) < 1 || !past)
+    return InvalidArgument("GroupQueryAttention: sliding_window_cache needs local_window_size and past_key");
+  if (attributes.Int("qk_output", 0) != 0)
+    return NotImplemented("GroupQueryAttention: scores of a window's cache");
+  return OkStatus();
+}
+
 Status Prepare(PrepareContext& context, Prepared* prepared) {
   const graph::Attributes& attributes = context.node.attributes;
   auto state = std::make_shared<State>();
@@ -466,16 +700,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
     return InvalidArgument("GroupQueryAttention: {} heads over {} heads of keys", state->heads,
                            state->kv_heads);
   }
-  const auto same = [&](size_t i) {
-    return !context.node.HasInput(i) || context.input_dtype(i) == context.input_dtype(kQuery);
-  };
-  if (!same(kPastKey) || !same(kPastValue) || attributes.String("k_quant_type", "NONE") != "NONE" ||
-      attributes.String("v_quant_type", "NONE") != "NONE") {
-    return NotImplemented("GroupQueryAttention with quantized caches");
-  }
-  if (attributes.Int("sliding_window_cache", 0) != 0) {
-    return NotImplemented("GroupQueryAttention with sliding_window_cache");
-  }
+  ORTOLAN_RETURN_IF_ERROR(ReadCacheForm(context, state.get()));
   if (context.node.HasInput(kQueryNorm) != context.node.HasInput(kKeyNorm)) {
     return InvalidArgument("GroupQueryAttention: q_norm_weight and k_norm_weight go together");
   }

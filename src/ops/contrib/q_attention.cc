@@ -1,4 +1,6 @@
-// QAttention: Attention whose input and merged weights have 8 bits; their product is brought to floats.
+// QAttention: Attention whose input and merged weights have 8 bits; their product is brought to floats. With
+// do_rotary heads are turned as Attention's are (onnxruntime's CPU kernel leaves them). Refuses a shared
+// buffer of caches, for whose length there is no input.
 #include "ops/contrib/attention_parts.h"
 
 namespace ortolan {
@@ -15,8 +17,8 @@ Status Raise(RaiseContext& context) {
   const graph::Attributes& attributes = context.node.attributes;
   const int64_t heads = attributes.Int("num_heads", 0);
   if (heads < 1) return InvalidArgument("QAttention: num_heads {}", heads);
-  if (attributes.Int("do_rotary", 0) != 0 || attributes.Int("past_present_share_buffer", 0) != 0)
-    return NotImplemented("QAttention with do_rotary or past_present_share_buffer");
+  if (attributes.Int("past_present_share_buffer", 0) != 0)
+    return InvalidArgument("QAttention: past_present_share_buffer needs a length of the past");
   Composer make(context);
   ORTOLAN_ASSIGN_OR_RETURN(const int64_t width, KnownDim(make.input(kWeight), 1, "QAttention: weight"));
   if (width % 3 != 0 || width / 3 % heads != 0)
@@ -26,7 +28,14 @@ Status Raise(RaiseContext& context) {
       make.Node("com.microsoft::MatMulIntegerToFloat",
                 {make.input(kInput), make.input(kWeight), make.input(kXScale), make.input(kWScale),
                  make.input(kXZero), make.input(kWZero), make.input(kBias)});
-  const Thirds qkv = SplitThirds(make, projected, {width / 3, width / 3, width / 3}, -1);
+  Thirds qkv = SplitThirds(make, projected, {width / 3, width / 3, width / 3}, -1);
+  if (attributes.Int("do_rotary", 0) != 0) {
+    const int64_t size = width / 3 / heads;
+    if (size % 2 != 0) return InvalidArgument("QAttention: heads of {} cannot be turned", size);
+    Value* past = make.input(kPast) != nullptr ? make.Sizes(make.input(kPast), 3, 4) : make.Ints({0});
+    qkv.q = TurnedByPlace(make, qkv.q, past, heads, size);
+    qkv.k = TurnedByPlace(make, qkv.k, past, heads, size);
+  }
   AttentionInputs inputs;
   if (Value* past = make.input(kPast)) {
     inputs.past_k = Half(make, past, 0);
