@@ -87,7 +87,9 @@ def _(d: Draw) -> Case:
     inputs = [a, codes[:, ::2] | codes[:, 1::2] << 4, scales, whole, None, bias]
     constants = (1, 2, 3) if d.flip() else ()
     attributes = {} if block == 16 else {"block_size": block}
-    return Case(inputs, attributes, expected=[y.astype(np.float16)], absolute=2e-2, relative=2e-2, constants=constants)
+    return Case(
+        inputs, attributes, expected=[y.astype(np.float16)], absolute=2e-2, relative=2e-2, constants=constants
+    )
 
 
 @case("GRUUnit", "")
@@ -140,7 +142,10 @@ def _(d: Draw) -> Case:
     b, heads, size, window = d.size(1, 2), d.size(1, 3), d.size(2, 5), d.size(1, 3)
     s, width = 2 * window * d.size(1, 3), heads * size
     x = d.normal(b, s, width)
-    weights = [d.small(width, 3 * width), d.normal(3 * width)], [d.small(width, 3 * width), d.normal(3 * width)]
+    weights = (
+        [d.small(width, 3 * width), d.normal(3 * width)],
+        [d.small(width, 3 * width), d.normal(3 * width)],
+    )
     mask = np.where(d.random.integers(0, 4, (b, s)) == 0, -10000, 0).astype(np.float32)
     flags = (d.random.integers(0, 4, (b, s)) == 0).astype(np.int32)
     results = []
@@ -162,11 +167,19 @@ def _(d: Draw) -> Case:
     batch, channels, taps, dilation = d.size(1, 3), d.size(1, 5), d.size(1, 4), d.size(1, 3)
     lengths = d.random.integers(1, 6, batch)
     offsets = np.concatenate([[0], lengths.cumsum()]).astype(np.int32)
-    x, weight, bias = d.normal(offsets[-1], channels), d.normal(channels, 1, taps), d.maybe(d.normal(channels))
+    x, weight, bias = (
+        d.normal(offsets[-1], channels),
+        d.normal(channels, 1, taps),
+        d.maybe(d.normal(channels)),
+    )
     state = d.normal(batch, channels, (taps - 1) * dilation)
     capacity, silu = d.pick(0, 3), d.flip()
     captured = d.ints(0, 6, batch, dtype=np.int32) if capacity else None
-    y, after, update = np.zeros_like(x), np.zeros_like(state), np.zeros((batch, capacity, channels), np.float32)
+    y, after, update = (
+        np.zeros_like(x),
+        np.zeros_like(state),
+        np.zeros((batch, capacity, channels), np.float32),
+    )
     for i in range(batch):
         own = x[offsets[i] : offsets[i + 1]]
         every = np.concatenate([state[i].T, own])
@@ -187,7 +200,13 @@ def _(d: Draw) -> Case:
 
 @case("GatedDeltaNet")
 def _(d: Draw) -> Case:
-    batch, heads, group, size, value_size = d.size(1, 3), d.size(1, 2), d.size(1, 2), d.size(1, 5), d.size(1, 5)
+    batch, heads, group, size, value_size = (
+        d.size(1, 3),
+        d.size(1, 2),
+        d.size(1, 2),
+        d.size(1, 5),
+        d.size(1, 5),
+    )
     own = heads * group
     ragged, packed = d.flip(), d.flip()
     lengths = d.random.integers(1, 5, batch) if ragged else np.full(batch, d.size(1, 4))
@@ -252,9 +271,26 @@ def _(d: Draw) -> Case:
         captured,
     ]
     expected = [y, state, update]
-    return Case(
-        inputs, attributes, (True, True, capacity > 0), expected, 1e-3, 1e-3, declared=True
-    )
+    return Case(inputs, attributes, (True, True, capacity > 0), expected, 1e-3, 1e-3, declared=True)
+
+
+def paged_caches(
+    d: Draw, kind: str, shape: tuple[int, ...]
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray | None]]:
+    """Give caches of keys and values as they stand, what they mean, and their scales."""
+    if kind == "float":
+        caches = [d.normal(*shape) for _ in range(2)]
+        return caches, caches, [None, None]
+    kv, size = shape[2:]
+    limit, channels = 7 if kind == "int4" else 127, d.flip()
+    given, exact, scales = [], [], []
+    for _ in range(2):
+        scale = d.random.uniform(0.5, 1, (kv, 1, size) if channels else (1,)) * 4 / limit
+        codes = d.random.integers(-limit - 1, limit + 1, shape)
+        given.append(pack(codes & 15, 4) if kind == "int4" else codes.astype(np.int8))
+        scales.append(scale.astype(np.float32))
+        exact.append(codes * (scales[-1] if not channels else scales[-1].reshape(kv, size)))
+    return given, exact, scales
 
 
 def paged(d: Draw, sparse: bool) -> Case:
@@ -268,24 +304,7 @@ def paged(d: Draw, sparse: bool) -> Case:
     count = batch * columns + 1
     table = d.random.permutation(count)[: batch * columns].reshape(batch, columns).astype(np.int32)
     kind = d.pick("float", "int8") if sparse else d.pick("float", "int8", "int4")
-    caches = [d.normal(count, block, kv, size) for _ in range(2)]
-    scales: list[np.ndarray | None] = [None, None]
-    given = caches
-    if kind != "float":
-        limit = 7 if kind == "int4" else 127
-        channels = d.flip()
-        scales = [
-            (d.random.uniform(0.5, 1, (kv, 1, size) if channels else (1,)) * 4 / limit).astype(np.float32)
-            for _ in range(2)
-        ]
-        codes = [d.random.integers(-limit - 1, limit + 1, cache.shape) for cache in caches]
-        given = [code.astype(np.int8) for code in codes]
-        if kind == "int4":
-            given = [pack(code & 15, 4) for code in codes]
-        caches = [
-            code * (scale if scale.size == 1 else scale.reshape(kv, size))
-            for code, scale in zip(codes, scales, strict=True)
-        ]
+    given, caches, scales = paged_caches(d, kind, (count, block, kv, size))
     q, k, v = d.normal(tokens, heads, size), d.normal(tokens, kv, size), d.normal(tokens, kv, size)
     rotary, norm, causal = d.flip(), d.flip(), d.flip() or sparse
     attributes: dict[str, Any] = {"num_heads": heads, "kv_num_heads": kv, "is_causal": int(causal)}
@@ -328,7 +347,10 @@ def paged(d: Draw, sparse: bool) -> Case:
         for t in range(offsets[b], offsets[b + 1]):
             position = past[b] + t - offsets[b]
             at = (table[b, position // block], position % block)
-            keys[at], values[at] = stored(made(k[t], weights[1], position), scales[0]), stored(v[t], scales[1])
+            keys[at], values[at] = (
+                stored(made(k[t], weights[1], position), scales[0]),
+                stored(v[t], scales[1]),
+            )
             counts[t] = min(4, d.random.integers(0, total[b] + 1))
             selected[t, : counts[t]] = d.random.permutation(total[b])[: counts[t]]
     y = np.zeros((tokens, heads, size))
@@ -394,7 +416,9 @@ def _(d: Draw) -> Case:
         d.maybe(d.ints(1, memory + 1, batch, dtype=np.int32)),
         None if behind is None else some(n, depth + hidden, extra),
     ]
-    return Case(inputs, {"hidden_size": hidden, "direction": direction}, (True,) * 3, relative=1e-3, absolute=1e-4)
+    return Case(
+        inputs, {"hidden_size": hidden, "direction": direction}, (True,) * 3, relative=1e-3, absolute=1e-4
+    )
 
 
 @case("QMoE")
@@ -413,7 +437,12 @@ def _(d: Draw) -> Case:
     if block:
         attributes["block_size"] = block
     if name == "swiglu":
-        attributes |= {"swiglu_fusion": 1, "activation_alpha": 1.7, "activation_beta": 1.0, "swiglu_limit": 2.0}
+        attributes |= {
+            "swiglu_fusion": 1,
+            "activation_alpha": 1.7,
+            "activation_beta": 1.0,
+            "swiglu_limit": 2.0,
+        }
     first = inner * (2 if name == "swiglu" else 1)
     zeros = d.flip()
     inputs: list[np.ndarray | None] = [d.normal(tokens, hidden), d.normal(tokens, experts)]
@@ -423,7 +452,11 @@ def _(d: Draw) -> Case:
         codes = d.random.integers(0, 2**bits, (experts, rows, columns))
         count = columns // block if block else 1
         scales = d.random.uniform(0.005, 0.03, (experts, rows, count)).astype(np.float32)
-        own = d.random.integers(0, 2**bits, (experts, rows, count)) if zeros else np.full((experts, rows, count), 2 ** (bits - 1))
+        own = (
+            d.random.integers(0, 2**bits, (experts, rows, count))
+            if zeros
+            else np.full((experts, rows, count), 2 ** (bits - 1))
+        )
         inputs += [pack(codes, bits), scales if block else scales[..., 0], d.maybe(d.normal(experts, rows))]
         padded = -(-(count if block else rows) // (8 // bits)) * (8 // bits)
         flat = own if block else own[..., 0]

@@ -1,4 +1,4 @@
-"""Models that search for text: a small decoder under BeamSearch, GreedySearch, Sampling and WhisperBeamSearch.
+"""Models that search for text: a decoder under BeamSearch, GreedySearch, Sampling and WhisperBeamSearch.
 
 The decoder remembers: its logits hang on all tokens so far through a cache, on positions and on the mask.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 VOCABULARY, HEADS, SIZE = 11, 2, 3
@@ -15,7 +16,7 @@ WIDTH = HEADS * SIZE
 FLOAT, INT = TensorProto.FLOAT, TensorProto.INT32
 
 
-def weight(name: str, rng: np.random.Generator, *shape: int) -> Any:
+def weight(name: str, rng: np.random.Generator, *shape: int) -> onnx.TensorProto:
     return numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32), name)
 
 
@@ -33,7 +34,7 @@ def constants(prefix: str, rng: np.random.Generator) -> list[Any]:
     ]
 
 
-def value(name: str, dtype: int, *shape: str | int) -> Any:
+def value(name: str, dtype: int, *shape: str | int) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, dtype, shape)
 
 
@@ -56,7 +57,7 @@ def summed(p: str, cache: str, mask: str | None, result: str) -> list[Any]:
     ]
 
 
-def gpt_decoder(name: str, rng: np.random.Generator, prefix: str = "") -> Any:
+def gpt_decoder(name: str, rng: np.random.Generator, prefix: str = "") -> onnx.GraphProto:
     p = prefix
     nodes = [
         helper.make_node("Gather", [f"{p}words", "input_ids"], [f"{p}w"]),
@@ -101,7 +102,7 @@ def memory(p: str, source: str, kind: str) -> list[Any]:
     ]
 
 
-def encoder(rng: np.random.Generator, whisper: bool) -> Any:
+def encoder(rng: np.random.Generator, whisper: bool) -> onnx.GraphProto:
     """An encoder that runs the decoder's first step, too."""
     p = "e_"
     inputs = (
@@ -152,7 +153,7 @@ def encoder(rng: np.random.Generator, whisper: bool) -> Any:
     return helper.make_graph(nodes, "encoder", inputs, outputs, constants(p, rng))
 
 
-def cross_decoder(rng: np.random.Generator, whisper: bool, states: bool) -> Any:
+def cross_decoder(rng: np.random.Generator, whisper: bool, states: bool) -> onnx.GraphProto:
     p = "d_"
     inputs = [value("input_ids", INT, "batch", 1)]
     if not whisper:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import ortolan
 import pytest
 from models import model, value, weight
@@ -70,11 +71,11 @@ def transformer(rng: np.random.Generator) -> tuple[bytes, dict[str, np.ndarray]]
     nodes: list[Any] = []
     weights: list[Any] = []
 
-    def number(name: str, items: Any, dtype: type = np.float32) -> str:
+    def number(name: str, items: object, dtype: type = np.float32) -> str:
         weights.append(numpy_helper.from_array(np.array(items, dtype), name))
         return name
 
-    def node(op: str, inputs: list[str], **attributes: Any) -> str:
+    def node(op: str, inputs: list[str], **attributes: object) -> str:
         name = f"v{len(nodes)}"
         nodes.append(helper.make_node(op, inputs, [name], name=f"{op}_{len(nodes)}", **attributes))
         return name
@@ -110,10 +111,16 @@ def transformer(rng: np.random.Generator) -> tuple[bytes, dict[str, np.ndarray]]
 def recurrent(rng: np.random.Generator) -> tuple[bytes, dict[str, np.ndarray]]:
     """Write an LSTM of two directions between products."""
 
-    def some(name: str, *shape: int) -> Any:
+    def some(name: str, *shape: int) -> onnx.TensorProto:
         return weight(name, rng.standard_normal(shape).astype(np.float32) / 3)
 
-    weights = [some("w", 2, 16, 6), some("r", 2, 16, 4), some("b", 2, 32), some("first", 6, 6), some("last", 8, 3)]
+    weights = [
+        some("w", 2, 16, 6),
+        some("r", 2, 16, 4),
+        some("b", 2, 32),
+        some("first", 6, 6),
+        some("last", 8, 3),
+    ]
     weights.append(weight("joined", np.array([0, 0, -1])))
     nodes = [
         helper.make_node("MatMul", ["x", "first"], ["a"]),
@@ -129,7 +136,9 @@ def recurrent(rng: np.random.Generator) -> tuple[bytes, dict[str, np.ndarray]]:
 MODELS = {"convolutions": convolutions, "transformer": transformer, "recurrent": recurrent}
 
 
-def run_theirs(source: Any, feeds: dict[str, np.ndarray], level: str, saved: Path | None = None) -> list[np.ndarray]:
+def run_theirs(
+    source: bytes | str, feeds: dict[str, np.ndarray], level: str, saved: Path | None = None
+) -> list[np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)

@@ -1,4 +1,4 @@
-"""BeamSearch, GreedySearch, Sampling and WhisperBeamSearch against onnxruntime, over random models and inputs."""
+"""BeamSearch, GreedySearch, Sampling and WhisperBeamSearch against onnxruntime over random models."""
 
 from __future__ import annotations
 
@@ -232,5 +232,7 @@ def test_what_cannot_be_searched() -> None:
         session.run(None, feeds)
     with pytest.raises(Exception, match="model_type"):
         ortolan.InferenceSession(
-            models.model_of("GreedySearch", feeds, GREEDY_INPUTS, ["sequences"], attributes | {"model_type": 1})
+            models.model_of(
+                "GreedySearch", feeds, GREEDY_INPUTS, ["sequences"], attributes | {"model_type": 1}
+            )
         )

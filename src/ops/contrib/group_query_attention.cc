@@ -538,6 +538,27 @@ Status WriteWork(const State& state, const Bound& bound, const Step& step, const
 }
 
 template <typename T>
+void SetMask(const State& state, const Bound& bound, const Step& step, const Positions& positions,
+             RunContext& context, kernels::AttentionOperands* operands) {
+  operands->mask = bound.mask;
+  operands->mask.type = sizeof(T) == 4               ? AttentionMask::Type::kF32
+                        : sizeof(T) == 8             ? AttentionMask::Type::kF64
+                        : std::is_same_v<T, Float16> ? AttentionMask::Type::kF16
+                                                     : AttentionMask::Type::kBF16;
+  operands->mask.data = context.input(kScoreBias).data;
+  if (state.sliding) {
+    const int64_t heads = context.input(kScoreBias).dims[1];
+    T* const shifted = reinterpret_cast<T*>(context.scratch() + bound.mask_at);
+    const WorkCache<T> work{state, bound, step, positions, nullptr, nullptr, {}, {}, nullptr};
+    ShiftMask<T>(bound, step, work, context.input(kScoreBias).As<const T>(), heads, shifted);
+    operands->mask.data = shifted;
+    operands->mask.columns = operands->mask.row = bound.work;
+    operands->mask.head = heads == 1 ? 0 : bound.rows * bound.work;
+    operands->mask.batch = heads * bound.rows * bound.work;
+  }
+}
+
+template <typename T>
 Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
   ORTOLAN_ASSIGN_OR_RETURN(const Step step, ReadLengths(state, bound, context));
   Positions positions;
@@ -591,24 +612,7 @@ Status RunTyped(const State& state, const Bound& bound, RunContext& context) {
   operands.y = {context.output(kY).data, bound.rows * width, bound.size, width};
   operands.valid_keys = step.lengths;
   operands.offset = step.prompt ? 0 : -1;
-  if (context.HasInput(kScoreBias)) {
-    operands.mask = bound.mask;
-    operands.mask.type = sizeof(T) == 4               ? AttentionMask::Type::kF32
-                         : sizeof(T) == 8             ? AttentionMask::Type::kF64
-                         : std::is_same_v<T, Float16> ? AttentionMask::Type::kF16
-                                                      : AttentionMask::Type::kBF16;
-    operands.mask.data = context.input(kScoreBias).data;
-    if (state.sliding) {
-      const int64_t heads = context.input(kScoreBias).dims[1];
-      T* const shifted = reinterpret_cast<T*>(scratch + bound.mask_at);
-      const WorkCache<T> work{state, bound, step, positions, nullptr, nullptr, {}, {}, nullptr};
-      ShiftMask<T>(bound, step, work, context.input(kScoreBias).As<const T>(), heads, shifted);
-      operands.mask.data = shifted;
-      operands.mask.columns = operands.mask.row = bound.work;
-      operands.mask.head = heads == 1 ? 0 : bound.rows * bound.work;
-      operands.mask.batch = heads * bound.rows * bound.work;
-    }
-  }
+  if (context.HasInput(kScoreBias)) SetMask<T>(state, bound, step, positions, context, &operands);
   if (state.smooth || context.HasInput(kSink)) {
     auto* const sinks = reinterpret_cast<float*>(scratch + bound.sinks_at);
     std::fill_n(sinks, bound.heads, 0.0f);
