@@ -31,8 +31,9 @@ class FreedBuffers {
     {
       const std::lock_guard lock(mutex_);
       for (size_t i = buffers_.size(); i-- > 0;) {
-        // The size is rounded up to whole lines or huge pages.
-        if (buffers_[i].size() < bytes || buffers_[i].size() - bytes >= bytes / 8) continue;
+        // The size is rounded up to whole lines, or to huge pages of 2 MB where it is large.
+        const size_t spare = bytes / 8 + (bytes > size_t{4} << 20 ? size_t{2} << 20 : 0);
+        if (buffers_[i].size() < bytes || buffers_[i].size() - bytes >= spare) continue;
         AlignedBuffer found = std::move(buffers_[i]);
         buffers_.erase(buffers_.begin() + static_cast<ptrdiff_t>(i));
         bytes_ -= found.size();

@@ -95,11 +95,33 @@ struct TransposeBlock<uint8_t> {
 
 #endif
 
+// Pairs come apart: adjacent source elements go to two runs. Loads and stores of whole vectors, which the
+// compiler does not find in copies of elements that may not be aligned.
+template <typename T>
+void SplitPairs(const T* from, T* even, T* odd, int64_t pairs) {
+  int64_t j = 0;
+#if defined(__SSE2__)
+  if constexpr (sizeof(T) == 4) {
+    for (; j + 4 <= pairs; j += 4) {
+      const __m128 a = _mm_castsi128_ps(LoadBlockRow(from + 2 * j));
+      const __m128 b = _mm_castsi128_ps(LoadBlockRow(from + 2 * j + 4));
+      StoreBlockRow(even + j, _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0))));
+      StoreBlockRow(odd + j, _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1))));
+    }
+  }
+#endif
+  for (; j < pairs; ++j) {
+    std::memcpy(even + j, from + 2 * j, sizeof(T));
+    std::memcpy(odd + j, from + 2 * j + 1, sizeof(T));
+  }
+}
+
 // to[k * to_stride + j] = from[j * from_stride + k] for k in [0, width), j in [0, length).
 template <typename T>
 void TransposeStrip(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t width,
                     int64_t length) {
   constexpr int64_t kSize = TransposeBlock<T>::kSize;
+  if (width == 2 && from_stride == 2) return SplitPairs(from, to, to + to_stride, length);
   int64_t j = 0;
   if constexpr (kSize > 0) {
     const int64_t whole = width - width % kSize;

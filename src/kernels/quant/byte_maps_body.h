@@ -73,15 +73,33 @@ void Table(const uint8_t* table, const uint8_t* x, int64_t n, uint8_t* y) {
 
 template <typename T>
 void LargestOf(const uint8_t* const* x, int64_t taps, int64_t n, uint8_t* y) {
-  T* to = (T*)y;
-  for (int64_t begin = 0; begin < n; begin += 512) {
-    const int64_t end = n - begin < 512 ? n : begin + 512;
-    const T* first = (const T*)x[0];
-    for (int64_t i = begin; i < end; ++i) to[i] = first[i];
-    for (int64_t tap = 1; tap < taps; ++tap) {
-      const T* from = (const T*)x[tap];
-      for (int64_t i = begin; i < end; ++i) to[i] = from[i] > to[i] ? from[i] : to[i];
+  int64_t begin = 0;
+#if defined(__AVX512F__)
+  // Signed bytes are unsigned ones with the top bit turned over, and the order stays.
+  const __m512i flip = _mm512_set1_epi8((T)-1 < 0 ? (char)0x80 : 0);
+  for (; begin < n; begin += kBytes) {
+    __m512i best = _mm512_setzero_si512();
+    for (int64_t tap = 0; tap < taps; ++tap)
+      best = _mm512_max_epu8(best, _mm512_xor_si512(LoadBytesN(x[tap] + begin, n - begin).v, flip));
+    StoreBytesN(y + begin, {_mm512_xor_si512(best, flip)}, n - begin);
+  }
+#elif defined(__AVX2__)
+  const __m256i flip = _mm256_set1_epi8((T)-1 < 0 ? (char)0x80 : 0);
+  for (; begin + kBytes <= n; begin += kBytes) {
+    __m256i best = _mm256_setzero_si256();
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const __m256i item = _mm256_loadu_si256((const __m256i*)(x[tap] + begin));
+      best = _mm256_max_epu8(best, _mm256_xor_si256(item, flip));
     }
+    _mm256_storeu_si256((__m256i*)(y + begin), _mm256_xor_si256(best, flip));
+  }
+#endif
+  T* to = (T*)y;
+  const T* first = (const T*)x[0];
+  for (int64_t i = begin; i < n; ++i) to[i] = first[i];
+  for (int64_t tap = 1; tap < taps; ++tap) {
+    const T* from = (const T*)x[tap];
+    for (int64_t i = begin; i < n; ++i) to[i] = from[i] > to[i] ? from[i] : to[i];
   }
 }
 

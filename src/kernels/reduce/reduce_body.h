@@ -46,13 +46,29 @@ inline double Join(double a, double b) {
   return a + b;
 }
 
+// Sums of lanes are added in double.
+inline double SumLanes(F32 a) {
+#if defined(__AVX512F__)
+  const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(a.v));
+  const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1));
+  return _mm512_reduce_add_pd(_mm512_add_pd(low, high));
+#elif defined(__AVX2__)
+  const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(a.v));
+  const __m256d four = _mm256_add_pd(low, _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1)));
+  const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+#else
+  return static_cast<double>(a.v);
+#endif
+}
+
 template <Fold kFold>
 double JoinLanes(F32 a) {
-  float lanes[kLanes];
-  Store(lanes, a);
-  double joined = static_cast<double>(lanes[0]);
-  for (int i = 1; i < kLanes; ++i) joined = Join<kFold>(joined, static_cast<double>(lanes[i]));
-  return joined;
+  if constexpr (kFold == Fold::kMax || kFold == Fold::kMin) {
+    if (Any(IsNan(a))) return __builtin_nan("");
+    return static_cast<double>(kFold == Fold::kMax ? ReduceMax(a) : ReduceMin(a));
+  }
+  return SumLanes(a);
 }
 
 // The last vector of a row reads only what there is, the other lanes keep the identity.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "kernels/line/line.h"
 #include "ops/op.h"
 #include "ops/tensor/float_types.h"
 
@@ -10,7 +11,7 @@ namespace ortolan {
 namespace {
 
 // Gauss and Jordan with the largest pivot of each column: [a | identity] -> [identity | inverse], n x 2n.
-void Invert(double* a, int64_t n) {
+void Invert(const kernels::LineKernels& lines, double* a, int64_t n) {
   const int64_t width = 2 * n;
   for (int64_t k = 0; k < n; ++k) {
     int64_t pivot = k;
@@ -23,7 +24,7 @@ void Invert(double* a, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
       const double factor = a[i * width + k];
       if (i == k || factor == 0) continue;
-      for (int64_t j = k; j < width; ++j) a[i * width + j] -= factor * a[k * width + j];
+      lines.add_scaled(-factor, a + k * width + k, a + i * width + k, width - k);
     }
   }
 }
@@ -45,7 +46,8 @@ Status Bind(const void*, const BindContext& context, Binding* binding) {
   return OkStatus();
 }
 
-Status Run(const void*, RunContext& context) {
+Status Run(const void* opaque, RunContext& context) {
+  const auto& lines = **static_cast<const kernels::LineKernels* const*>(opaque);
   const TensorRef& x = context.input(0);
   const int64_t n = x.dims.back();
   auto* work = reinterpret_cast<double*>(context.scratch());
@@ -60,7 +62,7 @@ Status Run(const void*, RunContext& context) {
           work[r * 2 * n + n + c] = r == c ? 1 : 0;
         }
       }
-      Invert(work, n);
+      Invert(lines, work, n);
       for (int64_t r = 0; r < n; ++r) {
         for (int64_t c = 0; c < n; ++c) to[r * n + c] = StoredNumber<T>(work[r * 2 * n + n + c]);
       }
@@ -69,7 +71,8 @@ Status Run(const void*, RunContext& context) {
   });
 }
 
-Status Prepare(PrepareContext&, Prepared* prepared) {
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  prepared->state = std::make_shared<const kernels::LineKernels* const>(&kernels::SelectLine(context.isa));
   prepared->bind = Bind;
   prepared->run = Run;
   prepared->kernel = "inverse";

@@ -9,11 +9,12 @@
 namespace ortolan {
 namespace {
 
-kernels::GemmShape Product(int64_t rows, int64_t columns, int64_t k) {
+kernels::GemmShape Product(int64_t rows, int64_t columns, int64_t k, bool packed) {
   kernels::GemmShape shape;
   shape.m = rows, shape.n = columns, shape.k = k;
   shape.a = {nullptr, k, 1};
   shape.b = {nullptr, 1, k};
+  shape.b_packed = packed;
   return shape;
 }
 
@@ -146,7 +147,8 @@ class Mixture {
   // to = rows * weights^T + bias of expert e.
   void Multiply(int64_t e, const float* rows, int64_t count, size_t product, float* to) {
     const int64_t columns = sizes_.rows(product), k = sizes_.columns(product);
-    const kernels::GemmPlan plan = kernels::PlanGemm(*options_.gemm, Product(count, columns, k));
+    const kernels::GemmPlan plan =
+        kernels::PlanGemm(*options_.gemm, Product(count, columns, k, run_.packed[product]));
     kernels::GemmOperands operands;
     operands.a = rows, operands.b = run_.weights(product, e);
     operands.c = to, operands.c_stride = columns;
@@ -246,9 +248,11 @@ Result<MixtureScratch> ScratchOfMixture(const MixtureOptions& options, const Mix
   for (const int64_t rows :
        {s.tokens, std::min<int64_t>(s.tokens, kernels::kMostGemmFewRows + 1), int64_t{1}}) {
     for (const size_t product : {size_t{0}, size_t{1}}) {
-      const kernels::GemmPlan plan =
-          kernels::PlanGemm(*options.gemm, Product(rows, s.rows(product), s.columns(product)));
-      scratch.gemm_bytes = std::max(scratch.gemm_bytes, plan.slot_bytes() * static_cast<size_t>(threads));
+      for (const bool packed : {false, true}) {
+        const kernels::GemmPlan plan =
+            kernels::PlanGemm(*options.gemm, Product(rows, s.rows(product), s.columns(product), packed));
+        scratch.gemm_bytes = std::max(scratch.gemm_bytes, plan.slot_bytes() * static_cast<size_t>(threads));
+      }
     }
   }
   scratch.gemm_bytes = (scratch.gemm_bytes + 63) / 64 * 64;

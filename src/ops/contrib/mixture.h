@@ -54,6 +54,7 @@ struct MixtureRun {
   // Weights of an expert's product 0, 1 or 2, row-major: rows(product) x columns(product).
   FunctionRef<const float*(size_t product, int64_t expert)> weights;
   float* y;
+  bool packed[3] = {};  // whether a product's weights are what PackGemmB made of their transpose
 };
 Status RunMixture(const MixtureRun& run, RunContext& context);
 

@@ -1,5 +1,6 @@
 // MoE: a mixture of experts with float weights (ops/contrib/mixture.h). Refuses activations that it does not
 // know.
+#include "base/aligned_buffer.h"
 #include "ops/contrib/mixture.h"
 
 namespace ortolan {
@@ -28,13 +29,21 @@ Result<MixtureSizes> SizesOf(const MixtureOptions& options, std::span<const Dims
   return sizes;
 }
 
+constexpr size_t kWeights[] = {kFirst, kSecond, kThird};
+
+struct State {
+  MixtureOptions options;
+  AlignedBuffer packed[3];        // constant weights of a product, expert after expert
+  int64_t packed_floats[3] = {};  // of an expert; 0 where weights are read as they lie
+};
+
 struct Bound {
   MixtureSizes sizes;
   size_t gemm_bytes = 0;
 };
 
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
-  const auto& options = *static_cast<const MixtureOptions*>(opaque);
+  const MixtureOptions& options = static_cast<const State*>(opaque)->options;
   auto bound = std::make_shared<Bound>();
   ORTOLAN_ASSIGN_OR_RETURN(bound->sizes, SizesOf(options, context.inputs));
   ORTOLAN_ASSIGN_OR_RETURN(const MixtureScratch scratch,
@@ -46,36 +55,62 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
 }
 
 Status Run(const void* opaque, RunContext& context) {
+  const State& state = *static_cast<const State*>(opaque);
   const auto& bound = *static_cast<const Bound*>(context.binding());
   const MixtureSizes& sizes = bound.sizes;
   const auto floats = [&](size_t i) -> const float* {
     return context.HasInput(i) ? context.input(i).As<const float>() : nullptr;
   };
-  constexpr size_t kWeights[] = {kFirst, kSecond, kThird};
   const auto weights = [&](size_t product, int64_t expert) {
+    const int64_t packed = state.packed_floats[product];
+    if (packed > 0) return reinterpret_cast<const float*>(state.packed[product].data()) + expert * packed;
     return floats(kWeights[product]) + expert * sizes.rows(product) * sizes.columns(product);
   };
-  const Status status = RunMixture({*static_cast<const MixtureOptions*>(opaque),
-                                    sizes,
-                                    bound.gemm_bytes,
-                                    context.scratch(),
-                                    floats(kX),
-                                    floats(kRouter),
-                                    nullptr,
-                                    {floats(kFirstBias), floats(kSecondBias), floats(kThirdBias)},
-                                    context.HasInput(kThird),
-                                    weights,
-                                    context.output(0).As<float>()},
-                                   context);
+  const Status status =
+      RunMixture({state.options,
+                  sizes,
+                  bound.gemm_bytes,
+                  context.scratch(),
+                  floats(kX),
+                  floats(kRouter),
+                  nullptr,
+                  {floats(kFirstBias), floats(kSecondBias), floats(kThirdBias)},
+                  context.HasInput(kThird),
+                  weights,
+                  context.output(0).As<float>(),
+                  {state.packed_floats[0] > 0, state.packed_floats[1] > 0, state.packed_floats[2] > 0}},
+                 context);
   return status.ok() ? status : Error(status.code(), "MoE: {}", status.message());
 }
 
+Status Pack(const PrepareContext& context, size_t product, State* state, Prepared* prepared) {
+  const Tensor* weights = context.Constant(kWeights[product]);
+  if (weights == nullptr || weights->data() == nullptr || weights->dims().size() != 3) return OkStatus();
+  const Dims& dims = weights->dims();
+  const kernels::GemmVariant& gemm = *state->options.gemm;
+  const int64_t floats = kernels::PackedGemmBFloats(gemm, dims[2], dims[1]);
+  if (floats == 0 || dims[0] == 0) return OkStatus();
+  ORTOLAN_ASSIGN_OR_RETURN(const size_t bytes, CheckedBytes(DType::kFloat, Dims{dims[0], floats}));
+  ORTOLAN_ASSIGN_OR_RETURN(state->packed[product], AlignedBuffer::Allocate(bytes));
+  for (int64_t e = 0; e < dims[0]; ++e) {
+    const float* from = static_cast<const float*>(weights->data()) + e * dims[1] * dims[2];
+    kernels::PackGemmB(gemm, {from, 1, dims[2]}, dims[2], dims[1], 1.0f,
+                       reinterpret_cast<float*>(state->packed[product].data()) + e * floats, context.threads);
+  }
+  state->packed_floats[product] = floats;
+  prepared->consumed |= uint32_t{1} << kWeights[product];
+  return OkStatus();
+}
+
 Status Prepare(PrepareContext& context, Prepared* prepared) {
-  ORTOLAN_ASSIGN_OR_RETURN(const MixtureOptions options, ReadMixture(context.node, context.isa));
+  auto state = std::make_shared<State>();
+  ORTOLAN_ASSIGN_OR_RETURN(state->options, ReadMixture(context.node, context.isa));
   if (context.input_dtype(kX) != DType::kFloat)
     return NotImplemented("MoE of {}", DTypeName(context.input_dtype(kX)));
-  prepared->kernel = fmt::format("moe_{}", options.gemm->name);
-  prepared->state = std::make_shared<const MixtureOptions>(options);
+  prepared->kernel = fmt::format("moe_{}", state->options.gemm->name);
+  for (size_t product = 0; product < 3; ++product)
+    ORTOLAN_RETURN_IF_ERROR(Pack(context, product, state.get(), prepared));
+  prepared->state = std::move(state);
   prepared->bind = Bind;
   prepared->run = Run;
   return OkStatus();

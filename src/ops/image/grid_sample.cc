@@ -211,6 +211,74 @@ void ForEachPoint(RunContext& context, const State& state, Body body) {
   });
 }
 
+// Points of a map between four elements, the usual ones, all channels one after the other: so that a plane
+// stays in the cache and results are written in order.
+struct PlanarPoints {
+  static constexpr int64_t kMost = 128;
+  int64_t count = 0;
+  int32_t place[kMost];
+  int64_t offset[kMost];
+  float across[kMost], down[kMost];  // weights of the later column and row
+};
+
+void SamplePlanar(const PlanarPoints& points, int64_t width, const float* x, int64_t x_plane, float* y,
+                  int64_t y_plane, int64_t channels) {
+  for (int64_t c = 0; c < channels; ++c, x += x_plane, y += y_plane) {
+    for (int64_t i = 0; i < points.count; ++i) {
+      const float* at = x + points.offset[i];
+      const float right = points.across[i], left = 1 - right, lower = points.down[i], upper = 1 - lower;
+      y[points.place[i]] =
+          upper * (left * at[0] + right * at[1]) + lower * (left * at[width] + right * at[width + 1]);
+    }
+  }
+}
+
+// Whether a coordinate lies between two elements of an axis, and where.
+bool Between(double coordinate, int64_t size, bool align_corners, int64_t* first, float* rest) {
+  const auto length = static_cast<double>(size);
+  const double x = align_corners ? (coordinate + 1) / 2 * (length - 1) : ((coordinate + 1) * length - 1) / 2;
+  if (!(x >= 0 && x < length - 1)) return false;
+  *first = static_cast<int64_t>(x);
+  *rest = static_cast<float>(x - static_cast<double>(*first));
+  return true;
+}
+
+template <typename G>
+void SampleMaps(RunContext& context, const State& state) {
+  const Dims& x = context.input(0).dims;
+  const Dims& grid = context.input(1).dims;
+  const std::span<const int64_t> sizes(x.begin() + 2, x.end());
+  const int64_t channels = x[1], height = x[2], width = x[3], plane = height * width;
+  const int64_t points = grid[1] * grid[2], pieces = (points + PlanarPoints::kMost - 1) / PlanarPoints::kMost;
+  const int64_t grain = std::max<int64_t>(1, 2048 / (PlanarPoints::kMost * std::max<int64_t>(1, channels)));
+  context.threads().ParallelRanges(x[0] * pieces, grain, [&](int64_t begin, int64_t end) {
+    PlanarPoints inner;
+    Taps taps;
+    for (int64_t piece = begin; piece < end; ++piece) {
+      const int64_t n = piece / pieces, first = piece % pieces * PlanarPoints::kMost;
+      const G* coordinates = context.input(1).As<const G>() + 2 * (n * points + first);
+      const float* from = context.input(0).As<const float>() + n * channels * plane;
+      float* to = context.output(0).As<float>() + n * channels * points + first;
+      inner.count = 0;
+      for (int64_t i = 0; i < std::min(PlanarPoints::kMost, points - first); ++i, coordinates += 2) {
+        int64_t row = 0, column = 0;
+        float &across = inner.across[inner.count], &down = inner.down[inner.count];
+        if (Between(static_cast<double>(AsNumber(coordinates[0])), width, state.align_corners, &column,
+                    &across) &&
+            Between(static_cast<double>(AsNumber(coordinates[1])), height, state.align_corners, &row,
+                    &down)) {
+          inner.place[inner.count] = static_cast<int32_t>(i);
+          inner.offset[inner.count++] = row * width + column;
+        } else {
+          TapsAt(coordinates, sizes, state, &taps);
+          Sample(taps, from, plane, to + i, points, channels);
+        }
+      }
+      SamplePlanar(inner, width, from, plane, to, points, channels);
+    }
+  });
+}
+
 template <typename G>
 Status RunWithGrid(const State& state, RunContext& context) {
   const DType dtype = context.input(0).dtype;
@@ -220,6 +288,10 @@ Status RunWithGrid(const State& state, RunContext& context) {
       ForEachPoint<T, G>(context, state, Pick<T>);
       return OkStatus();
     });
+  }
+  if (state.mode == Mode::kLinear && dtype == DType::kFloat && context.input(0).rank() == 4) {
+    SampleMaps<G>(context, state);
+    return OkStatus();
   }
   return WithFloatType(dtype, [&](auto tag) {
     using T = typename decltype(tag)::Type;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/line/line.h"
+#include "kernels/move/strided_copy.h"
 #include "ops/op.h"
 #include "ops/tensor/float_types.h"
 
@@ -32,11 +34,15 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
+// With fewer channels than this vectors of them are mostly empty.
+constexpr int64_t kLeastChannels = 8;
+
 struct State {
   bool max;
   bool half_pixel;
   int64_t sampling_ratio;
   double scale;
+  const kernels::LineKernels* lines;
 };
 
 // One sample: four elements of a plane and their weights.
@@ -132,6 +138,67 @@ void Cell(const State& state, const Region& region, double top, double left, con
   for (int64_t k = 0; k < channels; ++k) y[k * y_plane] = StoredNumber<T>(sums[k] / count);
 }
 
+// The mean of float maps with their channels innermost, in vectors of channels: a cell is a blend of pixels.
+void LastCell(const State& state, const Region& region, double top, double left, const Dims& dims,
+              const float* x, float* y) {
+  constexpr int64_t kMostTaps = 64;
+  const float* rows[kMostTaps];
+  float weights[kMostTaps];
+  const auto count = static_cast<double>(std::max<int64_t>(1, region.rows * region.columns));
+  int64_t taps = 0;
+  bool started = false;
+  const auto blend = [&] {
+    state.lines->blend(rows, weights, taps, dims[1], started, y);
+    started = true, taps = 0;
+  };
+  for (int64_t r = 0; r < region.rows; ++r) {
+    const double sample_y =
+        top + (static_cast<double>(r) + 0.5) * region.cell_height / static_cast<double>(region.rows);
+    for (int64_t c = 0; c < region.columns; ++c) {
+      const double sample_x =
+          left + (static_cast<double>(c) + 0.5) * region.cell_width / static_cast<double>(region.columns);
+      const Sample sample = SampleAt(sample_y, sample_x, dims[2], dims[3]);
+      if (taps + 4 > kMostTaps) blend();
+      for (int i = 0; i < 4; ++i) {
+        if (sample.weight[i] == 0) continue;
+        rows[taps] = x + sample.at[i] * dims[1];
+        weights[taps++] = static_cast<float>(sample.weight[i] / count);
+      }
+    }
+  }
+  blend();
+}
+
+struct Bound {
+  bool channels_last = false;
+  kernels::CopyPlan in, out;  // channels of X to the end, and those of Y back
+};
+
+// Brings the channels to the end once, which pays where every pixel is read about once.
+Status RunChannelsLast(const State& state, const Bound& bound, RunContext& context) {
+  const Dims& dims = context.input(0).dims;
+  const TensorRef& out = context.output(0);
+  const int64_t out_height = out.dims[2], out_width = out.dims[3];
+  auto* x = reinterpret_cast<float*>(context.scratch());
+  float* y = x + context.input(0).count();
+  kernels::RunCopy(bound.in, context.input(0).data, x, context.threads());
+  const auto* rois = context.input(1).As<const float>();
+  const int64_t* images = context.input(2).As<const int64_t>();
+  context.threads().ParallelFor(out.dims[0] * out_height, [&](int64_t line) {
+    const int64_t i = line / out_height, row = line % out_height;
+    Region region;
+    if (!RegionOf(rois + i * 4, state, out_height, out_width, &region).ok()) return;
+    const float* from = x + images[i] * dims[1] * dims[2] * dims[3];
+    for (int64_t column = 0; column < out_width; ++column) {
+      LastCell(state, region, region.top + static_cast<double>(row) * region.cell_height,
+               region.left + static_cast<double>(column) * region.cell_width, dims, from,
+               y + (line * out_width + column) * dims[1]);
+    }
+  });
+  kernels::RunCopy(bound.out, y, out.data, context.threads());
+  return OkStatus();
+}
+
 template <typename T>
 Status RunTyped(const State& state, RunContext& context) {
   const Dims& dims = context.input(0).dims;
@@ -146,6 +213,8 @@ Status RunTyped(const State& state, RunContext& context) {
     Region region;
     ORTOLAN_RETURN_IF_ERROR(RegionOf(rois + i * 4, state, out_height, out_width, &region));
   }
+  const auto& bound = *static_cast<const Bound*>(context.binding());
+  if (bound.channels_last) return RunChannelsLast(state, bound, context);
   auto* scratch = reinterpret_cast<double*>(context.scratch());
   // One row of cells a chunk; each has sums of its own.
   context.threads().ParallelFor(out_height, [&](int64_t row) {
@@ -164,7 +233,15 @@ Status RunTyped(const State& state, RunContext& context) {
   return OkStatus();
 }
 
-Status Bind(const void*, const BindContext& context, Binding* binding) {
+// A copy that moves the last axis of [items][rows][columns] in front of the rows.
+kernels::CopyPlan Exchange(int64_t items, int64_t rows, int64_t columns) {
+  const int64_t dims[] = {items, columns, rows}, from[] = {rows * columns, 1, columns},
+                to[] = {rows * columns, rows, 1};
+  return kernels::PlanCopy(dims, from, to, sizeof(float));
+}
+
+Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
+  const State& state = *static_cast<const State*>(opaque);
   const Dims& x = context.inputs[0];
   const Dims& rois = context.inputs[1];
   const Dims& out = context.outputs[0];
@@ -174,7 +251,21 @@ Status Bind(const void*, const BindContext& context, Binding* binding) {
                            DimsText(context.inputs[2]));
   }
   if ((x[2] < 1 || x[3] < 1) && rois[0] > 0) return InvalidArgument("RoiAlign: the map is empty");
-  ORTOLAN_ASSIGN_OR_RETURN(binding->scratch_bytes, CheckedBytes(DType::kDouble, Dims{x[1], out[2]}));
+  auto bound = std::make_shared<Bound>();
+  const auto ratio = static_cast<double>(std::max<int64_t>(1, state.sampling_ratio));
+  const double reads = 4 * ratio * ratio * static_cast<double>(out[0] * out[2] * out[3]);
+  bound->channels_last =
+      state.lines != nullptr && x[1] >= kLeastChannels && reads >= static_cast<double>(x[0] * x[2] * x[3]);
+  if (bound->channels_last) {
+    bound->in = Exchange(x[0], x[1], x[2] * x[3]);
+    bound->out = Exchange(out[0], out[2] * out[3], out[1]);
+    ORTOLAN_ASSIGN_OR_RETURN(const size_t in_bytes, CheckedBytes(DType::kFloat, x));
+    ORTOLAN_ASSIGN_OR_RETURN(const size_t out_bytes, CheckedBytes(DType::kFloat, out));
+    binding->scratch_bytes = in_bytes + out_bytes;
+  } else {
+    ORTOLAN_ASSIGN_OR_RETURN(binding->scratch_bytes, CheckedBytes(DType::kDouble, Dims{x[1], out[2]}));
+  }
+  binding->data = std::move(bound);
   return OkStatus();
 }
 
@@ -194,9 +285,11 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   }
   const int64_t ratio = attributes.Int("sampling_ratio", 0);
   if (ratio < 0) return InvalidArgument("RoiAlign: sampling_ratio is {}, expected 0 or more", ratio);
+  const bool vectors = mode == "avg" && context.input_dtype(0) == DType::kFloat;
   prepared->state =
       std::make_shared<const State>(State{mode == "max", coordinates == "half_pixel", ratio,
-                                          static_cast<double>(attributes.Float("spatial_scale", 1))});
+                                          static_cast<double>(attributes.Float("spatial_scale", 1)),
+                                          vectors ? &kernels::SelectLine(context.isa) : nullptr});
   prepared->bind = Bind;
   prepared->run = Run;
   prepared->kernel = "roi_align";

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <utility>
 
+#include "kernels/line/line.h"
 #include "ops/op.h"
 #include "ops/tensor/float_types.h"
 
@@ -23,7 +24,7 @@ Status Infer(InferContext& context) {
 }
 
 // Gaussian elimination with the largest pivot of each column, in place.
-double Determinant(double* a, int64_t n) {
+double Determinant(const kernels::LineKernels& lines, double* a, int64_t n) {
   double product = 1;
   for (int64_t k = 0; k < n; ++k) {
     int64_t pivot = k;
@@ -38,7 +39,7 @@ double Determinant(double* a, int64_t n) {
     product *= a[k * n + k];
     for (int64_t i = k + 1; i < n; ++i) {
       const double factor = a[i * n + k] / a[k * n + k];
-      for (int64_t j = k + 1; j < n; ++j) a[i * n + j] -= factor * a[k * n + j];
+      lines.add_scaled(-factor, a + k * n + k + 1, a + i * n + k + 1, n - k - 1);
     }
   }
   return product;
@@ -53,7 +54,8 @@ Status Bind(const void*, const BindContext& context, Binding* binding) {
   return OkStatus();
 }
 
-Status Run(const void*, RunContext& context) {
+Status Run(const void* opaque, RunContext& context) {
+  const auto& lines = **static_cast<const kernels::LineKernels* const*>(opaque);
   const TensorRef& x = context.input(0);
   const int64_t n = x.dims.back();
   auto* work = reinterpret_cast<double*>(context.scratch());
@@ -63,14 +65,15 @@ Status Run(const void*, RunContext& context) {
     const T* from = x.As<const T>();
     for (T& item : out) {
       for (int64_t i = 0; i < n * n; ++i) work[i] = static_cast<double>(AsNumber(from[i]));
-      item = StoredNumber<T>(Determinant(work, n));
+      item = StoredNumber<T>(Determinant(lines, work, n));
       from += n * n;
     }
     return OkStatus();
   });
 }
 
-Status Prepare(PrepareContext&, Prepared* prepared) {
+Status Prepare(PrepareContext& context, Prepared* prepared) {
+  prepared->state = std::make_shared<const kernels::LineKernels* const>(&kernels::SelectLine(context.isa));
   prepared->bind = Bind;
   prepared->run = Run;
   prepared->kernel = "det";

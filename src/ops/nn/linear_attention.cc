@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/line/line.h"
 #include "ops/op.h"
 #include "ops/tensor/float_types.h"
 
@@ -17,6 +18,8 @@ struct State {
   float scale;  // 0: 1 / sqrt(size of a key)
   bool gated, delta;
   int64_t window;  // states kept, of the last steps; 0: the last one, without an axis for it
+
+  const kernels::LineKernels* lines = nullptr;
 
   int64_t output_heads() const { return std::max(query_heads, heads); }
 };
@@ -82,12 +85,20 @@ Result<Sizes> SizesOf(const State& state, std::span<const Dims> inputs) {
   return Sizes{q[0], q[1], q[2] / state.query_heads, v[2] / state.heads};
 }
 
-// A state and a row of values for each head.
+// Rows of a head beside its state: its value and the one to be written, as long as values; decay, key,
+// decayed key and query.
+constexpr int64_t kValueRows = 2, kKeyRows = 4;
+
+// A state and the rows for each head.
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   ORTOLAN_ASSIGN_OR_RETURN(const Sizes sizes, SizesOf(*static_cast<const State*>(opaque), context.inputs));
   const int64_t heads = static_cast<const State*>(opaque)->heads;
-  ORTOLAN_ASSIGN_OR_RETURN(binding->scratch_bytes,
-                           CheckedBytes(DType::kFloat, Dims{sizes.batch, heads, sizes.key + 1, sizes.value}));
+  ORTOLAN_ASSIGN_OR_RETURN(
+      const size_t states,
+      CheckedBytes(DType::kFloat, Dims{sizes.batch, heads, sizes.key + kValueRows, sizes.value}));
+  ORTOLAN_ASSIGN_OR_RETURN(const size_t rows,
+                           CheckedBytes(DType::kFloat, Dims{sizes.batch, heads, kKeyRows, sizes.key}));
+  binding->scratch_bytes = states + rows;
   return OkStatus();
 }
 
@@ -128,11 +139,13 @@ void KeepState(const State& state, const Sizes& sizes, RunContext& context, int6
   });
 }
 
-// All steps of head `head` of batch item `item`; `kept` is its state, `row` as long as a value.
+// All steps of head `head` of batch item `item`; `kept` is its state, `rows` its rows.
 template <typename T>
 void RunHead(const State& state, const Sizes& sizes, RunContext& context, int64_t item, int64_t head,
-             float* kept, float* row) {
+             float* kept, float* rows) {
   const int64_t keys = sizes.key, values = sizes.value;
+  float *value = rows, *result = value + values, *decay = result + values, *key = decay + keys,
+        *decayed = key + keys, *query = decayed + keys;
   // Queries of a head of keys, or heads of keys of a query.
   const int64_t group = std::max<int64_t>(1, state.query_heads / state.heads);
   const int64_t shared_by = std::max<int64_t>(1, state.heads / state.query_heads);
@@ -142,41 +155,39 @@ void RunHead(const State& state, const Sizes& sizes, RunContext& context, int64_
     return context.input(input).template As<const T>() + (item * sizes.length + t) * width;
   };
   auto number = [](T x) { return static_cast<float>(AsNumber(x)); };
+  std::fill_n(decay, keys, 1.0f);
   for (int64_t t = 0; t < sizes.length; ++t) {
-    const T* key = at(kKey, t) + head * keys;
-    const T* value = at(kValue, t) + head * values;
+    const T* given = at(kKey, t) + head * keys;
+    for (int64_t d = 0; d < keys; ++d) key[d] = number(given[d]);
+    given = at(kValue, t) + head * values;
+    for (int64_t m = 0; m < values; ++m) value[m] = number(given[m]);
     if (state.gated) {
       const bool each = context.input(kDecay).dims[2] != state.heads;
-      const T* decay = at(kDecay, t) + head * (each ? keys : 1);
-      for (int64_t d = 0; d < keys; ++d) {
-        const float factor = std::exp(number(decay[each ? d : 0]));
-        for (int64_t m = 0; m < values; ++m) kept[d * values + m] *= factor;
+      const T* gate = at(kDecay, t) + head * (each ? keys : 1);
+      if (each) {
+        for (int64_t d = 0; d < keys; ++d) decay[d] = std::exp(number(gate[d]));
+      } else {
+        std::fill_n(decay, keys, std::exp(number(gate[0])));
       }
     }
-    for (int64_t m = 0; m < values; ++m) row[m] = number(value[m]);
     if (state.delta) {
       const bool shared = context.input(kBeta).dims[2] == 1;
       const float beta = number(at(kBeta, t)[shared ? 0 : head]);
-      for (int64_t d = 0; d < keys; ++d) {
-        const float factor = number(key[d]);
-        for (int64_t m = 0; m < values; ++m) row[m] -= factor * kept[d * values + m];
-      }
-      for (int64_t m = 0; m < values; ++m) row[m] *= beta;
-    }
-    for (int64_t d = 0; d < keys; ++d) {
-      const float factor = number(key[d]);
-      for (int64_t m = 0; m < values; ++m) kept[d * values + m] += factor * row[m];
+      for (int64_t d = 0; d < keys; ++d) decayed[d] = decay[d] * key[d];
+      state.lines->combine(decayed, kept, keys, values, result);
+      for (int64_t m = 0; m < values; ++m) value[m] = beta * (value[m] - result[m]);
     }
     T* out = context.output(0).template As<T>() +
              ((item * sizes.length + t) * state.output_heads() + head * group) * values;
     for (int64_t g = 0; g < group; ++g, out += values) {
-      const T* query = at(kQuery, t) + (head * group + g) / shared_by * keys;
-      for (int64_t m = 0; m < values; ++m) row[m] = 0;
-      for (int64_t d = 0; d < keys; ++d) {
-        const float factor = scale * number(query[d]);
-        for (int64_t m = 0; m < values; ++m) row[m] += factor * kept[d * values + m];
+      given = at(kQuery, t) + (head * group + g) / shared_by * keys;
+      for (int64_t d = 0; d < keys; ++d) query[d] = scale * number(given[d]);
+      if (g == 0) {
+        state.lines->step_state({kept, keys, values, decay, key, value, query, result});
+      } else {
+        state.lines->combine(query, kept, keys, values, result);
       }
-      for (int64_t m = 0; m < values; ++m) out[m] = StoredNumber<T>(static_cast<double>(row[m]));
+      for (int64_t m = 0; m < values; ++m) out[m] = StoredNumber<T>(static_cast<double>(result[m]));
     }
     KeepState(state, sizes, context, item * state.heads + head, t, kept);
   }
@@ -203,7 +214,7 @@ Status Run(const void* opaque, RunContext& context) {
     using T = typename decltype(tag)::Type;
     context.threads().ParallelFor(sizes.batch * state.heads, [&](int64_t i) {
       RunHead<T>(state, sizes, context, i / state.heads, i % state.heads, kept + i * size,
-                 rows + i * sizes.value);
+                 rows + i * (kValueRows * sizes.value + kKeyRows * sizes.key));
     });
     return OkStatus();
   }));
@@ -222,7 +233,8 @@ Status Run(const void* opaque, RunContext& context) {
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
-  ORTOLAN_ASSIGN_OR_RETURN(const State state, Read(context.node.attributes));
+  ORTOLAN_ASSIGN_OR_RETURN(State state, Read(context.node.attributes));
+  state.lines = &kernels::SelectLine(context.isa);
   prepared->state = std::make_shared<const State>(state);
   prepared->bind = Bind;
   prepared->run = Run;

@@ -10,6 +10,7 @@ namespace ortolan {
 namespace {
 
 constexpr int64_t kMostTaps = 256;
+constexpr int64_t kChunkReads = 64 << 10;
 
 struct State {
   nn::WindowSpec spec;
@@ -57,27 +58,35 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   return OkStatus();
 }
 
-// Pointers to the elements of one window; how many.
-int64_t Locate(const kernels::Window& window, const uint8_t* map, int64_t channels, int64_t position,
-               const uint8_t** taps) {
-  const int64_t at[3] = {position / (window.out[1] * window.out[2]), position / window.out[2] % window.out[1],
-                         position % window.out[2]};
-  kernels::IndexRange live[3];
-  int64_t first[3];
-  for (int axis = 0; axis < 3; ++axis) {
-    live[axis] = kernels::LiveTaps(window, axis, at[axis]);
-    first[axis] = at[axis] * window.stride[axis] - window.pad[axis];
-  }
+// One row of outputs. The rows of the map that its windows meet are the same for all of them.
+void PoolRow(const State& state, const kernels::Window& window, int64_t channels, const uint8_t* map,
+             int64_t line, uint8_t* y) {
+  const int64_t at[2] = {line / window.out[1], line % window.out[1]};
+  const uint8_t* rows[kMostTaps];
   int64_t count = 0;
-  for (int64_t d = live[0].begin; d < live[0].end; ++d) {
-    const int64_t plane = (first[0] + d * window.dilation[0]) * window.in[1];
-    for (int64_t h = live[1].begin; h < live[1].end; ++h) {
-      const int64_t row = (plane + first[1] + h * window.dilation[1]) * window.in[2];
-      for (int64_t w = live[2].begin; w < live[2].end; ++w)
-        taps[count++] = map + (row + first[2] + w * window.dilation[2]) * channels;
+  const kernels::IndexRange depth = LiveTaps(window, 0, at[0]), height = LiveTaps(window, 1, at[1]);
+  for (int64_t d = depth.begin; d < depth.end; ++d) {
+    const int64_t plane = (at[0] * window.stride[0] - window.pad[0] + d * window.dilation[0]) * window.in[1];
+    for (int64_t h = height.begin; h < height.end; ++h) {
+      const int64_t row = at[1] * window.stride[1] - window.pad[1] + h * window.dilation[1];
+      rows[count++] = map + (plane + row) * window.in[2] * channels;
     }
   }
-  return count;
+  const uint8_t* taps[kMostTaps];
+  for (int64_t o = 0; o < window.out[2]; ++o, y += channels) {
+    const int64_t first = o * window.stride[2] - window.pad[2];
+    int64_t met = 0;
+    for (int64_t w = 0; w < window.kernel[2]; ++w) {
+      const int64_t column = first + w * window.dilation[2];
+      if (column < 0 || column >= window.in[2]) continue;
+      for (int64_t r = 0; r < count; ++r) taps[met++] = rows[r] + column * channels;
+    }
+    if (met == 0) {
+      std::fill_n(y, channels, state.is_signed ? uint8_t{0x80} : uint8_t{0});
+    } else {
+      state.maps->largest(taps, met, state.is_signed, channels, y);
+    }
+  }
 }
 
 Status Run(const void* opaque, RunContext& context) {
@@ -86,19 +95,14 @@ Status Run(const void* opaque, RunContext& context) {
   const kernels::Window& window = bound.window;
   const auto* x = context.input(0).As<const uint8_t>();
   auto* y = context.output(0).As<uint8_t>();
-  const int64_t size = window.out_size(), channels = bound.channels;
+  const int64_t lines = window.out[0] * window.out[1], width = window.out[2] * bound.channels;
+  const int64_t reads = width * window.kernel_size();
   context.threads().ParallelRanges(
-      bound.batch * size, std::max<int64_t>(1, 65536 / (channels * window.kernel_size() + 1)),
+      bound.batch * lines, std::max<int64_t>(1, kChunkReads / std::max<int64_t>(1, reads)),
       [&](int64_t begin, int64_t end) {
-        const uint8_t* taps[kMostTaps];
         for (int64_t i = begin; i < end; ++i) {
-          const int64_t count =
-              Locate(window, x + i / size * channels * window.in_size(), channels, i % size, taps);
-          if (count == 0) {
-            std::fill_n(y + i * channels, channels, state.is_signed ? uint8_t{0x80} : uint8_t{0});
-          } else {
-            state.maps->largest(taps, count, state.is_signed, channels, y + i * channels);
-          }
+          PoolRow(state, window, bound.channels, x + i / lines * bound.channels * window.in_size(), i % lines,
+                  y + i * width);
         }
       });
   return OkStatus();

@@ -1,7 +1,10 @@
 // TopK: the k largest or smallest elements along an axis with their positions, of equals the first; NaN
 // counts as largest. Refuses k beyond the axis.
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <numeric>
+#include <type_traits>
 
 #include "ops/axes.h"
 #include "ops/op.h"
@@ -73,6 +76,84 @@ Result<View> ViewOf(int64_t axis, std::span<const int64_t> dims) {
   return View{ElementCount(dims.first(split)), dims[split], ElementCount(dims.subspan(split + 1))};
 }
 
+// Elements of up to 32 bits are compared as one integer with their position: above stands what comes first.
+template <typename T>
+constexpr bool kHasKeys = sizeof(T) <= 4;
+
+template <typename T, bool kLargest>
+uint64_t KeyOf(T x, int64_t i) {
+  uint32_t order = 0;
+  if constexpr (std::is_integral_v<T>) {
+    order = static_cast<uint32_t>(x) ^ (std::is_signed_v<T> ? 0x80000000u : 0u);
+  } else {
+    const float number = AsNumber(x) + 0.0f;  // one zero instead of two
+    const uint32_t bits = std::bit_cast<uint32_t>(number);
+    order = number != number ? ~0u : (bits >> 31) != 0 ? ~bits : bits | 0x80000000u;
+  }
+  return uint64_t{kLargest ? order : ~order} << 32 | (~static_cast<uint32_t>(i));
+}
+
+// Calls offer(key) for each element that may come before the last of the best, whose value *limit is where
+// there are enough of them; a block at a time, most of which hold none.
+template <typename T, bool kLargest, typename Offer>
+void ForEachCandidate(const T* x, int64_t stride, int64_t count, const T* const& limit, Offer offer) {
+  int64_t i = 0;
+  if constexpr (std::is_same_v<T, float>) {
+    constexpr int64_t kBlock = 16;
+    for (; stride == 1 && i + kBlock <= count; i += kBlock) {
+      if (limit != nullptr) {
+        const float border = *limit;
+        int candidates = 0;
+        for (int64_t l = 0; l < kBlock; ++l)
+          candidates += kLargest ? !(x[i + l] <= border) : !(x[i + l] >= border);
+        if (candidates == 0) continue;
+      }
+      for (int64_t l = i; l < i + kBlock; ++l) offer(KeyOf<T, kLargest>(x[l], l));
+    }
+  }
+  for (; i < count; ++i) offer(KeyOf<T, kLargest>(x[i * stride], i));
+}
+
+int64_t PositionOf(uint64_t key) {
+  return static_cast<int64_t>(~static_cast<uint32_t>(key));
+}
+
+// Up to this many are kept in order by moving the others along.
+constexpr int64_t kFew = 16;
+
+// The k first keys, in order, to keys[0..k).
+template <typename T, bool kLargest>
+void BestFew(const T* x, int64_t stride, int64_t count, int64_t k, uint64_t* keys) {
+  const T* limit = nullptr;
+  int64_t kept = 0;
+  ForEachCandidate<T, kLargest>(x, stride, count, limit, [&](uint64_t key) {
+    if (kept == k && key <= keys[k - 1]) return;
+    int64_t at = kept < k ? kept++ : k - 1;
+    for (; at > 0 && keys[at - 1] < key; --at) keys[at] = keys[at - 1];
+    keys[at] = key;
+    if (kept == k) limit = x + PositionOf(keys[k - 1]) * stride;
+  });
+}
+
+// The same for any k, in no order: candidates are gathered and thinned out when there are twice as many.
+template <typename T, bool kLargest>
+void BestMany(const T* x, int64_t stride, int64_t count, int64_t k, uint64_t* keys) {
+  const int64_t most = std::min(count, std::max<int64_t>(2 * k, 256));
+  const T* limit = nullptr;
+  uint64_t border = 0;
+  int64_t kept = 0;
+  ForEachCandidate<T, kLargest>(x, stride, count, limit, [&](uint64_t key) {
+    if (limit != nullptr && key <= border) return;
+    keys[kept++] = key;
+    if (kept < most || kept == k) return;
+    std::nth_element(keys, keys + k - 1, keys + kept, std::greater<>());
+    border = keys[k - 1];
+    limit = x + PositionOf(border) * stride;
+    kept = k;
+  });
+  if (kept > k) std::nth_element(keys, keys + k - 1, keys + kept, std::greater<>());
+}
+
 // A strict order even where there are NaNs.
 template <bool kLargest, typename W>
 bool Before(W a, W b, int64_t i, int64_t j) {
@@ -85,6 +166,24 @@ bool Before(W a, W b, int64_t i, int64_t j) {
 template <typename T, bool kLargest>
 void Slice(const T* x, int64_t stride, int64_t count, int64_t k, bool sorted, int64_t* order, T* values,
            int64_t* indices) {
+  if (k == 0) return;
+  if constexpr (kHasKeys<T>) {
+    if (count <= int64_t{1} << 31) {
+      auto* keys = reinterpret_cast<uint64_t*>(order);
+      if (k <= kFew) {
+        BestFew<T, kLargest>(x, stride, count, k, keys);
+      } else {
+        BestMany<T, kLargest>(x, stride, count, k, keys);
+        if (sorted) std::sort(keys, keys + k, std::greater<>());
+      }
+      for (int64_t i = 0; i < k; ++i) {
+        const int64_t at = PositionOf(keys[i]);
+        if (values != nullptr) values[i * stride] = x[at * stride];
+        if (indices != nullptr) indices[i * stride] = at;
+      }
+      return;
+    }
+  }
   std::iota(order, order + count, int64_t{0});
   auto before = [x, stride](int64_t i, int64_t j) {
     return Before<kLargest>(AsNumber(x[i * stride]), AsNumber(x[j * stride]), i, j);

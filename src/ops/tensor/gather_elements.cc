@@ -1,6 +1,7 @@
 // GatherElements: out[i][j] = data[index[i][j]][j], the index standing for one axis; the output has the
 // indices' shape. Refuses indices out of range and shapes that exceed the data on another axis.
 #include <algorithm>
+#include <atomic>
 
 #include "kernels/move/gather.h"
 #include "ops/axes.h"
@@ -26,14 +27,16 @@ struct State {
   DType dtype;
 };
 
+// False where an index is out of range; the output is then of no use.
 template <typename T, typename Index>
-void Gather(const TensorRef& data, const TensorRef& indices, const TensorRef& out, size_t axis,
+bool Gather(const TensorRef& data, const TensorRef& indices, const TensorRef& out, size_t axis,
             ThreadPool& threads) {
   const Dims strides = RowMajorStrides(data.dims);
   const size_t last = data.rank() - 1;
   const int64_t row = indices.dims[last], rows = indices.count() / std::max<int64_t>(1, row);
-  if (row == 0) return;
+  if (row == 0) return true;
   const int64_t along = strides[axis], size = data.dims[axis];
+  std::atomic<bool> fine{true};
   threads.ParallelRanges(rows, std::max<int64_t>(1, kChunkElements / row), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       int64_t rest = i, offset = 0;
@@ -44,12 +47,25 @@ void Gather(const TensorRef& data, const TensorRef& indices, const TensorRef& ou
       const T* from = data.As<T>() + offset;
       const Index* index = indices.As<Index>() + i * row;
       T* to = out.As<T>() + i * row;
-      for (int64_t j = 0; j < row; ++j) {
-        const int64_t at = static_cast<int64_t>(index[j]);
-        to[j] = from[(at < 0 ? at + size : at) * along + (axis == last ? 0 : j)];
+      // Looked at while they are read: a pass of their own over the indices costs as much as the gathering.
+      bool within = true;
+      const auto place = [&](int64_t j) {
+        const int64_t given = static_cast<int64_t>(index[j]), at = given + (given < 0 ? size : 0);
+        const bool good = static_cast<uint64_t>(at) < static_cast<uint64_t>(size);
+        within &= good;
+        return good ? at : 0;
+      };
+      if (size == 0) {
+        within = false;
+      } else if (axis == last) {
+        for (int64_t j = 0; j < row; ++j) to[j] = from[place(j)];
+      } else {
+        for (int64_t j = 0; j < row; ++j) to[j] = from[place(j) * along + j];
       }
+      if (!within) fine = false;
     }
   });
+  return fine;
 }
 
 template <typename Index>
@@ -70,13 +86,12 @@ Status CheckAndGather(const State& state, RunContext& context) {
           indices.dims[i]);
     }
   }
-  if (const auto bad = kernels::FindBadIndex(indices.As<Index>(), indices.count(), data.dims[at])) {
-    return InvalidArgument("GatherElements op: Out of range value in index tensor: {} is not within [{},{}]",
-                           *bad, -data.dims[at], data.dims[at] - 1);
-  }
   return WithMovedType(state.dtype, [&](auto tag) {
-    Gather<typename decltype(tag)::Type, Index>(data, indices, context.output(0), at, context.threads());
-    return OkStatus();
+    using T = typename decltype(tag)::Type;
+    if (Gather<T, Index>(data, indices, context.output(0), at, context.threads())) return OkStatus();
+    const auto bad = kernels::FindBadIndex(indices.As<Index>(), indices.count(), data.dims[at]);
+    return InvalidArgument("GatherElements op: Out of range value in index tensor: {} is not within [{},{}]",
+                           bad.value_or(0), -data.dims[at], data.dims[at] - 1);
   });
 }
 

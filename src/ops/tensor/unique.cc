@@ -2,8 +2,9 @@
 // with where each first stands, which of them each element is, and how often each occurs. Refuses an axis out
 // of range.
 #include <algorithm>
+#include <cstring>
 #include <numeric>
-#include <unordered_map>
+#include <type_traits>
 
 #include "ops/axes.h"
 #include "ops/op.h"
@@ -78,24 +79,66 @@ int OrderSlices(const T* x, const View& view, int64_t a, int64_t b) {
   return 0;
 }
 
-// Groups of equal numbers in the order in which they come first, without sorting. False, with nothing done,
-// for types that are no numbers and where there is a NaN, which equals nothing.
+// Numbers in the order in which they come first, found by an open table of twice as many places.
 template <typename T>
-bool GroupByHash(const T* x, int64_t count, std::vector<int64_t>* group, std::vector<int64_t>* first,
+class Groups {
+ public:
+  // The group of a number, a new one where there is none.
+  int64_t Find(T item, int64_t position, std::vector<int64_t>* first, const T* x) {
+    if (2 * (first->size() + 1) > places_.size()) Grow(*first, x);
+    const size_t mask = places_.size() - 1;
+    size_t at = Hash(item) & mask;
+    for (; places_[at] >= 0; at = (at + 1) & mask) {
+      if (x[(*first)[static_cast<size_t>(places_[at])]] == item) return places_[at];
+    }
+    places_[at] = static_cast<int64_t>(first->size());
+    first->push_back(position);
+    return places_[at];
+  }
+
+ private:
+  static size_t Hash(T item) {
+    uint64_t bits = 0;
+    if constexpr (std::is_floating_point_v<T>) {
+      const T number = item + T(0);  // the two zeros are one
+      std::memcpy(&bits, &number, sizeof(number));
+    } else {
+      bits = static_cast<uint64_t>(item);
+    }
+    bits *= 0x9e3779b97f4a7c15u;  // 2^64 over the golden ratio: upper bits depend on all below
+    return static_cast<size_t>(bits >> 32);
+  }
+
+  void Grow(const std::vector<int64_t>& first, const T* x) {
+    places_.assign(std::max<size_t>(64, 4 * places_.size()), -1);
+    const size_t mask = places_.size() - 1;
+    for (size_t group = 0; group < first.size(); ++group) {
+      size_t at = Hash(x[first[group]]) & mask;
+      while (places_[at] >= 0) at = (at + 1) & mask;
+      places_[at] = static_cast<int64_t>(group);
+    }
+  }
+
+  std::vector<int64_t> places_;  // groups; -1 is free
+};
+
+// Groups of equal numbers in the order in which they come first, without sorting. False, with nothing done,
+// for types that are no numbers and where there is a NaN, which equals nothing. `group` may be null.
+template <typename T>
+bool GroupByHash(const T* x, int64_t count, int64_t* group, std::vector<int64_t>* first,
                  std::vector<int64_t>* counts) {
   if constexpr (std::is_arithmetic_v<T>) {
     if constexpr (std::is_floating_point_v<T>) {
-      if (std::any_of(x, x + count, [](T item) { return item != item; })) return false;
+      bool strange = false;
+      for (int64_t i = 0; i < count; ++i) strange |= x[i] != x[i];
+      if (strange) return false;
     }
-    std::unordered_map<T, int64_t> known;
+    Groups<T> groups;
     for (int64_t i = 0; i < count; ++i) {
-      const auto [found, added] = known.emplace(x[i], static_cast<int64_t>(first->size()));
-      if (added) {
-        first->push_back(i);
-        counts->push_back(0);
-      }
-      (*group)[static_cast<size_t>(i)] = found->second;
-      ++(*counts)[static_cast<size_t>(found->second)];
+      const int64_t found = groups.Find(x[i], i, first, x);
+      if (found == static_cast<int64_t>(counts->size())) counts->push_back(0);
+      ++(*counts)[static_cast<size_t>(found)];
+      if (group != nullptr) group[i] = found;
     }
     return true;
   } else {
@@ -107,9 +150,14 @@ bool GroupByHash(const T* x, int64_t count, std::vector<int64_t>* group, std::ve
 template <typename T>
 Status Find(const State& state, const View& view, Dims dims, size_t axis, RunContext& context) {
   const T* x = context.input(0).As<const T>();
-  std::vector<int64_t> order(static_cast<size_t>(view.count)), group(order.size()), first, counts;
-  const bool hashed = view.outer * view.inner == 1 && GroupByHash(x, view.count, &group, &first, &counts);
+  // What the answer's third part holds is first the group of each element, then its place.
+  ORTOLAN_RETURN_IF_ERROR(context.Output(2, {view.count}));
+  std::vector<int64_t> order, own, first, counts;
+  int64_t* group = context.HasOutput(2) ? context.output(2).As<int64_t>() : nullptr;
+  const bool hashed = view.outer * view.inner == 1 && GroupByHash(x, view.count, group, &first, &counts);
   if (!hashed) {
+    order.resize(static_cast<size_t>(view.count));
+    if (group == nullptr) own.resize(order.size()), group = own.data();
     std::iota(order.begin(), order.end(), int64_t{0});
     std::stable_sort(order.begin(), order.end(),
                      [&](int64_t a, int64_t b) { return OrderSlices(x, view, a, b) < 0; });
@@ -118,7 +166,7 @@ Status Find(const State& state, const View& view, Dims dims, size_t axis, RunCon
         first.push_back(order[i]);  // stable: the first to appear
         counts.push_back(0);
       }
-      group[static_cast<size_t>(order[i])] = static_cast<int64_t>(first.size()) - 1;
+      group[order[i]] = static_cast<int64_t>(first.size()) - 1;
       ++counts.back();
     }
   }
@@ -138,7 +186,6 @@ Status Find(const State& state, const View& view, Dims dims, size_t axis, RunCon
   dims[axis] = found;
   ORTOLAN_RETURN_IF_ERROR(context.Output(0, dims));
   ORTOLAN_RETURN_IF_ERROR(context.Output(1, {found}));
-  ORTOLAN_RETURN_IF_ERROR(context.Output(2, {view.count}));
   ORTOLAN_RETURN_IF_ERROR(context.Output(3, {found}));
   for (int64_t i = 0; i < found; ++i) {
     const int64_t which = groups[static_cast<size_t>(i)];
@@ -149,9 +196,9 @@ Status Find(const State& state, const View& view, Dims dims, size_t axis, RunCon
     if (context.HasOutput(1)) context.output(1).As<int64_t>()[i] = first_of(which);
     if (context.HasOutput(3)) context.output(3).As<int64_t>()[i] = counts[static_cast<size_t>(which)];
   }
-  for (size_t i = 0; context.HasOutput(2) && i < group.size(); ++i) {
-    context.output(2).As<int64_t>()[i] = position[static_cast<size_t>(group[i])];
-  }
+  const bool moved = !hashed || state.sorted;
+  for (int64_t i = 0; context.HasOutput(2) && moved && i < view.count; ++i)
+    group[i] = position[static_cast<size_t>(group[i])];
   return OkStatus();
 }
 
