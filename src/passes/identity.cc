@@ -1,6 +1,7 @@
 // Nodes that hand their input on unchanged, and pairs of movements that are one.
 #include <algorithm>
 
+#include "ops/all_ops.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -90,10 +91,41 @@ void JoinWithBefore(Node& node) {
   }
 }
 
+// ScatterElements along the first axis whose indices are one number a block, expanded, is ScatterND: the
+// indices of every element need not be made. Exporters write so to put rows back to where they came from.
+Status ScatterBlocks(Graph& graph, Node& node) {
+  if (!IsAnyOf(node, {"ScatterElements"}) || node.attributes.Int("axis", 0) != 0) return OkStatus();
+  const Node* expand = MakerOf(node.input(1), "Expand");
+  const Value *data = node.input(0), *updates = node.input(2);
+  if (expand == nullptr || data == nullptr || updates == nullptr) return OkStatus();
+  Value* places = expand->input(0);
+  const Shape &at = places->shape, &to = data->shape, &from = updates->shape;
+  if (!at.has_rank() || !to.has_rank() || !from.has_rank() || at.rank() < 2 || at.rank() != to.rank() ||
+      at.rank() != from.rank() || places->type.dtype != DType::kInt64 || at[0] != from[0]) {
+    return OkStatus();
+  }
+  for (size_t i = 1; i < static_cast<size_t>(at.rank()); ++i) {
+    if (!at[i].Is(1) || to[i] != from[i]) return OkStatus();
+  }
+  Node* column = graph.InsertBefore(&node);
+  InitNode(*column, kReshape, node);
+  const int64_t dims[] = {-1, 1};
+  column->SetInputs({places, graph.NewConstant(node.name, Tensor::Of<int64_t>({2}, dims))});
+  column->SetOutput(0, graph.NewValue(places->name() + "_column"));
+  ORTOLAN_RETURN_IF_ERROR(InferInPlace(*column, *graph.dims()));
+  node.op = &kScatterND;
+  node.op_type = std::string(kScatterND.name);
+  node.attributes.Remove("axis");
+  node.SetInput(1, column->output(0));
+  return OkStatus();
+}
+
 }  // namespace
 
 Status RunIdentity(Graph& graph, PassContext&) {
+  Status status = OkStatus();
   graph.ForEachNode([&](Node& node) {
+    if (status.ok()) status = ScatterBlocks(graph, node);
     // Dropout is pure where it does not train, which HandsOn checks.
     const bool pure = node.op->traits.pure || IsAnyOf(node, {"Dropout"});
     if (node.op->traits.control_flow || !pure) return;
@@ -108,7 +140,7 @@ Status RunIdentity(Graph& graph, PassContext&) {
       ReplaceNode(graph, node, node.input(0));
     }
   });
-  return OkStatus();
+  return status;
 }
 
 }  // namespace ortolan::passes

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <tuple>
 
 #include "passes/passes.h"
 #include "support/graph_text.h"
@@ -191,6 +192,29 @@ TEST(Identity, JoinsMovements) {
     %3:float[24] = Reshape(%0, int64[1]{24})
     %4:float[4,6] = Reshape(%0, int64[2]{4,6})
     outputs %0 %2 %4)");
+}
+
+TEST(Identity, ScattersBlocks) {
+  for (const auto& [indices, updates, expected] :
+       {std::tuple{"int64[N,1,1]", "float[N,4,5]", "ScatterND"},
+        std::tuple{"int64[N,4,1]", "float[N,4,5]", "ScatterElements"},
+        std::tuple{"int64[N,1,1]", "float[N,4,3]", "ScatterElements"},
+        std::tuple{"int64[M,1,1]", "float[N,4,5]", "ScatterElements"},
+        std::tuple{"int32[N,1,1]", "float[N,4,5]", "ScatterElements"}}) {
+    const auto graph = ParseGraph(fmt::format(R"(
+      inputs data:float[R,4,5] indices:{} updates:{} shape:int64[3]
+      expanded = Expand(indices, shape)
+      y = ScatterElements(data, expanded, updates) {{axis: 0}}
+      outputs y)",
+                                              indices, updates),
+                                  kOps);
+    ASSERT_NE(graph, nullptr);
+    ThreadPool threads(1);
+    PassContext context{threads};
+    ASSERT_TRUE(RunIdentity(*graph, context).ok());
+    EXPECT_TRUE(graph::Verify(*graph).ok()) << graph::Verify(*graph).message();
+    EXPECT_EQ(graph->last()->op->name, expected) << indices << ' ' << updates;
+  }
 }
 
 TEST(Cse, MergesEqualNodesAndConstants) {

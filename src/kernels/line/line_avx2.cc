@@ -4,7 +4,7 @@
 namespace ortolan::kernels {
 
 extern const LineKernels kLineAvx2;
-constexpr LineKernels kMade{"line_avx2", Isa::kAvx2, AddScaled, Combine, StepState, Blend, Overlaps};
+constexpr LineKernels kMade{"line_avx2", Isa::kAvx2, Eliminate, Combine, StepState, Blend, Overlaps};
 const LineKernels kLineAvx2 = kMade;
 
 }  // namespace ortolan::kernels

@@ -4,7 +4,7 @@
 namespace ortolan::kernels {
 
 extern const LineKernels kLineAvx512;
-constexpr LineKernels kMade{"line_avx512", Isa::kAvx512, AddScaled, Combine, StepState, Blend, Overlaps};
+constexpr LineKernels kMade{"line_avx512", Isa::kAvx512, Eliminate, Combine, StepState, Blend, Overlaps};
 const LineKernels kLineAvx512 = kMade;
 
 }  // namespace ortolan::kernels

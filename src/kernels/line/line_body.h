@@ -8,8 +8,13 @@ namespace ortolan::kernels {
 namespace {
 
 // Left to the compiler, which has vectors of doubles.
-void AddScaled(double a, const double* x, double* y, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
+void Eliminate(const double* factors, const double* __restrict__ x, double* __restrict__ y, int64_t rows,
+               int64_t stride, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const double factor = factors[r];
+    double* own = y + r * stride;
+    for (int64_t i = 0; i < n; ++i) own[i] -= factor * x[i];
+  }
 }
 
 template <int kVectors>

@@ -24,8 +24,9 @@ struct StateStep {
 struct LineKernels {
   const char* name;
   Isa isa;
-  // y[i] += a * x[i] for i < n.
-  void (*add_scaled)(double a, const double* x, double* y, int64_t n);
+  // y[r * stride + i] -= factors[r] * x[i] for r < rows and i < n; rows of y may not meet x or the factors.
+  void (*eliminate)(const double* factors, const double* x, double* y, int64_t rows, int64_t stride,
+                    int64_t n);
   // y[i] = sum over r < rows of factors[r] * x[r * n + i].
   void (*combine)(const float* factors, const float* x, int64_t rows, int64_t n, float* y);
   void (*step_state)(const StateStep& step);

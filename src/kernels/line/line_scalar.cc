@@ -4,7 +4,7 @@
 namespace ortolan::kernels {
 
 extern const LineKernels kLineScalar;
-constexpr LineKernels kMade{"line_scalar", Isa::kScalar, AddScaled, Combine, StepState, Blend, Overlaps};
+constexpr LineKernels kMade{"line_scalar", Isa::kScalar, Eliminate, Combine, StepState, Blend, Overlaps};
 const LineKernels kLineScalar = kMade;
 
 }  // namespace ortolan::kernels

@@ -27,15 +27,19 @@ std::vector<float> Numbers(size_t count, uint32_t seed) {
   return numbers;
 }
 
-TEST(Line, AddsScaledLines) {
+TEST(Line, Eliminates) {
   for (const LineKernels* variant : Usable()) {
     for (size_t n = 0; n < 40; ++n) {
-      std::vector<double> x(n + 1), y(n + 1), expected(n + 1);
-      for (size_t i = 0; i <= n; ++i) {
-        x[i] = static_cast<double>(i) + 0.5, y[i] = expected[i] = static_cast<double>(i * i);
-        if (i < n) expected[i] += -0.25 * x[i];
+      constexpr size_t kRows = 3;
+      const size_t stride = n + 2;
+      const std::vector<double> factors{0.5, -2, 0};
+      std::vector<double> x(n + 1), y(kRows * stride, 4.0), expected = y;
+      for (size_t i = 0; i <= n; ++i) x[i] = static_cast<double>(i) + 0.5;
+      for (size_t r = 0; r < kRows; ++r) {
+        for (size_t i = 0; i < n; ++i) expected[r * stride + i] -= factors[r] * x[i];
       }
-      variant->add_scaled(-0.25, x.data(), y.data(), static_cast<int64_t>(n));
+      variant->eliminate(factors.data(), x.data(), y.data(), kRows, static_cast<int64_t>(stride),
+                         static_cast<int64_t>(n));
       EXPECT_EQ(y, expected) << variant->name;
     }
   }

@@ -1,6 +1,7 @@
 #include "kernels/move/pad.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 namespace ortolan::kernels {
@@ -49,8 +50,91 @@ void PadRows(std::span<const PadAxis> axes, PadMode mode, const T* in, T* out, T
                          });
 }
 
+// Axes without pads go on with the axis around them.
+SmallVector<PadAxis, 6> Merged(std::span<const PadAxis> axes) {
+  SmallVector<PadAxis, 6> merged;
+  for (const PadAxis& axis : axes) {
+    const bool whole = axis.before == 0 && axis.in == axis.out;
+    if (whole && !merged.empty()) {
+      PadAxis& outer = merged.back();
+      outer = {outer.in * axis.in, outer.out * axis.in, outer.before * axis.in};
+    } else {
+      merged.push_back(axis);
+    }
+  }
+  return merged;
+}
+
+// Each row is written once, the constant and the elements between. For rows of some length.
+template <typename T>
+void PadConstantRows(std::span<const PadAxis> axes, const T* in, T constant, T* out, ThreadPool& threads) {
+  const PadAxis inner = axes.back();
+  const int64_t first = std::clamp<int64_t>(inner.before, 0, inner.out);
+  const int64_t last = std::clamp<int64_t>(inner.before + inner.in, first, inner.out);
+  int64_t rows = 1;
+  for (size_t i = 0; i + 1 < axes.size(); ++i) rows *= axes[i].out;
+  threads.ParallelRanges(rows, std::max<int64_t>(1, kChunkElements / inner.out),
+                         [&, constant](int64_t begin, int64_t end) {
+                           for (int64_t row = begin; row < end; ++row) {
+                             int64_t rest = row, offset = 0, stride = inner.in;
+                             bool inside = true;
+                             for (size_t i = axes.size() - 1; i-- > 0;) {
+                               const int64_t at = rest % axes[i].out - axes[i].before;
+                               inside = inside && at >= 0 && at < axes[i].in;
+                               offset += at * stride;
+                               rest /= axes[i].out;
+                               stride *= axes[i].in;
+                             }
+                             T* to = out + row * inner.out;
+                             if (!inside || first == last) {
+                               std::fill_n(to, inner.out, constant);
+                               continue;
+                             }
+                             std::fill_n(to, first, constant);
+                             std::memcpy(to + first, in + offset + first - inner.before,
+                                         static_cast<size_t>(last - first) * sizeof(T));
+                             std::fill_n(to + last, inner.out - last, constant);
+                           }
+                         });
+}
+
+// Whether rows are so long that what each of them costs beside its elements does not matter.
+constexpr int64_t kLongRow = 64;
+
+template <typename T>
+void ConstantRows(std::span<const PadAxis> axes, const void* in, const void* constant, void* out,
+                  ThreadPool& threads) {
+  T item;
+  std::memcpy(&item, constant, sizeof(T));
+  PadConstantRows(axes, static_cast<const T*>(in), item, static_cast<T*>(out), threads);
+}
+
+bool PadByRows(std::span<const PadAxis> given, int width, const void* in, const void* constant, void* out,
+               ThreadPool& threads) {
+  const SmallVector<PadAxis, 6> axes = Merged(given);
+  if (axes.empty() || axes.back().out < kLongRow) return false;
+  const std::span<const PadAxis> all(axes.data(), axes.size());
+  switch (width) {
+    case 1:
+      ConstantRows<uint8_t>(all, in, constant, out, threads);
+      return true;
+    case 2:
+      ConstantRows<uint16_t>(all, in, constant, out, threads);
+      return true;
+    case 4:
+      ConstantRows<uint32_t>(all, in, constant, out, threads);
+      return true;
+    case 8:
+      ConstantRows<uint64_t>(all, in, constant, out, threads);
+      return true;
+    default:
+      return false;
+  }
+}
+
 void PadConstant(std::span<const PadAxis> axes, int width, const void* in, const void* constant, void* out,
                  ThreadPool& threads) {
+  if (PadByRows(axes, width, in, constant, out, threads)) return;
   int64_t count = 1, from = 0, to = 0;
   Extents dims(axes.size()), from_strides(axes.size()), to_strides(axes.size());
   int64_t from_stride = 1;

@@ -11,7 +11,7 @@ namespace {
 // Elements of input that a chunk should at least read: about 20 us of work.
 constexpr int64_t kGrainReads = 32 << 10;
 // The same where vectors read.
-constexpr int64_t kRowGrainReads = 128 << 10;
+constexpr int64_t kRowGrainReads = 32 << 10;
 
 int64_t Length(IndexRange range) {
   return std::max<int64_t>(0, range.end - range.begin);

@@ -1,6 +1,8 @@
 // Inverse: the inverses of square matrices, a batch in the leading dimensions. What cannot be inverted gives
 // infinities. Refuses what is no square matrix.
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "kernels/line/line.h"
@@ -10,22 +12,44 @@
 namespace ortolan {
 namespace {
 
-// Gauss and Jordan with the largest pivot of each column: [a | identity] -> [identity | inverse], n x 2n.
+// Matrices that are worked on at once, each with a piece of scratch: the matrix, a row of factors and one of
+// pivots.
+constexpr int64_t kMostSlots = 16;
+
+int64_t SlotDoubles(int64_t n) {
+  return n * (n + 2);
+}
+
+// Gauss and Jordan in place with the largest pivot of each column: column k, done with, takes what the unit
+// matrix's column would have become.
 void Invert(const kernels::LineKernels& lines, double* a, int64_t n) {
-  const int64_t width = 2 * n;
+  double *factors = a + n * n, *pivots = factors + n;
   for (int64_t k = 0; k < n; ++k) {
     int64_t pivot = k;
     for (int64_t i = k + 1; i < n; ++i) {
-      if (std::abs(a[i * width + k]) > std::abs(a[pivot * width + k])) pivot = i;
+      if (std::abs(a[i * n + k]) > std::abs(a[pivot * n + k])) pivot = i;
     }
-    for (int64_t j = 0; j < width && pivot != k; ++j) std::swap(a[k * width + j], a[pivot * width + j]);
-    const double head = a[k * width + k];
-    for (int64_t j = 0; j < width; ++j) a[k * width + j] /= head;
+    pivots[k] = static_cast<double>(pivot);
+    for (int64_t j = 0; j < n && pivot != k; ++j) std::swap(a[k * n + j], a[pivot * n + j]);
+    double* row = a + k * n;
+    const double head = row[k];
+    if (head == 0) {
+      std::fill_n(a, n * n, std::numeric_limits<double>::infinity());
+      return;
+    }
+    row[k] = 1;
+    for (int64_t j = 0; j < n; ++j) row[j] /= head;
     for (int64_t i = 0; i < n; ++i) {
-      const double factor = a[i * width + k];
-      if (i == k || factor == 0) continue;
-      lines.add_scaled(-factor, a + k * width + k, a + i * width + k, width - k);
+      if (i == k) continue;
+      factors[i] = std::exchange(a[i * n + k], 0.0);
     }
+    lines.eliminate(factors, row, a, k, n, n);
+    lines.eliminate(factors + k + 1, row, row + n, n - k - 1, n, n);
+  }
+  // Rows that were exchanged are columns of the inverse.
+  for (int64_t k = n; k-- > 0;) {
+    const auto pivot = static_cast<int64_t>(pivots[k]);
+    for (int64_t i = 0; i < n && pivot != k; ++i) std::swap(a[i * n + k], a[i * n + pivot]);
   }
 }
 
@@ -42,7 +66,10 @@ Status Bind(const void*, const BindContext& context, Binding* binding) {
   if (x.size() < 2 || x[x.size() - 1] != x[x.size() - 2]) {
     return InvalidArgument("Inverse: the input must hold square matrices, got shape {}", DimsText(x));
   }
-  ORTOLAN_ASSIGN_OR_RETURN(binding->scratch_bytes, CheckedBytes(DType::kDouble, Dims{x.back(), 2, x.back()}));
+  const int64_t n = x.back();
+  const int64_t matrices = n == 0 ? 0 : ElementCount(x) / (n * n);
+  ORTOLAN_ASSIGN_OR_RETURN(binding->scratch_bytes,
+                           CheckedBytes(DType::kDouble, Dims{std::min(matrices, kMostSlots), n, n + 2}));
   return OkStatus();
 }
 
@@ -53,20 +80,17 @@ Status Run(const void* opaque, RunContext& context) {
   auto* work = reinterpret_cast<double*>(context.scratch());
   return WithFloatType(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    const T* from = x.As<const T>();
-    T* to = context.output(0).As<T>();
-    for (int64_t i = 0; n > 0 && i < x.count() / (n * n); ++i, from += n * n, to += n * n) {
-      for (int64_t r = 0; r < n; ++r) {
-        for (int64_t c = 0; c < n; ++c) {
-          work[r * 2 * n + c] = static_cast<double>(AsNumber(from[r * n + c]));
-          work[r * 2 * n + n + c] = r == c ? 1 : 0;
-        }
+    const int64_t matrices = n == 0 ? 0 : x.count() / (n * n), slots = std::min(matrices, kMostSlots);
+    context.threads().ParallelFor(slots, [&](int64_t slot) {
+      double* own = work + slot * SlotDoubles(n);
+      for (int64_t i = slot * matrices / slots; i < (slot + 1) * matrices / slots; ++i) {
+        const T* from = x.As<const T>() + i * n * n;
+        T* to = context.output(0).As<T>() + i * n * n;
+        for (int64_t j = 0; j < n * n; ++j) own[j] = static_cast<double>(AsNumber(from[j]));
+        Invert(lines, own, n);
+        for (int64_t j = 0; j < n * n; ++j) to[j] = StoredNumber<T>(own[j]);
       }
-      Invert(lines, work, n);
-      for (int64_t r = 0; r < n; ++r) {
-        for (int64_t c = 0; c < n; ++c) to[r * n + c] = StoredNumber<T>(work[r * 2 * n + n + c]);
-      }
-    }
+    });
     return OkStatus();
   });
 }

@@ -23,8 +23,8 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
-// Gaussian elimination with the largest pivot of each column, in place.
-double Determinant(const kernels::LineKernels& lines, double* a, int64_t n) {
+// Gaussian elimination with the largest pivot of each column, in place; `factors` is a row of n.
+double Determinant(const kernels::LineKernels& lines, double* a, double* factors, int64_t n) {
   double product = 1;
   for (int64_t k = 0; k < n; ++k) {
     int64_t pivot = k;
@@ -37,10 +37,8 @@ double Determinant(const kernels::LineKernels& lines, double* a, int64_t n) {
       product = -product;
     }
     product *= a[k * n + k];
-    for (int64_t i = k + 1; i < n; ++i) {
-      const double factor = a[i * n + k] / a[k * n + k];
-      lines.add_scaled(-factor, a + k * n + k + 1, a + i * n + k + 1, n - k - 1);
-    }
+    for (int64_t i = k + 1; i < n; ++i) factors[i] = a[i * n + k] / a[k * n + k];
+    lines.eliminate(factors + k + 1, a + k * n + k + 1, a + (k + 1) * n + k + 1, n - k - 1, n, n - k - 1);
   }
   return product;
 }
@@ -50,7 +48,8 @@ Status Bind(const void*, const BindContext& context, Binding* binding) {
   if (x.size() < 2 || x[x.size() - 1] != x[x.size() - 2]) {
     return InvalidArgument("Det: the input must hold square matrices, got shape {}", DimsText(x));
   }
-  ORTOLAN_ASSIGN_OR_RETURN(binding->scratch_bytes, CheckedBytes(DType::kDouble, Dims{x.back(), x.back()}));
+  ORTOLAN_ASSIGN_OR_RETURN(binding->scratch_bytes,
+                           CheckedBytes(DType::kDouble, Dims{x.back() + 1, x.back()}));
   return OkStatus();
 }
 
@@ -65,7 +64,7 @@ Status Run(const void* opaque, RunContext& context) {
     const T* from = x.As<const T>();
     for (T& item : out) {
       for (int64_t i = 0; i < n * n; ++i) work[i] = static_cast<double>(AsNumber(from[i]));
-      item = StoredNumber<T>(Determinant(lines, work, n));
+      item = StoredNumber<T>(Determinant(lines, work, work + n * n, n));
       from += n * n;
     }
     return OkStatus();

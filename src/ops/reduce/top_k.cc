@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <type_traits>
 
@@ -93,65 +94,80 @@ uint64_t KeyOf(T x, int64_t i) {
   return uint64_t{kLargest ? order : ~order} << 32 | (~static_cast<uint32_t>(i));
 }
 
-// Calls offer(key) for each element that may come before the last of the best, whose value *limit is where
-// there are enough of them; a block at a time, most of which hold none.
-template <typename T, bool kLargest, typename Offer>
-void ForEachCandidate(const T* x, int64_t stride, int64_t count, const T* const& limit, Offer offer) {
-  int64_t i = 0;
-  if constexpr (std::is_same_v<T, float>) {
-    constexpr int64_t kBlock = 16;
-    for (; stride == 1 && i + kBlock <= count; i += kBlock) {
-      if (limit != nullptr) {
-        const float border = *limit;
-        int candidates = 0;
-        for (int64_t l = 0; l < kBlock; ++l)
-          candidates += kLargest ? !(x[i + l] <= border) : !(x[i + l] >= border);
-        if (candidates == 0) continue;
-      }
-      for (int64_t l = i; l < i + kBlock; ++l) offer(KeyOf<T, kLargest>(x[l], l));
-    }
-  }
-  for (; i < count; ++i) offer(KeyOf<T, kLargest>(x[i * stride], i));
-}
-
 int64_t PositionOf(uint64_t key) {
   return static_cast<int64_t>(~static_cast<uint32_t>(key));
 }
 
-// Up to this many are kept in order by moving the others along.
-constexpr int64_t kFew = 16;
-
-// The k first keys, in order, to keys[0..k).
+// The k first keys to keys[0..k), in no order: candidates are gathered and thinned out when there are twice
+// as many. Room for `count` keys.
 template <typename T, bool kLargest>
-void BestFew(const T* x, int64_t stride, int64_t count, int64_t k, uint64_t* keys) {
-  const T* limit = nullptr;
-  int64_t kept = 0;
-  ForEachCandidate<T, kLargest>(x, stride, count, limit, [&](uint64_t key) {
-    if (kept == k && key <= keys[k - 1]) return;
-    int64_t at = kept < k ? kept++ : k - 1;
-    for (; at > 0 && keys[at - 1] < key; --at) keys[at] = keys[at - 1];
-    keys[at] = key;
-    if (kept == k) limit = x + PositionOf(keys[k - 1]) * stride;
-  });
-}
-
-// The same for any k, in no order: candidates are gathered and thinned out when there are twice as many.
-template <typename T, bool kLargest>
-void BestMany(const T* x, int64_t stride, int64_t count, int64_t k, uint64_t* keys) {
+void BestOf(const T* x, int64_t stride, int64_t count, int64_t k, uint64_t* keys) {
   const int64_t most = std::min(count, std::max<int64_t>(2 * k, 256));
-  const T* limit = nullptr;
   uint64_t border = 0;
+  bool full = false;
   int64_t kept = 0;
-  ForEachCandidate<T, kLargest>(x, stride, count, limit, [&](uint64_t key) {
-    if (limit != nullptr && key <= border) return;
+  for (int64_t i = 0; i < count; ++i) {
+    const uint64_t key = KeyOf<T, kLargest>(x[i * stride], i);
+    if (full && key <= border) continue;
     keys[kept++] = key;
-    if (kept < most || kept == k) return;
+    if (kept < most || kept == k) continue;
     std::nth_element(keys, keys + k - 1, keys + kept, std::greater<>());
     border = keys[k - 1];
-    limit = x + PositionOf(border) * stride;
+    full = true;
     kept = k;
-  });
+  }
   if (kept > k) std::nth_element(keys, keys + k - 1, keys + kept, std::greater<>());
+}
+
+// Rows of floats are looked at in lanes: the best of each lane are elements of the row, so the kth of them is
+// no better than the kth of the row, and what is worse than it is left out sixteen elements at a time.
+constexpr int64_t kBlock = 16;
+constexpr int64_t kMostLanes = 256;
+
+int64_t LanesFor(int64_t k) {
+  return (k + k / 2 + kBlock - 1) / kBlock * kBlock;
+}
+
+template <bool kLargest>
+bool IsBetter(float a, float b) {
+  return kLargest ? a > b : a < b;
+}
+
+template <bool kLargest>
+void BestOfLanes(const float* x, int64_t count, int64_t k, uint64_t* keys) {
+  const int64_t lanes = LanesFor(k), whole = count / lanes * lanes;
+  float best[kMostLanes];
+  // NaN is never better here, so lanes of nothing else only lower the border.
+  std::fill_n(best, lanes,
+              kLargest ? -std::numeric_limits<float>::infinity() : std::numeric_limits<float>::infinity());
+  for (int64_t i = 0; i < whole; i += lanes) {
+    for (int64_t l = 0; l < lanes; ++l) best[l] = IsBetter<kLargest>(x[i + l], best[l]) ? x[i + l] : best[l];
+  }
+  std::nth_element(best, best + k - 1, best + lanes, IsBetter<kLargest>);
+  const float border = best[k - 1];
+  int64_t kept = 0;
+  const auto offer = [&](int64_t i) {
+    if (!IsBetter<kLargest>(border, x[i])) keys[kept++] = KeyOf<float, kLargest>(x[i], i);
+  };
+  int64_t i = 0;
+  for (; i + kBlock <= count; i += kBlock) {
+    int candidates = 0;
+    for (int64_t l = 0; l < kBlock; ++l) candidates += !IsBetter<kLargest>(border, x[i + l]);
+    if (candidates == 0) continue;
+    for (int64_t l = i; l < i + kBlock; ++l) offer(l);
+  }
+  for (; i < count; ++i) offer(i);
+  if (kept > k) std::nth_element(keys, keys + k - 1, keys + kept, std::greater<>());
+}
+
+template <typename T, bool kLargest>
+void BestKeys(const T* x, int64_t stride, int64_t count, int64_t k, uint64_t* keys) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (stride == 1 && LanesFor(k) <= kMostLanes && count >= 2 * LanesFor(k)) {
+      return BestOfLanes<kLargest>(x, count, k, keys);
+    }
+  }
+  BestOf<T, kLargest>(x, stride, count, k, keys);
 }
 
 // A strict order even where there are NaNs.
@@ -170,12 +186,8 @@ void Slice(const T* x, int64_t stride, int64_t count, int64_t k, bool sorted, in
   if constexpr (kHasKeys<T>) {
     if (count <= int64_t{1} << 31) {
       auto* keys = reinterpret_cast<uint64_t*>(order);
-      if (k <= kFew) {
-        BestFew<T, kLargest>(x, stride, count, k, keys);
-      } else {
-        BestMany<T, kLargest>(x, stride, count, k, keys);
-        if (sorted) std::sort(keys, keys + k, std::greater<>());
-      }
+      BestKeys<T, kLargest>(x, stride, count, k, keys);
+      if (sorted) std::sort(keys, keys + k, std::greater<>());
       for (int64_t i = 0; i < k; ++i) {
         const int64_t at = PositionOf(keys[i]);
         if (values != nullptr) values[i * stride] = x[at * stride];

@@ -11,7 +11,7 @@
 namespace ortolan {
 namespace {
 
-constexpr int64_t kChunkElements = 32 << 10;
+constexpr int64_t kChunkElements = 8 << 10;
 
 Status Infer(InferContext& context) {
   if (context.shape(0).has_rank()) {

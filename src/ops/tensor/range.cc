@@ -10,7 +10,7 @@ namespace {
 using graph::Dim;
 
 constexpr double kMostElements = 0x1p62;
-constexpr int64_t kChunkElements = 32 << 10;
+constexpr int64_t kChunkElements = 16 << 10;
 
 Result<int64_t> CountOf(double start, double limit, double delta) {
   if (delta == 0) return InvalidArgument("delta in Range operator can not be zero!");
@@ -112,9 +112,12 @@ Status Run(const void*, RunContext& context) {
     const uint64_t start = static_cast<uint64_t>(*context.input(0).As<T>());
     const uint64_t delta = static_cast<uint64_t>(*context.input(2).As<T>());
     context.threads().ParallelRanges(count, kChunkElements, [&](int64_t begin, int64_t end) {
-      // Added up, as far as no multiplication of 64 bits stands in the loop.
-      uint64_t item = start + delta * static_cast<uint64_t>(begin);
-      for (int64_t i = begin; i < end; ++i, item += delta) to[i] = static_cast<T>(item);
+      // Added up, as far as no multiplication of 64 bits stands in the loop; with a step of its own, which
+      // the stores cannot change.
+      const uint64_t step = delta;
+      uint64_t item = start + step * static_cast<uint64_t>(begin);
+      T* own = to + begin;
+      for (int64_t i = 0; i < end - begin; ++i, item += step) own[i] = static_cast<T>(item);
     });
   } else {
     const double start = NumberOf(context.input(0));
