@@ -28,15 +28,24 @@ struct View {
   int64_t outer, inner;
 };
 
+template <typename C>
+const C* WeightsOf(const ResizeTable& table) {
+  if constexpr (std::is_same_v<C, double>) {
+    return table.wide_weights.data();
+  } else {
+    return table.weights.data();
+  }
+}
+
 // out[o][i] = sum of taps of in[o][...], along the last axis.
 template <int kTaps, typename C>
 void SumAlong(const ResizeTable& table, const C* from, C* to) {
   const int64_t taps = kTaps > 0 ? kTaps : table.taps;
   const int32_t* indices = table.indices.data();
-  const float* weights = table.weights.data();
+  const C* weights = WeightsOf<C>(table);
   for (int64_t i = 0; i < table.out; ++i, indices += taps, weights += taps) {
     C sum = 0;
-    for (int64_t k = 0; k < taps; ++k) sum += static_cast<C>(weights[k]) * from[indices[k]];
+    for (int64_t k = 0; k < taps; ++k) sum += weights[k] * from[indices[k]];
     to[i] = sum;
   }
 }
@@ -47,7 +56,7 @@ void SumRows(const ResizePlan& plan, const ResizeTable& table, int64_t i, int64_
              C* to) {
   const int64_t taps = table.taps;
   const int32_t* indices = table.indices.data() + i * taps;
-  const float* weights = table.weights.data() + i * taps;
+  const C* weights = WeightsOf<C>(table) + i * taps;
   if constexpr (std::is_same_v<C, float>) {
     if (plan.rows && taps <= kMostRowTaps) {
       const float* rows[kMostRowTaps];
@@ -56,9 +65,9 @@ void SumRows(const ResizePlan& plan, const ResizeTable& table, int64_t i, int64_
     }
   }
   const C* source = from + indices[0] * inner;
-  for (int64_t j = 0; j < inner; ++j) to[j] = static_cast<C>(weights[0]) * source[j];
+  for (int64_t j = 0; j < inner; ++j) to[j] = weights[0] * source[j];
   for (int64_t k = 1; k < taps; ++k) {
-    const C weight = static_cast<C>(weights[k]);
+    const C weight = weights[k];
     source = from + indices[k] * inner;
     for (int64_t j = 0; j < inner; ++j) to[j] += weight * source[j];
   }

@@ -32,6 +32,7 @@ struct ResizeForm {
   float cubic_a = -0.75f;
   bool exclude_outside = false;
   bool antialias = false;
+  bool wide = false;        // places and weights in double: for interpolation in double
   float extrapolation = 0;  // of kTfCropAndResize
 };
 
@@ -40,9 +41,9 @@ struct ResizeForm {
 struct ResizeAxis {
   int64_t in = 1;
   int64_t out = 1;
-  float scale = 1;
-  float begin = 0;
-  float end = 1;
+  double scale = 1;  // a float's value where the form is not wide, as are begin and end
+  double begin = 0;
+  double end = 1;
 };
 
 // Output i of an axis is the sum over k < taps of weights[i * taps + k] * input[indices[i * taps + k]].
@@ -51,7 +52,8 @@ struct ResizeTable {
   int64_t taps = 1;
   bool identity = false;
   std::vector<int32_t> indices;
-  std::vector<float> weights;  // empty for nearest
+  std::vector<float> weights;        // empty for nearest
+  std::vector<double> wide_weights;  // in place of them with ResizeForm::wide
   std::vector<uint8_t>
       outside;  // kTfCropAndResize: outputs that take the extrapolation value; empty where none
 };
@@ -78,7 +80,8 @@ ResizePlan MakeResizePlan(const ResizeForm& form, std::span<const ResizeAxis> ax
 void ResizeNearestCopy(const ResizePlan& plan, int width, const void* in, const void* fill, void* out,
                        ThreadPool& threads);
 
-// Linear and cubic; C is float or double. in and out have the plan's counts; scratch as the plan says.
+// Linear and cubic; C is double where the form is wide, else float. in and out have the plan's counts;
+// scratch as the plan says.
 template <typename C>
 void ResizeInterpolate(const ResizePlan& plan, C extrapolation, const C* in, C* out, std::byte* scratch,
                        ThreadPool& threads);

@@ -7,41 +7,45 @@
 namespace ortolan::kernels {
 namespace {
 
-// The place in the input that output i stands for. Single precision, as the reference computes it: ties of
-// nearest depend on it.
-float SourceOf(const ResizeForm& form, const ResizeAxis& axis, int64_t i) {
-  const float x = static_cast<float>(i), in = static_cast<float>(axis.in), out = static_cast<float>(axis.out);
+// The place in the input that output i stands for. F is float, as onnxruntime computes it, since ties of
+// nearest depend on it; or double with ResizeForm::wide.
+template <typename F>
+F SourceOf(const ResizeForm& form, const ResizeAxis& axis, int64_t i) {
+  constexpr F kHalf{0.5};
+  const F x = static_cast<F>(i), in = static_cast<F>(axis.in), out = static_cast<F>(axis.out);
+  const F scale = static_cast<F>(axis.scale), begin = static_cast<F>(axis.begin),
+          end = static_cast<F>(axis.end);
   switch (form.coordinates) {
     case ResizeCoordinates::kHalfPixel:
-      return (x + 0.5f) / axis.scale - 0.5f;
+      return (x + kHalf) / scale - kHalf;
     case ResizeCoordinates::kHalfPixelSymmetric: {
-      const float adjustment = out / (axis.scale * in);
-      return in / 2 * (1 - adjustment) + (x + 0.5f) / axis.scale - 0.5f;
+      const F adjustment = out / (scale * in);
+      return in / 2 * (1 - adjustment) + (x + kHalf) / scale - kHalf;
     }
     case ResizeCoordinates::kPytorchHalfPixel:
-      return axis.out > 1 ? (x + 0.5f) / axis.scale - 0.5f : 0.0f;
+      return axis.out > 1 ? (x + kHalf) / scale - kHalf : F{0};
     case ResizeCoordinates::kAlignCorners: {
       // The length that the scale asks for, which may have a fraction; the size itself where they agree.
-      const float length = std::fabs(axis.scale * in - out) < 1e-3f ? out : axis.scale * in;
-      return axis.out > 1 ? x * (in - 1) / (length - 1) : 0.0f;
+      const F length = std::fabs(scale * in - out) < F{1e-3f} ? out : scale * in;
+      return axis.out > 1 ? x * (in - 1) / (length - 1) : F{0};
     }
     case ResizeCoordinates::kAsymmetric:
-      return x / axis.scale;
+      return x / scale;
     case ResizeCoordinates::kTfHalfPixelForNn:
-      return (x + 0.5f) / axis.scale;
+      return (x + kHalf) / scale;
     case ResizeCoordinates::kTfCropAndResize:
-      return axis.out > 1 ? axis.begin * (in - 1) + x * (axis.end - axis.begin) * (in - 1) / (out - 1)
-                          : 0.5f * (axis.begin + axis.end) * (in - 1);
+      return axis.out > 1 ? begin * (in - 1) + x * (end - begin) * (in - 1) / (out - 1)
+                          : kHalf * (begin + end) * (in - 1);
   }
   return x;
 }
 
-float Rounded(const ResizeForm& form, const ResizeAxis& axis, float x) {
+double Rounded(const ResizeForm& form, const ResizeAxis& axis, double x) {
   switch (form.nearest) {
     case ResizeNearest::kRoundPreferFloor:
-      return x == std::floor(x) + 0.5f ? std::floor(x) : std::round(x);
+      return x == std::floor(x) + 0.5 ? std::floor(x) : std::round(x);
     case ResizeNearest::kRoundPreferCeil:
-      return x == std::floor(x) + 0.5f ? std::ceil(x) : std::round(x);
+      return x == std::floor(x) + 0.5 ? std::ceil(x) : std::round(x);
     case ResizeNearest::kFloor:
       return std::floor(x);
     case ResizeNearest::kCeil:
@@ -62,7 +66,7 @@ double CubicAt(double d, double a) {
 
 // With antialiasing a shrinking axis widens the filter, so that every input takes part.
 double FilterScale(const ResizeForm& form, const ResizeAxis& axis) {
-  return form.antialias ? std::min(1.0, static_cast<double>(axis.scale)) : 1.0;
+  return form.antialias ? std::min(1.0, axis.scale) : 1.0;
 }
 
 int64_t ClampIndex(double x, int64_t size) {
@@ -90,9 +94,14 @@ void FillTaps(const ResizeForm& form, const ResizeAxis& axis, double x, int64_t 
   }
   const bool normalise = form.antialias || form.exclude_outside;
   for (int64_t k = 0; k < table->taps; ++k) {
-    const double weight = weights[static_cast<size_t>(k)];
-    table->weights[static_cast<size_t>(i * table->taps + k)] =
-        static_cast<float>(normalise && sum != 0 ? weight / sum : weight);
+    double weight = weights[static_cast<size_t>(k)];
+    if (normalise && sum != 0) weight /= sum;
+    const auto at = static_cast<size_t>(i * table->taps + k);
+    if (form.wide) {
+      table->wide_weights[at] = weight;
+    } else {
+      table->weights[at] = static_cast<float>(weight);
+    }
   }
 }
 
@@ -103,26 +112,26 @@ ResizeTable MakeResizeTable(const ResizeForm& form, const ResizeAxis& axis) {
   table.in = axis.in;
   table.out = axis.out;
   const bool crops = form.coordinates == ResizeCoordinates::kTfCropAndResize;
-  table.identity =
-      axis.in == axis.out && axis.scale == 1.0f && !(crops && (axis.begin != 0 || axis.end != 1));
+  table.identity = axis.in == axis.out && axis.scale == 1 && !(crops && (axis.begin != 0 || axis.end != 1));
   if (table.identity || axis.in == 0 || axis.out == 0) return table;
   if (form.mode != ResizeMode::kNearest) {
     const double reach = form.mode == ResizeMode::kLinear ? 1 : 2;
     const double left = std::floor(-reach / FilterScale(form, axis)) + 1;
     // No more taps than twice the axis can matter; an absurd scale must not ask for memory without bound.
     table.taps = static_cast<int64_t>(std::min(2 * reach - 2 * left, 2.0 * static_cast<double>(axis.in) + 4));
-    table.weights.resize(static_cast<size_t>(axis.out * table.taps));
+    const auto weights = static_cast<size_t>(axis.out * table.taps);
+    form.wide ? table.wide_weights.resize(weights) : table.weights.resize(weights);
   }
   table.indices.resize(static_cast<size_t>(axis.out * table.taps));
   if (crops) table.outside.resize(static_cast<size_t>(axis.out));
   for (int64_t i = 0; i < axis.out; ++i) {
-    const float x = SourceOf(form, axis, i);
-    if (crops) table.outside[static_cast<size_t>(i)] = !(x >= 0 && x <= static_cast<float>(axis.in - 1));
+    const double x = form.wide ? SourceOf<double>(form, axis, i) : SourceOf<float>(form, axis, i);
+    if (crops) table.outside[static_cast<size_t>(i)] = !(x >= 0 && x <= static_cast<double>(axis.in - 1));
     if (form.mode == ResizeMode::kNearest) {
       table.indices[static_cast<size_t>(i)] =
-          static_cast<int32_t>(ClampIndex(static_cast<double>(Rounded(form, axis, x)), axis.in));
+          static_cast<int32_t>(ClampIndex(Rounded(form, axis, x), axis.in));
     } else {
-      FillTaps(form, axis, static_cast<double>(x), i, &table);
+      FillTaps(form, axis, x, i, &table);
     }
   }
   return table;

@@ -38,9 +38,9 @@ struct State {
   DType dtype = DType::kFloat;
   const kernels::ResizeRows* rows = nullptr;
   bool by_sizes = false;
-  bool fixed = false;              // the tables follow from shapes and constants: they are made in `bind`
-  Dims sizes;                      // the same; read where the policy makes one scale of them
-  std::vector<float> scales, roi;  // constants, where they are
+  bool fixed = false;               // the tables follow from shapes and constants: they are made in `bind`
+  Dims sizes;                       // the same; read where the policy makes one scale of them
+  std::vector<double> scales, roi;  // constants, where they are
 };
 
 template <typename Enum, size_t kCount>
@@ -203,9 +203,13 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
+double Float(double number) {
+  return static_cast<float>(number);
+}
+
 // Scales empty: by sizes, where out / in is the scale.
 Result<kernels::ResizePlan> PlanOf(const State& state, const Dims& in, const Dims& out,
-                                   std::span<const float> scales, std::span<const float> roi,
+                                   std::span<const double> scales, std::span<const double> roi,
                                    const Dims& sizes) {
   ORTOLAN_ASSIGN_OR_RETURN(const Dims axes, AxesOf(state, in.size()));
   if (in.size() != out.size())
@@ -219,7 +223,7 @@ Result<kernels::ResizePlan> PlanOf(const State& state, const Dims& in, const Dim
       return InvalidArgument("Resize: an axis is too long");
     if (in[i] == 0 && out[i] != 0)
       return InvalidArgument("Resize: an axis of no elements cannot be enlarged");
-    all.push_back({in[i], out[i], 1.0f, 0.0f, 1.0f});
+    all.push_back({in[i], out[i], 1.0, 0.0, 1.0});
   }
   float common = 0;
   if (state.by_sizes && state.policy != Policy::kStretch) {
@@ -232,7 +236,8 @@ Result<kernels::ResizePlan> PlanOf(const State& state, const Dims& in, const Dim
       axis.scale = scales[i];
       if (!(axis.scale > 0)) return InvalidArgument("Scale value should be greater than 0.");
     } else if (axis.in > 0) {
-      axis.scale = common != 0 ? common : static_cast<float>(axis.out) / static_cast<float>(axis.in);
+      const double ratio = static_cast<double>(axis.out) / static_cast<double>(axis.in);
+      axis.scale = common != 0 ? common : state.form.wide ? ratio : Float(ratio);
     }
     if (crops) {
       axis.begin = roi[i];
@@ -351,10 +356,10 @@ Status RunPlan(const State& state, const kernels::ResizePlan& plan, RunContext& 
 }
 
 // roi may be of another float type than scales.
-std::vector<float> FloatsOf(const TensorRef& tensor) {
-  std::vector<float> floats;
+std::vector<double> FloatsOf(const TensorRef& tensor) {
+  std::vector<double> floats;
   for (int64_t i = 0; i < tensor.count(); ++i) {
-    if (tensor.dtype == DType::kDouble) floats.push_back(static_cast<float>(tensor.As<double>()[i]));
+    if (tensor.dtype == DType::kDouble) floats.push_back(tensor.As<double>()[i]);
     if (tensor.dtype == DType::kFloat) floats.push_back(tensor.As<float>()[i]);
     if (tensor.dtype == DType::kFloat16) floats.push_back(static_cast<float>(tensor.As<Float16>()[i]));
     if (tensor.dtype == DType::kBFloat16) floats.push_back(static_cast<float>(tensor.As<BFloat16>()[i]));
@@ -370,8 +375,8 @@ Status Run(const void* opaque, RunContext& context) {
     return RunPlan(state, *static_cast<const kernels::ResizePlan*>(context.binding()), context,
                    context.scratch());
   }
-  const std::vector<float> scales = context.HasInput(2) ? FloatsOf(context.input(2)) : std::vector<float>();
-  const std::vector<float> roi = context.HasInput(1) ? FloatsOf(context.input(1)) : std::vector<float>();
+  const std::vector<double> scales = context.HasInput(2) ? FloatsOf(context.input(2)) : std::vector<double>();
+  const std::vector<double> roi = context.HasInput(1) ? FloatsOf(context.input(1)) : std::vector<double>();
   const Dims sizes = context.HasInput(3) ? IntsOf(context.input(3)) : Dims();
   ORTOLAN_ASSIGN_OR_RETURN(const kernels::ResizePlan plan,
                            PlanOf(state, context.input(0).dims, context.output(0).dims, scales, roi, sizes));
@@ -388,6 +393,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   state->dtype = context.input_dtype(0);
   state->rows = &kernels::SelectResizeRows(context.isa);
   const bool nearest = state->form.mode == kernels::ResizeMode::kNearest;
+  state->form.wide = !nearest && state->dtype == DType::kDouble;
   const int bits = DTypeBits(state->dtype);
   if (nearest ? (state->dtype == DType::kString || bits < 8 || bits > 64)
               : !Contains(kInterpolated, state->dtype)) {
