@@ -1,6 +1,12 @@
 // GridSample: reads a map of one to three spatial axes at the normalised coordinates of a grid, by the
 // nearest element, linear or cubic interpolation; outside the map there are zeros, its border, or its
 // reflection. Interpolation refuses types that are no floats.
+//
+// Cubic interpolation with padding by the border: ONNX's text asks for "border values for out-of-bound grid
+// locations" and does not say whether the location moves to the border before its weights are taken, as in
+// ONNX's reference evaluator, or each of its taps does. PyTorch's grid_sample, which the text names as its
+// model and exports from, and onnxruntime move the taps; so does this room. The results differ only where a
+// location is less than two elements outside. In padding by zeros and reflection all agree.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -97,8 +103,8 @@ AxisTaps TapsOf(double coordinate, int64_t size, const State& state) {
   if (std::isnan(x)) x = -std::numeric_limits<double>::infinity();  // outside
   if (state.mode == Mode::kNearest) x = std::nearbyint(x);
   if (x < low || x > high) {
-    // Cubic weights are those of the place outside, whose taps are put on the border one by one: beyond 4
-    // elements all of them are.
+    // Cubic weights are those of the place outside: see the top. Beyond 4 elements every tap is on the
+    // border.
     const double beyond = state.mode == Mode::kCubic ? 4.0 : 0.0;
     if (state.padding == Padding::kBorder) x = std::clamp(x, -beyond, length - 1 + beyond);
     if (state.padding == Padding::kReflection) x = std::isinf(x) ? low : Reflect(x, low, high);
