@@ -5,28 +5,10 @@
 namespace ortolan {
 namespace {
 
-Status Raise(RaiseContext& context) {
-  RaiseReduction(context, 18);
-  return OkStatus();
-}
-
-Status Infer(InferContext& context) {
-  return InferReduction(context, kernels::ReduceKind::kL1);
-}
-
-Status Prepare(PrepareContext& context, Prepared* prepared) {
-  return PrepareReduction(context, kernels::ReduceKind::kL1, prepared);
-}
-
-using graph::AttributeType;
+constexpr auto kKind = kernels::ReduceKind::kL1;
 constexpr int kVersions[] = {1, 11, 13, 18};
-constexpr FormalParameter kInputs[] = {{"data", "T"}, {"axes", "tensor(int64)", Arity::kOptional}};
-constexpr FormalParameter kOutputs[] = {{"reduced", "T"}};
 constexpr TypeConstraint kTypes[] = {
     {"T", kFloatTypes | SetOf(DType::kInt32, DType::kInt64, DType::kUInt32, DType::kUInt64)}};
-constexpr AttributeSpec kAttributes[] = {{"noop_with_empty_axes", AttributeType::kInt},
-                                         {"keepdims", AttributeType::kInt}};
-constexpr AttributeSpec kOldAttributes[] = {{"axes", AttributeType::kInts}};
 
 }  // namespace
 
@@ -34,14 +16,14 @@ extern const OpDef kReduceL1;
 constexpr OpDef kReduceL1{.domain = "",
                           .name = "ReduceL1",
                           .versions = kVersions,
-                          .inputs = kInputs,
-                          .outputs = kOutputs,
+                          .inputs = kReduceInputs,
+                          .outputs = kReduceOutputs,
                           .types = kTypes,
-                          .attributes = kAttributes,
-                          .raise = Raise,
-                          .infer = Infer,
+                          .attributes = kReduceAttributes,
+                          .raise = RaiseReduce<>,
+                          .infer = InferReduce<kKind>,
                           .cost = CostOfReduction,
-                          .prepare = Prepare,
-                          .old_attributes = kOldAttributes};
+                          .prepare = PrepareReduce<kKind>,
+                          .old_attributes = kOldReduceAttributes};
 
 }  // namespace ortolan

@@ -6,38 +6,8 @@
 namespace ortolan {
 namespace {
 
-Status Raise(RaiseContext& context) {
-  RaiseRecurrent(context);
-  return OkStatus();
-}
-
-Cost CostOf(const graph::Node& node, const BindContext& shapes) {
-  return CostOfRecurrent(node, shapes, kernels::RnnCell::kGru);
-}
-
-Status Prepare(PrepareContext& context, Prepared* prepared) {
-  return PrepareRecurrent(context, kernels::RnnCell::kGru, prepared);
-}
-
-using graph::AttributeType;
+constexpr auto kCell = kernels::RnnCell::kGru;
 constexpr int kVersions[] = {1, 3, 7, 14, 22};
-constexpr FormalParameter kInputs[] = {{"X", "T"},
-                                       {"W", "T"},
-                                       {"R", "T"},
-                                       {"B", "T", Arity::kOptional},
-                                       {"sequence_lens", "T1", Arity::kOptional},
-                                       {"initial_h", "T", Arity::kOptional}};
-constexpr FormalParameter kOutputs[] = {{"Y", "T", Arity::kOptional}, {"Y_h", "T", Arity::kOptional}};
-constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}, {"T1", SetOf(DType::kInt32)}};
-constexpr AttributeSpec kAttributes[] = {{"clip", AttributeType::kFloat},
-                                         {"activation_beta", AttributeType::kFloats},
-                                         {"activation_alpha", AttributeType::kFloats},
-                                         {"hidden_size", AttributeType::kInt},
-                                         {"layout", AttributeType::kInt},
-                                         {"direction", AttributeType::kString},
-                                         {"linear_before_reset", AttributeType::kInt},
-                                         {"activations", AttributeType::kStrings}};
-constexpr AttributeSpec kOldAttributes[] = {{"output_sequence", AttributeType::kInt}};
 
 }  // namespace
 
@@ -45,14 +15,14 @@ extern const OpDef kGRU;
 constexpr OpDef kGRU{.domain = "",
                      .name = "GRU",
                      .versions = kVersions,
-                     .inputs = kInputs,
-                     .outputs = kOutputs,
-                     .types = kTypes,
-                     .attributes = kAttributes,
-                     .raise = Raise,
+                     .inputs = std::span(kRecurrentInputs).first(6),
+                     .outputs = std::span(kRecurrentOutputs).first(2),
+                     .types = kRecurrentTypes,
+                     .attributes = std::span(kRecurrentAttributes).first(8),
+                     .raise = RaiseRecurrent,
                      .infer = InferRecurrent,
-                     .cost = CostOf,
-                     .prepare = Prepare,
-                     .old_attributes = kOldAttributes};
+                     .cost = RecurrentCost<kCell>,
+                     .prepare = RecurrentPrepare<kCell>,
+                     .old_attributes = kOldRecurrentAttributes};
 
 }  // namespace ortolan

@@ -291,9 +291,10 @@ Status PackWeights(PrepareContext& context, State* state, uint32_t* consumed) {
 
 }  // namespace
 
-void RaiseRecurrent(RaiseContext& context) {
+Status RaiseRecurrent(RaiseContext& context) {
   // Whether Y is given is told by the node's outputs since opset 7.
   context.node.attributes.Remove("output_sequence");
+  return OkStatus();
 }
 
 Status InferRecurrent(InferContext& context) {
