@@ -8,8 +8,8 @@
 #include "kernels/conv/conv.h"
 #include "kernels/conv/direct.h"
 #include "kernels/conv/reorder.h"
+#include "ops/nn/conv_planar.h"
 #include "ops/nn/conv_spec.h"
-#include "ops/nn/pooling.h"
 #include "ops/op.h"
 
 namespace ortolan {
@@ -41,10 +41,6 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
-bool IsHalf(DType dtype) {
-  return dtype == DType::kFloat16 || dtype == DType::kBFloat16;
-}
-
 // The direct kernel writes the blocked layout into scratch; from there it goes to the output.
 Status BindDirect(const State& state, const BindContext& context, Bound& bound, Binding* binding) {
   ORTOLAN_ASSIGN_OR_RETURN(bound.direct, PlanDirect(*state.direct, bound.shape, context.threads));
@@ -63,18 +59,12 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const Dims bias = context.inputs.size() > 2 ? context.inputs[2] : Dims();
   ORTOLAN_ASSIGN_OR_RETURN(bound->shape, BindConv(state.spec, context.inputs[0], context.inputs[1], bias));
   const kernels::ConvShape& shape = bound->shape;
-  const std::optional<int64_t> outputs = CheckedCount(context.outputs[0]);
-  if (!outputs || *outputs != shape.batch * shape.out_channels * shape.window.out_size()) {
-    return InvalidArgument("the output has shape {}, which X {} and W {} do not give",
-                           DimsText(context.outputs[0]), DimsText(context.inputs[0]),
-                           DimsText(context.inputs[1]));
-  }
+  ORTOLAN_RETURN_IF_ERROR(
+      nn::CheckConvOutput(context, shape.batch * shape.out_channels * shape.window.out_size()));
   if (state.direct) {
     ORTOLAN_RETURN_IF_ERROR(BindDirect(state, context, *bound, binding));
-  } else if (IsHalf(state.dtype)) {
-    int64_t count = ElementCount(context.outputs[0]);
-    for (const Dims& input : context.inputs) count += ElementCount(input);
-    binding->scratch_bytes = sizeof(float) * static_cast<size_t>(count);
+  } else {
+    binding->scratch_bytes = nn::PlanarScratch(state.dtype, context);
   }
   binding->data = std::move(bound);
   return OkStatus();
@@ -88,29 +78,6 @@ void RunOnBlocks(const State& state, const Bound& bound, RunContext& context) {
                        state.direct->block(), blocked, context.output(0).As<float>(), context.threads());
 }
 
-template <typename T>
-void RunPlanar(const kernels::ConvShape& shape, RunContext& context) {
-  kernels::ConvPlanar(shape, context.input(0).As<const T>(), context.input(1).As<const T>(),
-                      context.HasInput(2) ? context.input(2).As<const T>() : nullptr,
-                      context.output(0).As<T>(), context.threads());
-}
-
-Status RunHalf(const kernels::ConvShape& shape, RunContext& context) {
-  float* next = reinterpret_cast<float*>(context.scratch());
-  const float* wide[3] = {};
-  for (size_t i = 0; i < 3; ++i) {
-    if (!context.HasInput(i)) continue;
-    const TensorRef& input = context.input(i);
-    nn::ToFloat(input.dtype, input.data, next, input.count());
-    wide[i] = next;
-    next += input.count();
-  }
-  const TensorRef& y = context.output(0);
-  kernels::ConvPlanar(shape, wide[0], wide[1], wide[2], next, context.threads());
-  nn::FromFloat(y.dtype, next, y.data, y.count());
-  return OkStatus();
-}
-
 Status Run(const void* opaque, RunContext& context) {
   const auto& state = *static_cast<const State*>(opaque);
   const auto& bound = *static_cast<const Bound*>(context.binding());
@@ -118,16 +85,10 @@ Status Run(const void* opaque, RunContext& context) {
     RunOnBlocks(state, bound, context);
     return OkStatus();
   }
-  switch (state.dtype) {
-    case DType::kFloat:
-      RunPlanar<float>(bound.shape, context);
-      return OkStatus();
-    case DType::kDouble:
-      RunPlanar<double>(bound.shape, context);
-      return OkStatus();
-    default:
-      return RunHalf(bound.shape, context);
-  }
+  nn::RunPlanar(state.dtype, context, [&](const auto* x, const auto* w, const auto* bias, auto* y) {
+    kernels::ConvPlanar(bound.shape, x, w, bias, y, context.threads());
+  });
+  return OkStatus();
 }
 
 // Packs the weights where the direct kernel applies: constant ones, no depthwise groups.

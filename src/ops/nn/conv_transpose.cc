@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/conv/conv.h"
+#include "ops/nn/conv_planar.h"
 #include "ops/nn/conv_spec.h"
-#include "ops/nn/pooling.h"
 #include "ops/nn/window.h"
 #include "ops/op.h"
 
@@ -161,65 +161,26 @@ Result<kernels::ConvShape> BindShape(const Spec& spec, const BindContext& contex
     return InvalidArgument("the bias B has shape {}, expected {{{}}}", DimsText(context.inputs[2]),
                            shape.in_channels);
   }
-  const std::optional<int64_t> outputs = CheckedCount(context.outputs[0]);
-  if (!outputs || *outputs != shape.batch * shape.in_channels * shape.window.in_size()) {
-    return InvalidArgument("the output has shape {}, which X {} and W {} do not give",
-                           DimsText(context.outputs[0]), DimsText(x), DimsText(w));
-  }
+  ORTOLAN_RETURN_IF_ERROR(
+      nn::CheckConvOutput(context, shape.batch * shape.in_channels * shape.window.in_size()));
   return shape;
-}
-
-bool IsHalf(DType dtype) {
-  return dtype == DType::kFloat16 || dtype == DType::kBFloat16;
 }
 
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const auto& state = *static_cast<const State*>(opaque);
   ORTOLAN_ASSIGN_OR_RETURN(const kernels::ConvShape shape, BindShape(state.spec, context));
-  if (IsHalf(state.dtype)) {
-    int64_t count = ElementCount(context.outputs[0]);
-    for (const Dims& input : context.inputs) count += ElementCount(input);
-    binding->scratch_bytes = sizeof(float) * static_cast<size_t>(count);
-  }
+  binding->scratch_bytes = nn::PlanarScratch(state.dtype, context);
   binding->data = std::make_shared<kernels::ConvShape>(shape);
-  return OkStatus();
-}
-
-template <typename T>
-void RunAs(const kernels::ConvShape& shape, RunContext& context) {
-  kernels::ConvTransposePlanar(shape, context.input(0).As<const T>(), context.input(1).As<const T>(),
-                               context.HasInput(2) ? context.input(2).As<const T>() : nullptr,
-                               context.output(0).As<T>(), context.threads());
-}
-
-Status RunHalf(const kernels::ConvShape& shape, RunContext& context) {
-  float* next = reinterpret_cast<float*>(context.scratch());
-  const float* wide[3] = {};
-  for (size_t i = 0; i < 3; ++i) {
-    if (!context.HasInput(i)) continue;
-    const TensorRef& input = context.input(i);
-    nn::ToFloat(input.dtype, input.data, next, input.count());
-    wide[i] = next;
-    next += input.count();
-  }
-  const TensorRef& y = context.output(0);
-  kernels::ConvTransposePlanar(shape, wide[0], wide[1], wide[2], next, context.threads());
-  nn::FromFloat(y.dtype, next, y.data, y.count());
   return OkStatus();
 }
 
 Status Run(const void* opaque, RunContext& context) {
   const auto& shape = *static_cast<const kernels::ConvShape*>(context.binding());
-  switch (static_cast<const State*>(opaque)->dtype) {
-    case DType::kFloat:
-      RunAs<float>(shape, context);
-      return OkStatus();
-    case DType::kDouble:
-      RunAs<double>(shape, context);
-      return OkStatus();
-    default:
-      return RunHalf(shape, context);
-  }
+  const DType dtype = static_cast<const State*>(opaque)->dtype;
+  nn::RunPlanar(dtype, context, [&](const auto* x, const auto* w, const auto* bias, auto* y) {
+    kernels::ConvTransposePlanar(shape, x, w, bias, y, context.threads());
+  });
+  return OkStatus();
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
