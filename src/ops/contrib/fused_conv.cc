@@ -15,17 +15,7 @@ Status Raise(RaiseContext& context) {
   return make.Finish({y});
 }
 
-using graph::AttributeType;
 constexpr int kVersions[] = {1};
-constexpr FormalParameter kInputs[] = {
-    {"X", "T"}, {"W", "T"}, {"B", "T", Arity::kOptional}, {"Z", "T", Arity::kOptional}};
-constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
-constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
-constexpr AttributeSpec kAttributes[] = {
-    {"activation", AttributeType::kString}, {"activation_params", AttributeType::kFloats},
-    {"auto_pad", AttributeType::kString},   {"dilations", AttributeType::kInts},
-    {"group", AttributeType::kInt},         {"kernel_shape", AttributeType::kInts},
-    {"pads", AttributeType::kInts},         {"strides", AttributeType::kInts}};
 
 }  // namespace
 
@@ -33,10 +23,10 @@ extern const OpDef kMsFusedConv;
 constexpr OpDef kMsFusedConv{.domain = "com.microsoft",
                              .name = "FusedConv",
                              .versions = kVersions,
-                             .inputs = kInputs,
-                             .outputs = kOutputs,
-                             .types = kTypes,
-                             .attributes = kAttributes,
+                             .inputs = kFusedConvInputs,
+                             .outputs = kFusedConvOutputs,
+                             .types = kFusedConvTypes,
+                             .attributes = kFusedConvAttributes,
                              .raise = Raise};
 
 }  // namespace ortolan

@@ -17,17 +17,7 @@ Status Raise(RaiseContext& context) {
   return make.Finish({y});
 }
 
-using graph::AttributeType;
 constexpr int kVersions[] = {1};
-constexpr FormalParameter kInputs[] = {
-    {"X", "T"}, {"W", "T"}, {"B", "T", Arity::kOptional}, {"Z", "T", Arity::kOptional}};
-constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
-constexpr TypeConstraint kTypes[] = {{"T", kFloatTypes}};
-constexpr AttributeSpec kAttributes[] = {
-    {"activation", AttributeType::kString}, {"activation_params", AttributeType::kFloats},
-    {"auto_pad", AttributeType::kString},   {"dilations", AttributeType::kInts},
-    {"group", AttributeType::kInt},         {"kernel_shape", AttributeType::kInts},
-    {"pads", AttributeType::kInts},         {"strides", AttributeType::kInts}};
 
 }  // namespace
 
@@ -35,10 +25,10 @@ extern const OpDef kMsNhwcFusedConv;
 constexpr OpDef kMsNhwcFusedConv{.domain = "com.microsoft",
                                  .name = "NhwcFusedConv",
                                  .versions = kVersions,
-                                 .inputs = kInputs,
-                                 .outputs = kOutputs,
-                                 .types = kTypes,
-                                 .attributes = kAttributes,
+                                 .inputs = kFusedConvInputs,
+                                 .outputs = kFusedConvOutputs,
+                                 .types = kFusedConvTypes,
+                                 .attributes = kFusedConvAttributes,
                                  .raise = Raise};
 
 }  // namespace ortolan

@@ -1,28 +1,14 @@
 // QLinearMul: the product of two 8-bit tensors with scales and zero points, with numpy's broadcasting.
-#include "ops/contrib/qdq.h"
+#include "ops/contrib/q_linear_binary.h"
 
 namespace ortolan {
 namespace {
 
 Status Raise(RaiseContext& context) {
-  Qdq make(context);
-  graph::Value* y = make.Node("Mul", {make.Floats(0), make.Floats(3)});
-  make.Finish(y, 6, 7);
-  return OkStatus();
+  return RaiseQLinearBinary(context, "Mul");
 }
 
-constexpr DTypeSet kBytes = SetOf(DType::kInt8, DType::kUInt8);
 constexpr int kVersions[] = {1};
-constexpr FormalParameter kInputs[] = {{"A", "T"},
-                                       {"A_scale", "tensor(float)"},
-                                       {"A_zero_point", "T", Arity::kOptional},
-                                       {"B", "T"},
-                                       {"B_scale", "tensor(float)"},
-                                       {"B_zero_point", "T", Arity::kOptional},
-                                       {"C_scale", "tensor(float)"},
-                                       {"C_zero_point", "T", Arity::kOptional}};
-constexpr FormalParameter kOutputs[] = {{"C", "T"}};
-constexpr TypeConstraint kTypes[] = {{"T", kBytes}};
 
 }  // namespace
 
@@ -30,9 +16,9 @@ extern const OpDef kMsQLinearMul;
 constexpr OpDef kMsQLinearMul{.domain = "com.microsoft",
                               .name = "QLinearMul",
                               .versions = kVersions,
-                              .inputs = kInputs,
-                              .outputs = kOutputs,
-                              .types = kTypes,
+                              .inputs = kQLinearBinaryInputs,
+                              .outputs = kQLinearBinaryOutputs,
+                              .types = kQLinearBinaryTypes,
                               .raise = Raise};
 
 }  // namespace ortolan
