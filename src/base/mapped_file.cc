@@ -34,7 +34,13 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& pa
     }
   }
   close(descriptor);
-  return std::shared_ptr<const MappedFile>(new MappedFile(static_cast<const std::byte*>(data), size));
+  const auto nanoseconds = [](const timespec& time) {
+    return static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  };
+  const FileIdentity identity{facts.st_dev, facts.st_ino, size, nanoseconds(facts.st_mtim),
+                              nanoseconds(facts.st_ctim)};
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(static_cast<const std::byte*>(data), size, identity));
 }
 
 MappedFile::~MappedFile() {

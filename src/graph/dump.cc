@@ -41,7 +41,7 @@ std::string Numbers(const Tensor& tensor) {
 // The elements where they are few and of a plain type, else nothing.
 std::string ItemsText(const Tensor& tensor) {
   if (tensor.device().kind != Device::Kind::kCpu || tensor.count() > kMostItems) return "";
-  if (tensor.data() == nullptr && tensor.count() > 0) return "";
+  if (!tensor.HasElements()) return "";
   switch (tensor.dtype()) {
     case DType::kFloat:
       return Numbers<float>(tensor);

@@ -204,6 +204,7 @@ Result<ImportedModel> ModelImporter::Run() {
   ORTOLAN_RETURN_IF_ERROR(builder.AddNodes(model_.graph.nodes, scope_));
   ORTOLAN_RETURN_IF_ERROR(AddOutputs());
   WarnOfDeclarations();
+  made_.external_files = tensors_.files();
   return std::move(made_);
 }
 

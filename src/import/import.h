@@ -50,6 +50,7 @@ struct ImportedModel {
   std::vector<DeclaredValue> overridable;    // initializers that a feed may replace (IR 4 and later)
   std::vector<Tensor> overridable_defaults;  // their values, where they became inputs (see ImportOptions)
   Metadata metadata;
+  std::vector<std::shared_ptr<const MappedFile>> external_files;  // that elements were read from
   std::vector<std::string> warnings;  // what onnxruntime would log, e.g. a declared shape that is wrong
 };
 

@@ -581,6 +581,7 @@ Result<ModelView> OpenModel(const std::string& path) {
   }
   ModelView model;
   ORTOLAN_RETURN_IF_ERROR(Parse((*file)->bytes(), prefix, kMalformed, &model));
+  model.bytes = (*file)->bytes();
   model.path = path;
   model.owner = *file;
   model.file = *file;
@@ -590,6 +591,7 @@ Result<ModelView> OpenModel(const std::string& path) {
 Result<ModelView> ParseModel(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
   ModelView model;
   ORTOLAN_RETURN_IF_ERROR(Parse(bytes, "", "Failed to load model because protobuf parsing failed.", &model));
+  model.bytes = bytes;
   model.owner = std::move(owner);
   return model;
 }

@@ -167,6 +167,7 @@ struct ModelView {
   std::vector<FunctionView> functions;
   GraphView graph;
 
+  std::span<const std::byte> bytes;        // of the whole model
   std::string path;                        // empty for a model from memory
   std::shared_ptr<const void> owner;       // keeps the bytes alive
   std::shared_ptr<const MappedFile> file;  // set where the bytes are a file of ours

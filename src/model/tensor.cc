@@ -131,6 +131,9 @@ int64_t DecodeStrings(std::string_view message, std::span<std::string> out) {
   return static_cast<int64_t>(count);
 }
 
+// Where the file has a tensor at an odd address, a copy of this size costs less than to think about it later.
+constexpr size_t kLeastPendingBytes = size_t{16} << 10;
+
 Status CountMismatch(const TensorView& view, int64_t expected, int64_t found) {
   return Fail(
       "TensorProto: {} corrupted protobuf data: tensor shape size({}) does not match the data size({}) in "
@@ -220,14 +223,18 @@ Result<Tensor> TensorReader::Read(const TensorView& view) {
   return FromTypedFields(view, dtype, dims);
 }
 
+std::vector<std::shared_ptr<const MappedFile>> TensorReader::files() const {
+  std::vector<std::shared_ptr<const MappedFile>> all;
+  for (const auto& [location, file] : files_) all.push_back(file);
+  return all;
+}
+
 Result<Tensor> TensorReader::FromBytes(DType dtype, const Dims& dims, const Source& source) const {
-  const size_t alignment = std::clamp<size_t>(static_cast<size_t>(DTypeBits(dtype)) / 8, 1, 8);
-  const bool aligned = reinterpret_cast<uintptr_t>(source.bytes.data()) % alignment == 0;
   const bool clean = dtype != DType::kBool || AreBools(source.bytes);
-  if (aligned && clean && !source.bytes.empty()) {
-    // Constants are never written; the type of TensorRef::data serves outputs too.
-    if (source.file != nullptr) return Tensor::Map(dtype, dims, source.bytes.data(), source.file);
-    return Tensor::Wrap(dtype, dims, const_cast<char*>(source.bytes.data()), source.owner);
+  if (clean && !source.bytes.empty()) {
+    Tensor tensor = Tensor::Borrow(dtype, dims, source.bytes.data(), source.owner, source.file);
+    if (source.bytes.size() < kLeastPendingBytes) static_cast<void>(tensor.data());
+    return tensor;
   }
   ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(dtype, dims));
   if (source.bytes.empty()) return tensor;

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
-#include <unordered_map>
 
 #include "model/model.h"
 #include "value/tensor.h"
@@ -23,6 +23,9 @@ class TensorReader {
   Result<Tensor> Read(const TensorView& view);
   // All elements, absent ones zero (strings empty).
   Result<Tensor> ReadSparse(const SparseTensorView& view);
+
+  // The external files that tensors were read from, by location.
+  std::vector<std::shared_ptr<const MappedFile>> files() const;
 
  private:
   // Bytes and who keeps them alive.
@@ -41,7 +44,7 @@ class TensorReader {
   std::string external_folder_;
   std::vector<std::filesystem::path>
       roots_;  // canonical folders that external data may lie in, the first one first
-  std::unordered_map<std::string, std::shared_ptr<const MappedFile>> files_;  // by location
+  std::map<std::string, std::shared_ptr<const MappedFile>> files_;  // by location
 };
 
 }  // namespace ortolan::model

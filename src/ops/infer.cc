@@ -163,7 +163,8 @@ Status InferNode(graph::Node& node, graph::DimPool& pool) {
     inputs[i] = {true, value->type, value->shape, value->contents ? &*value->contents : nullptr, nullptr};
     const Tensor& constant = value->constant();
     const bool readable = constant.defined() && constant.device().kind == Device::Kind::kCpu;
-    if (readable && (constant.data() != nullptr || constant.count() == 0)) inputs[i].data = &constant.ref();
+    // Weights that nobody has looked at so far are none that inference wants to see.
+    if (readable && constant.HasElements() && !constant.pending()) inputs[i].data = &constant.ref();
   }
   InferContext context(node, std::move(inputs), node.outputs().size(), &pool);
   ORTOLAN_RETURN_IF_ERROR(RunInference(context));

@@ -17,6 +17,7 @@
 #include "base/cpu.h"
 #include "base/status.h"
 #include "graph/graph.h"
+#include "kernels/packing.h"
 #include "threads/pool.h"
 #include "value/dtype.h"
 #include "value/tensor.h"
@@ -230,6 +231,10 @@ struct PrepareContext {
   Isa isa;
   ThreadPool& threads;  // for packing
   bool deterministic = false;
+  WeightStore* store = nullptr;  // where packed weights go; null: memory of their own
+
+  // For the functions of kernels/ that pack.
+  kernels::Packing packing() const { return {threads, store}; }
 
   DType input_dtype(size_t i) const { return node.input(i)->type.dtype; }
   // The constant of input i, or null where the input is absent or not constant.
@@ -237,6 +242,13 @@ struct PrepareContext {
     return node.HasInput(i) && node.input(i)->IsConstant() ? &node.input(i)->constant() : nullptr;
   }
 };
+// The floats of a constant for who packs them; not looked at before.
+inline kernels::WeightSource FloatsToPack(const Tensor& constant) {
+  return {&constant, [](const void* tensor) {
+            return static_cast<const float*>(static_cast<const Tensor*>(tensor)->source());
+          }};
+}
+
 struct Prepared {
   RunFunction run = nullptr;
   std::shared_ptr<const void> state;

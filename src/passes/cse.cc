@@ -23,10 +23,10 @@ void Mix(size_t& hash, size_t item) {
 size_t HashTensor(const Tensor& tensor) {
   size_t hash = static_cast<size_t>(tensor.dtype());
   for (int64_t dim : tensor.dims()) Mix(hash, static_cast<size_t>(dim));
-  if (tensor.device().kind != Device::Kind::kCpu || tensor.data() == nullptr) return hash;
+  if (tensor.device().kind != Device::Kind::kCpu || !tensor.HasElements()) return hash;
   if (tensor.dtype() == DType::kString) return hash;
   const size_t bytes = std::min(tensor.bytes(), kMostConstantBytes);
-  Mix(hash, std::hash<std::string_view>()({static_cast<const char*>(tensor.data()), bytes}));
+  Mix(hash, std::hash<std::string_view>()({static_cast<const char*>(tensor.source()), bytes}));
   return hash;
 }
 
@@ -73,7 +73,7 @@ bool MayMerge(const Node& node) {
 
 bool SameConstant(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && a.dims() == b.dims() &&
-         (a.bytes() == 0 || std::memcmp(a.data(), b.data(), a.bytes()) == 0);
+         (a.bytes() == 0 || std::memcmp(a.source(), b.source(), a.bytes()) == 0);
 }
 
 // Small constants of equal bytes become one.
@@ -84,7 +84,7 @@ void MergeConstants(Graph& graph) {
     if (value == nullptr || !value->IsConstant() || value->IsInput() || value->IsOutput()) continue;
     const Tensor& tensor = value->constant();
     if (tensor.dtype() == DType::kString || tensor.device().kind != Device::Kind::kCpu) continue;
-    if (tensor.bytes() > kMostConstantBytes || (tensor.data() == nullptr && tensor.bytes() > 0)) continue;
+    if (tensor.bytes() > kMostConstantBytes || !tensor.HasElements()) continue;
     const size_t hash = HashTensor(tensor);
     const auto [begin, end] = known.equal_range(hash);
     const auto same = std::find_if(

@@ -47,7 +47,7 @@ std::optional<Tensor> FromContents(const Value& value) {
 bool IsReadable(const Value& value) {
   const Tensor& tensor = value.constant();
   if (!tensor.defined() || tensor.device().kind != Device::Kind::kCpu) return false;
-  return tensor.data() != nullptr || tensor.count() == 0;
+  return tensor.HasElements();
 }
 
 bool MayEvaluate(const Node& node) {

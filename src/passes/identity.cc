@@ -25,7 +25,7 @@ bool TrainsNot(const Node& node) {
   const Value* training = node.input(2);
   if (training == nullptr) return true;
   return training->IsConstant() && training->constant().dtype() == DType::kBool &&
-         training->constant().count() == 1 && training->constant().data() != nullptr &&
+         training->constant().count() == 1 && training->constant().HasElements() &&
          !training->constant().Items<const bool>()[0];
 }
 

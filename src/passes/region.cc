@@ -41,8 +41,7 @@ bool IsNumber(const Value* value) {
   const Tensor& tensor = value->constant();
   const bool type =
       Contains(SetOf(DType::kFloat, DType::kDouble, DType::kInt32, DType::kInt64), tensor.dtype());
-  return type && tensor.count() == 1 && tensor.data() != nullptr &&
-         tensor.device().kind == Device::Kind::kCpu;
+  return type && tensor.count() == 1 && tensor.HasElements() && tensor.device().kind == Device::Kind::kCpu;
 }
 
 std::vector<Value*> OperandsOf(std::span<Node* const> nodes, const Value* tile, bool embed) {

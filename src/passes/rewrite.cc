@@ -57,7 +57,7 @@ const Tensor* FloatConstant(const graph::Value* value) {
   if (value == nullptr || !value->IsConstant()) return nullptr;
   const Tensor& tensor = value->constant();
   const bool readable = tensor.dtype() == DType::kFloat && tensor.device().kind == Device::Kind::kCpu;
-  return readable && (tensor.data() != nullptr || tensor.count() == 0) ? &tensor : nullptr;
+  return readable && tensor.HasElements() ? &tensor : nullptr;
 }
 
 float NumberOf(const graph::Value* value) {

@@ -39,7 +39,7 @@ bool IsAnyOf(const Node& node, std::span<const std::string_view> names) {
 }
 
 bool IsReadable(const Tensor& tensor) {
-  return tensor.device().kind == Device::Kind::kCpu && (tensor.data() != nullptr || tensor.count() == 0);
+  return tensor.device().kind == Device::Kind::kCpu && tensor.HasElements();
 }
 
 bool TakesFloat(const OpDef& op, size_t input) {

@@ -1,5 +1,6 @@
 #include "plan/plan.h"
 
+#include <cstring>
 #include <unordered_map>
 
 #include "base/aligned_buffer.h"
@@ -26,30 +27,46 @@ class PackedConstants {
   std::unordered_map<const graph::Value*, size_t> readers_;  // that have packed it
 };
 
+size_t ConstantBytes(const graph::Graph& graph) {
+  size_t bytes = 0;
+  for (const auto& value : graph.values()) {
+    if (value != nullptr && value->IsConstant()) bytes += value->constant().bytes();
+  }
+  return bytes;
+}
+
+bool IsBorrowed(const Tensor& constant) {
+  return constant.borrowed() || constant.pending();
+}
+
 // What is left of the model's own memory is copied into one block: after this nothing reads the file or the
 // caller's bytes again.
-Status CopyBorrowedConstants(const graph::Graph& graph) {
+Status CopyBorrowedConstants(const graph::Graph& graph, WeightStore* store) {
   size_t bytes = 0;
   auto padded = [](const Tensor& tensor) {
     return (tensor.bytes() + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
   };
   std::vector<graph::Value*> borrowed;
   for (const auto& value : graph.values()) {
-    if (value == nullptr || !value->IsConstant() || !value->constant().borrowed()) continue;
-    if (value->constant().data() == nullptr || value->constant().dtype() == DType::kString) continue;
+    if (value == nullptr || !value->IsConstant() || !IsBorrowed(value->constant())) continue;
+    if (!value->constant().HasElements() || value->constant().dtype() == DType::kString) continue;
     borrowed.push_back(value.get());
     bytes += padded(value->constant());
   }
-  ORTOLAN_ASSIGN_OR_RETURN(AlignedBuffer made, AlignedBuffer::Allocate(bytes));
-  const auto block = std::make_shared<const AlignedBuffer>(std::move(made));
-  size_t offset = 0;
+  const auto copy = [&](std::byte* to) {
+    for (const graph::Value* value : borrowed) {
+      const Tensor& from = value->constant();
+      if (from.bytes() > 0) std::memcpy(to, from.source(), from.bytes());
+      from.DropPages();
+      to += padded(from);
+    }
+  };
+  ORTOLAN_ASSIGN_OR_RETURN(const WeightBlock block, TakeWeights(store, bytes, copy));
+  std::byte* at = block.data();
   for (graph::Value* value : borrowed) {
     const Tensor from = value->constant();
-    value->MoveConstant(
-        Tensor::Wrap(from.dtype(), from.dims(), block->data() + offset, block, from.device()));
-    CopyElements(from.ref(), value->constant().ref());
-    from.DropPages();
-    offset += padded(from);
+    value->MoveConstant(Tensor::Wrap(from.dtype(), from.dims(), at, block.owner(), from.device()));
+    at += padded(from);
   }
   return OkStatus();
 }
@@ -76,8 +93,12 @@ Status NodeError(const graph::Node& node, Status status) {
                       node.op_type, node.name, status.message())};
 }
 
-Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> graph,
-                                               const PlanOptions& options, ThreadPool& threads) {
+Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> graph, const PlanOptions& given,
+                                               ThreadPool& threads) {
+  PlanOptions options = given;
+  WeightStore own;
+  if (options.store == nullptr) options.store = &own;
+  options.store->Expect(ConstantBytes(*graph));
   auto plan = std::make_shared<Plan>();
   std::unordered_map<const graph::Value*, int> index;
   for (const auto& value : graph->values()) {
@@ -106,14 +127,14 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
       }
     }
     if (node->op->traits.view_of < 0 && !node->op->traits.control_flow) {
-      PrepareContext context{*node, options.isa, threads, options.deterministic};
+      PrepareContext context{*node, options.isa, threads, options.deterministic, options.store};
       if (Status status = PrepareNode(context, &step.prepared); !status.ok())
         return NodeError(*node, std::move(status));
     }
     packed.Packed(*node, step.prepared.consumed);
     plan->steps_.push_back(std::move(step));
   }
-  ORTOLAN_RETURN_IF_ERROR(CopyBorrowedConstants(*graph));
+  ORTOLAN_RETURN_IF_ERROR(CopyBorrowedConstants(*graph, options.store));
   plan->graph_ = std::move(graph);
   return std::shared_ptr<const Plan>(std::move(plan));
 }

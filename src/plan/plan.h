@@ -18,6 +18,7 @@ namespace ortolan::plan {
 struct PlanOptions {
   Isa isa = Isa::kScalar;
   bool deterministic = false;
+  WeightStore* store = nullptr;  // for packed weights, used while the plan is made; null: one of its own
 };
 
 // An edge of the plan; its index is how steps name it.

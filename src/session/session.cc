@@ -121,7 +121,7 @@ Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options o
   if (Cancelled(session->options_)) return LoadCancelled();
   if (!session->options_.optimized_model_path.empty()) ORTOLAN_RETURN_IF_ERROR(session->SaveOptimized(view));
   const int64_t loaded = ProfilerNowNs();
-  ORTOLAN_ASSIGN_OR_RETURN(session->executor_, session->MakeExecutor(std::move(session->model_.graph)));
+  ORTOLAN_RETURN_IF_ERROR(session->MakeCachedExecutor(view));
   if (!session->model_.overridable.empty()) session->view_ = std::move(view);
 
   const import::ImportedModel& model = session->model_;
@@ -140,13 +140,32 @@ Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options o
   return session;
 }
 
-Result<std::unique_ptr<exec::Executor>> Session::MakeExecutor(std::shared_ptr<graph::Graph> graph) const {
+Result<std::unique_ptr<exec::Executor>> Session::MakeExecutor(std::shared_ptr<graph::Graph> graph,
+                                                              WeightStore* store) const {
   passes::PassContext context = PassContextOf(options_, *threads_);
   ORTOLAN_RETURN_IF_ERROR(passes::RunPasses(*graph, context));
-  plan::PlanOptions plan_options{GetCpuInfo().isa, options_.deterministic_compute};
+  plan::PlanOptions plan_options{GetCpuInfo().isa, options_.deterministic_compute, store};
   ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const plan::Plan> plan,
                            plan::Plan::Make(std::move(graph), plan_options, *threads_));
   return std::make_unique<exec::Executor>(std::move(plan), threads_);
+}
+
+Status Session::MakeCachedExecutor(const model::ModelView& view) {
+  // Elements that the caller gave are not the files'.
+  const bool given = !options_.initializers.empty() || !options_.external_files.empty();
+  if (given) {
+    ORTOLAN_ASSIGN_OR_RETURN(executor_, MakeExecutor(std::move(model_.graph), nullptr));
+    return OkStatus();
+  }
+  PlanCache cache(PlanCacheFolder(options_), view.bytes, view.file, model_.external_files,
+                  PlanSettings(options_), *threads_);
+  std::string problem;
+  WeightStore store(cache.Find(&problem));
+  if (!problem.empty()) Log(logger(), Severity::kWarning, problem);
+  ORTOLAN_ASSIGN_OR_RETURN(executor_, MakeExecutor(std::move(model_.graph), &store));
+  if (Status status = cache.Keep(store.blocks(), store.grew(), &weights_); !status.ok())
+    Log(logger(), Severity::kWarning, status.message());
+  return OkStatus();
 }
 
 Status Session::SaveOptimized(const model::ModelView& view) const {
@@ -169,7 +188,7 @@ Result<exec::Executor*> Session::OverridingExecutor() {
     import_options.overridable_as_inputs = true;
     ORTOLAN_ASSIGN_OR_RETURN(import::ImportedModel model, import::Import(view_, import_options));
     overridable_defaults_ = std::move(model.overridable_defaults);
-    ORTOLAN_ASSIGN_OR_RETURN(overriding_, MakeExecutor(std::move(model.graph)));
+    ORTOLAN_ASSIGN_OR_RETURN(overriding_, MakeExecutor(std::move(model.graph), nullptr));
   }
   return overriding_.get();
 }

@@ -18,6 +18,7 @@
 #include "import/import.h"
 #include "session/async.h"
 #include "session/options.h"
+#include "session/plan_cache.h"
 #include "session/runtime.h"
 
 namespace ortolan::session {
@@ -79,7 +80,11 @@ class Session {
   Status SaveOptimized(const model::ModelView& view) const;
   static Status OwnSequences(std::span<const Value> feeds, std::span<Value> results);
   static Status CopyResult(const Value& from, Value& to);
-  Result<std::unique_ptr<exec::Executor>> MakeExecutor(std::shared_ptr<graph::Graph> graph) const;
+  Result<std::unique_ptr<exec::Executor>> MakeExecutor(std::shared_ptr<graph::Graph> graph,
+                                                       WeightStore* store) const;
+  // The executor of the model as it stands, its packed weights shared with other sessions and kept for later
+  // ones.
+  Status MakeCachedExecutor(const model::ModelView& view);
   Result<exec::Executor*> OverridingExecutor();
   Status RunAll(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
                 std::span<Value> outputs);
@@ -99,6 +104,7 @@ class Session {
   std::unordered_map<std::string_view, int> input_index_;
   std::unordered_map<std::string_view, int> output_index_;
   std::unique_ptr<exec::Executor> executor_;
+  SharedWeights weights_;  // what other sessions of the model may take
   std::mutex overriding_mutex_;
   std::unique_ptr<exec::Executor>
       overriding_;  // overridable initializers as inputs; made on the first override

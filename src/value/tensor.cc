@@ -1,5 +1,7 @@
 #include "value/tensor.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -100,19 +102,68 @@ Tensor Tensor::Wrap(DType dtype, const Dims& dims, void* data, std::shared_ptr<c
   return tensor;
 }
 
-Tensor Tensor::Map(DType dtype, const Dims& dims, const void* data, std::shared_ptr<const MappedFile> file) {
-  Tensor tensor = Wrap(dtype, dims, const_cast<void*>(data), file);
+// What a pending tensor's elements come from, and the elements once a copy of it was looked at.
+struct Tensor::Pending {
+  const void* source = nullptr;  // bytes at an odd address
+  std::function<void(const TensorRef&)> make;
+  std::mutex mutex;
+  Tensor made;
+};
+
+Tensor Tensor::Borrow(DType dtype, const Dims& dims, const void* data, std::shared_ptr<const void> owner,
+                      std::shared_ptr<const MappedFile> file) {
+  const size_t alignment = std::clamp<size_t>(static_cast<size_t>(DTypeBits(dtype)) / 8, 1, 8);
+  const bool aligned = reinterpret_cast<uintptr_t>(data) % alignment == 0;
+  // Constants are never written; the type of TensorRef::data serves outputs too.
+  Tensor tensor = Wrap(dtype, dims, aligned ? const_cast<void*>(data) : nullptr, std::move(owner));
   tensor.file_ = std::move(file);
+  if (!aligned) {
+    tensor.pending_ = std::make_shared<Pending>();
+    tensor.pending_->source = data;
+  }
   return tensor;
 }
 
+Tensor Tensor::Deferred(DType dtype, const Dims& dims, std::function<void(const TensorRef& elements)> make) {
+  Tensor tensor;
+  tensor.ref_ = {dtype, dims, nullptr};
+  tensor.pending_ = std::make_shared<Pending>();
+  tensor.pending_->make = std::move(make);
+  return tensor;
+}
+
+void Tensor::Resolve() const {
+  const std::shared_ptr<Pending> pending = std::move(pending_);
+  const std::lock_guard lock(pending->mutex);
+  if (!pending->made.defined()) {
+    Result<Tensor> made = Allocate(ref_.dtype, ref_.dims);
+    if (!made.ok()) throw std::bad_alloc();
+    if (pending->make != nullptr) {
+      pending->make(made->ref_);
+      pending->make = nullptr;  // and what it holds
+    } else if (ref_.bytes() > 0) {
+      std::memcpy(made->ref_.data, pending->source, ref_.bytes());
+      if (file_ != nullptr) file_->DropPages({static_cast<const std::byte*>(pending->source), ref_.bytes()});
+    }
+    pending->made = std::move(*made);
+  }
+  ref_.data = pending->made.ref_.data;
+  owner_ = pending->made.owner_;
+  borrowed_ = false;
+}
+
+const void* Tensor::source() const {
+  return pending_ != nullptr && pending_->source != nullptr ? pending_->source : data();
+}
+
 void Tensor::DropPages() const {
-  if (file_ != nullptr) file_->DropPages({static_cast<const std::byte*>(data()), bytes()});
+  if (file_ == nullptr || (pending_ == nullptr && !borrowed_)) return;
+  file_->DropPages({static_cast<const std::byte*>(source()), bytes()});
 }
 
 Result<Tensor> Tensor::Copied() const {
   ORTOLAN_ASSIGN_OR_RETURN(Tensor copy, Allocate(dtype(), dims()));
-  CopyElements(ref_, copy.ref());
+  CopyElements(ref(), copy.ref_);
   return copy;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,9 +52,14 @@ class Tensor {
   // assumed.
   static Tensor Wrap(DType dtype, const Dims& dims, void* data, std::shared_ptr<const void> owner,
                      Device device = {});
-  // Borrows bytes of a mapped file. Such tensors are for the time in which a session is made: the file may be
+  // Borrows bytes of a model, whose address need not suit the element: see source(). `file` is the mapped
+  // file that they are of, or null. Such tensors are for the time in which a session is made: a file may be
   // overwritten afterwards.
-  static Tensor Map(DType dtype, const Dims& dims, const void* data, std::shared_ptr<const MappedFile> file);
+  static Tensor Borrow(DType dtype, const Dims& dims, const void* data, std::shared_ptr<const void> owner,
+                       std::shared_ptr<const MappedFile> file);
+  // Elements that `make` writes when they are first looked at: of constants that a kernel's own form may
+  // replace before anybody looks. Whatever `make` reads it holds.
+  static Tensor Deferred(DType dtype, const Dims& dims, std::function<void(const TensorRef& elements)> make);
   // A copy of items; for constants made by passes and tests.
   template <typename T>
   static Tensor Of(const Dims& dims, std::span<const T> items);
@@ -68,16 +74,26 @@ class Tensor {
   Device device() const { return device_; }
   int64_t count() const { return ref_.count(); }
   size_t bytes() const { return ref_.bytes(); }
-  void* data() const { return ref_.data; }
+  // Whether there are elements to look at: not those of a constant that only its packed form is left of.
+  bool HasElements() const { return ref_.data != nullptr || pending_ != nullptr || count() == 0; }
+  // The elements. The first look at deferred ones, or at ones that lie at an odd address, makes memory for
+  // them (std::bad_alloc where there is none) and is not for two threads at once.
+  void* data() const { return ref().data; }
   template <typename T>
   std::span<T> Items() const {
-    return ref_.Items<T>();
+    return ref().Items<T>();
   }
-  const TensorRef& ref() const { return ref_; }
+  const TensorRef& ref() const {
+    if (pending_ != nullptr) Resolve();
+    return ref_;
+  }
+  // Where the elements lie, for readers that copy them and need no alignment.
+  const void* source() const;
   const std::shared_ptr<const void>& owner() const { return owner_; }
 
-  // Whether the memory is someone else's (Wrap, Map) and not the tensor's own (Allocate).
+  // Whether the memory is someone else's (Wrap, Borrow) and not the tensor's own (Allocate).
   bool borrowed() const { return borrowed_; }
+  bool pending() const { return pending_ != nullptr; }  // nobody looked at its elements so far
   // Of a mapped tensor: gives the resident pages back, which count as memory of the process. The elements
   // stay readable.
   void DropPages() const;
@@ -88,11 +104,15 @@ class Tensor {
   Tensor Reshaped(const Dims& dims) const;
 
  private:
-  TensorRef ref_;
+  struct Pending;
+  void Resolve() const;
+
+  mutable TensorRef ref_;  // without data while pending
   Device device_;
-  bool borrowed_ = false;
-  std::shared_ptr<const void> owner_;
-  std::shared_ptr<const MappedFile> file_;  // of a mapped tensor
+  mutable bool borrowed_ = false;
+  mutable std::shared_ptr<const void> owner_;
+  std::shared_ptr<const MappedFile> file_;    // of a mapped tensor
+  mutable std::shared_ptr<Pending> pending_;  // copies of a tensor share it
 };
 
 // Copies elements (strings by assignment) between tensors of equal type and count.

@@ -1,6 +1,7 @@
 #include "kernels/conv/depthwise.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/conv/depthwise_row.h"
 
@@ -17,25 +18,32 @@ bool IsDepthwise(int64_t groups, int64_t group_in, int64_t group_out, const int6
 }
 
 Result<PackedDepthwise> PackDepthwise(const ConvVariant& variant, int64_t channels, const int64_t* kernel,
-                                      const float* w, const float* bias) {
+                                      WeightSource source, const float* bias, WeightStore* store) {
   PackedDepthwise conv;
   conv.variant = &variant;
   conv.channels = channels;
   conv.kernel[0] = kernel[1];
   conv.kernel[1] = kernel[2];
   const int64_t block = variant.block, blocks = CeilDiv(channels, block), taps = kernel[1] * kernel[2];
-  ORTOLAN_ASSIGN_OR_RETURN(
-      conv.weights, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(blocks * block * taps)));
-  ORTOLAN_ASSIGN_OR_RETURN(conv.bias,
-                           AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(blocks * block)));
-  auto* weights = reinterpret_cast<float*>(conv.weights.data());
-  auto* packed_bias = reinterpret_cast<float*>(conv.bias.data());
-  for (int64_t c = 0; c < blocks * block; ++c) {
-    packed_bias[c] = bias && c < channels ? bias[c] : 0.0f;
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      weights[(c / block * taps + tap) * block + c % block] = c < channels ? w[c * taps + tap] : 0.0f;
+  const auto pack = [&](std::byte* to) {
+    const float* w = source.floats();
+    auto* weights = reinterpret_cast<float*>(to);
+    for (int64_t c = 0; c < blocks * block; ++c) {
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        float item = 0;  // which stands at any address, as the file has it
+        if (c < channels) std::memcpy(&item, w + c * taps + tap, sizeof(item));
+        weights[(c / block * taps + tap) * block + c % block] = item;
+      }
     }
-  }
+  };
+  const auto pack_bias = [&](std::byte* to) {
+    auto* floats = reinterpret_cast<float*>(to);
+    for (int64_t c = 0; c < blocks * block; ++c) floats[c] = bias && c < channels ? bias[c] : 0.0f;
+  };
+  ORTOLAN_ASSIGN_OR_RETURN(
+      conv.weights, TakeWeights(store, sizeof(float) * static_cast<size_t>(blocks * block * taps), pack));
+  ORTOLAN_ASSIGN_OR_RETURN(
+      conv.bias, TakeWeights(store, sizeof(float) * static_cast<size_t>(blocks * block), pack_bias));
   return conv;
 }
 

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 
-#include "base/aligned_buffer.h"
 #include "base/status.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/direct.h"
@@ -20,11 +19,11 @@ struct PackedDepthwise {
   const ConvVariant* variant = nullptr;
   int64_t channels = 0;
   int64_t kernel[2] = {1, 1};
-  AlignedBuffer weights;  // [block][kh][kw][lanes]
-  AlignedBuffer bias;     // [block][lanes]
+  WeightBlock weights;  // [block][kh][kw][lanes]
+  WeightBlock bias;     // [block][lanes]
 };
 Result<PackedDepthwise> PackDepthwise(const ConvVariant& variant, int64_t channels, const int64_t* kernel,
-                                      const float* w, const float* bias);
+                                      WeightSource w, const float* bias, WeightStore* store = nullptr);
 
 void RunDepthwise(const PackedDepthwise& conv, const ConvShape& shape, const float* x, float* y,
                   const ConvEpilogue& epilogue, ThreadPool& threads);

@@ -10,11 +10,11 @@
 #include <memory>
 #include <vector>
 
-#include "base/aligned_buffer.h"
 #include "base/status.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/strip.h"
 #include "kernels/elementwise/epilogue.h"
+#include "kernels/packing.h"
 
 namespace ortolan::kernels {
 
@@ -28,9 +28,9 @@ struct PackedConv {
   int64_t group_in = 0;
   int64_t group_out = 0;
   int64_t kernel[kSpatialAxes] = {1, 1, 1};
-  AlignedBuffer
+  WeightBlock
       weights;  // [group][panel][k][vectors * block]; k is (kd, kh, block or channel, ...) as the steps go
-  AlignedBuffer bias;  // out blocks * block, zeros where there is none
+  WeightBlock bias;  // out blocks * block, zeros where there is none
 
   int64_t block() const { return variant->block; }
   int64_t depth() const { return group_in * kernel[0] * kernel[1] * kernel[2]; }  // rows of a panel
@@ -47,8 +47,8 @@ int64_t MergedGroups(const ConvVariant& variant, ConvLayout input, int64_t group
 
 // w is [out_channels, in_channels / groups, kernel...]; bias may be null. Only where MergedGroups is not 0.
 Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_t groups, int64_t in_channels,
-                            int64_t out_channels, const int64_t* kernel, const float* w, const float* bias,
-                            ThreadPool& threads);
+                            int64_t out_channels, const int64_t* kernel, WeightSource w, const float* bias,
+                            const Packing& packing);
 
 // Neighbouring output columns that the same taps of a kernel row serve, with their reduction.
 struct ColumnSegment {

@@ -1,5 +1,6 @@
 // Weights of the direct convolution: once a model, into panels that the strips read front to back.
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "kernels/conv/direct.h"
@@ -23,7 +24,9 @@ struct MergedWeights {
     const int64_t part = m / file_out;
     if (c / file_in != part) return 0.0f;
     const int64_t row = (g * merge + part) * file_out + m % file_out;
-    return w[(row * file_in + c % file_in) * kernel_size + tap];
+    float item = 0;  // at any address, as the file has it
+    std::memcpy(&item, w + (row * file_in + c % file_in) * kernel_size + tap, sizeof(item));
+    return item;
   }
 };
 
@@ -65,6 +68,27 @@ void TransposePanel(const PackedConv& conv, const float* w, int64_t live, int64_
   });
 }
 
+void PackPanels(const PackedConv& conv, const MergedWeights& from, int64_t merge, float* weights,
+                ThreadPool& threads) {
+  const int64_t block = conv.block(), depth = conv.depth();
+  const int64_t group_floats = conv.out_blocks() * block * depth;
+  threads.ParallelFor(conv.groups * conv.panels(), [&](int64_t chunk) {
+    const int64_t g = chunk / conv.panels(), first = chunk % conv.panels() * kStripVectors;
+    const int64_t width = std::min<int64_t>(kStripVectors, conv.out_blocks() - first) * block;
+    float* const panel = weights + g * group_floats + first * block * depth;
+    if (merge == 1) {
+      const int64_t live = std::min(width, conv.group_out - first * block);
+      return TransposePanel(conv, from.w + (g * from.file_out + first * block) * depth, live, width, panel);
+    }
+    ForEachRow(conv, [&](int64_t k, int64_t c, int64_t tap) {
+      for (int64_t i = 0; i < width; ++i) {
+        const int64_t m = first * block + i;
+        panel[k * width + i] = m < conv.group_out ? from.At(g, merge, m, c, tap) : 0.0f;
+      }
+    });
+  });
+}
+
 }  // namespace
 
 int64_t MergedGroups(const ConvVariant& variant, ConvLayout input, int64_t groups, int64_t group_in,
@@ -80,8 +104,8 @@ int64_t MergedGroups(const ConvVariant& variant, ConvLayout input, int64_t group
 }
 
 Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_t groups, int64_t in_channels,
-                            int64_t out_channels, const int64_t* kernel, const float* w, const float* bias,
-                            ThreadPool& threads) {
+                            int64_t out_channels, const int64_t* kernel, WeightSource source,
+                            const float* bias, const Packing& packing) {
   const int64_t file_in = in_channels / groups, file_out = out_channels / groups;
   const int64_t merge = MergedGroups(variant, input, groups, file_in, file_out);
   if (merge == 0)
@@ -96,31 +120,16 @@ Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_
   const int64_t block = conv.block(), depth = conv.depth();
   if (depth > INT32_MAX) return InvalidArgument("a convolution over {} products is too large", depth);
   const int64_t group_floats = conv.out_blocks() * block * depth;
-  ORTOLAN_ASSIGN_OR_RETURN(
-      conv.weights, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(conv.groups * group_floats)));
   const int64_t lanes = conv.groups * conv.out_blocks() * block;
-  ORTOLAN_ASSIGN_OR_RETURN(conv.bias, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(lanes)));
-  auto* packed_bias = reinterpret_cast<float*>(conv.bias.data());
-  std::fill_n(packed_bias, lanes, 0.0f);
-  if (bias) std::copy_n(bias, out_channels, packed_bias);  // groups > 1 fill their blocks
-
-  const MergedWeights from{w, file_in, file_out, kernel[0] * kernel[1] * kernel[2]};
-  auto* const weights = reinterpret_cast<float*>(conv.weights.data());
-  threads.ParallelFor(conv.groups * conv.panels(), [&](int64_t chunk) {
-    const int64_t g = chunk / conv.panels(), first = chunk % conv.panels() * kStripVectors;
-    const int64_t width = std::min<int64_t>(kStripVectors, conv.out_blocks() - first) * block;
-    float* const panel = weights + g * group_floats + first * block * depth;
-    if (merge == 1) {
-      const int64_t live = std::min(width, conv.group_out - first * block);
-      return TransposePanel(conv, w + (g * file_out + first * block) * depth, live, width, panel);
-    }
-    ForEachRow(conv, [&](int64_t k, int64_t c, int64_t tap) {
-      for (int64_t i = 0; i < width; ++i) {
-        const int64_t m = first * block + i;
-        panel[k * width + i] = m < conv.group_out ? from.At(g, merge, m, c, tap) : 0.0f;
-      }
-    });
-  });
+  ORTOLAN_ASSIGN_OR_RETURN(conv.bias, packing.TakeFloats(lanes, [&](float* to) {
+    std::fill_n(to, lanes, 0.0f);
+    if (bias) std::copy_n(bias, out_channels, to);  // groups > 1 fill their blocks
+  }));
+  const auto pack = [&](float* weights) {
+    const MergedWeights from{source.floats(), file_in, file_out, kernel[0] * kernel[1] * kernel[2]};
+    PackPanels(conv, from, merge, weights, packing.threads);
+  };
+  ORTOLAN_ASSIGN_OR_RETURN(conv.weights, packing.TakeFloats(conv.groups * group_floats, pack));
   return conv;
 }
 

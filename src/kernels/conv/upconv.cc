@@ -10,25 +10,9 @@ namespace {
 
 constexpr double kChunkFlops = 3e6;  // about 30 us of one core
 
-}  // namespace
-
-Result<PackedUpconv> PackUpconv(const ConvVariant& variant, int64_t in_channels, int64_t out_channels,
-                                const int64_t kernel[2], const float* w, const float* bias,
-                                ThreadPool& threads) {
-  PackedUpconv conv;
-  conv.variant = &variant;
-  conv.in_channels = in_channels;
-  conv.out_channels = out_channels;
-  conv.kernel[0] = kernel[0];
-  conv.kernel[1] = kernel[1];
-  const int64_t taps = kernel[0] * kernel[1], lanes = conv.out_blocks() * conv.block();
-  ORTOLAN_ASSIGN_OR_RETURN(
-      conv.weights, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(taps * lanes * in_channels)));
-  ORTOLAN_ASSIGN_OR_RETURN(conv.bias, AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(lanes)));
-  auto* packed_bias = reinterpret_cast<float*>(conv.bias.data());
-  std::fill_n(packed_bias, lanes, 0.0f);
-  if (bias) std::copy_n(bias, out_channels, packed_bias);
-  auto* const weights = reinterpret_cast<float*>(conv.weights.data());
+void PackTaps(const PackedUpconv& conv, const float* w, float* weights, ThreadPool& threads) {
+  const int64_t taps = conv.kernel[0] * conv.kernel[1], lanes = conv.out_blocks() * conv.block();
+  const int64_t in_channels = conv.in_channels, out_channels = conv.out_channels;
   threads.ParallelFor(CeilDiv(conv.out_blocks(), kStripVectors), [&](int64_t panel) {
     const int64_t first = panel * kStripVectors * conv.block();
     const int64_t width = std::min<int64_t>(kStripVectors * conv.block(), lanes - first);
@@ -37,11 +21,33 @@ Result<PackedUpconv> PackUpconv(const ConvVariant& variant, int64_t in_channels,
       for (int64_t c = 0; c < in_channels; ++c) {
         for (int64_t i = 0; i < width; ++i) {
           const int64_t m = first + i;
-          to[c * width + i] = m < out_channels ? w[(c * out_channels + m) * taps + tap] : 0.0f;
+          float item = 0;  // which stands at any address, as the file has it
+          if (m < out_channels) std::memcpy(&item, w + (c * out_channels + m) * taps + tap, sizeof(item));
+          to[c * width + i] = item;
         }
       }
     }
   });
+}
+
+}  // namespace
+
+Result<PackedUpconv> PackUpconv(const ConvVariant& variant, int64_t in_channels, int64_t out_channels,
+                                const int64_t kernel[2], WeightSource source, const float* bias,
+                                const Packing& packing) {
+  PackedUpconv conv;
+  conv.variant = &variant;
+  conv.in_channels = in_channels;
+  conv.out_channels = out_channels;
+  conv.kernel[0] = kernel[0];
+  conv.kernel[1] = kernel[1];
+  const int64_t taps = kernel[0] * kernel[1], lanes = conv.out_blocks() * conv.block();
+  ORTOLAN_ASSIGN_OR_RETURN(conv.bias, packing.TakeFloats(lanes, [&](float* to) {
+    std::fill_n(to, lanes, 0.0f);
+    if (bias) std::copy_n(bias, out_channels, to);
+  }));
+  const auto pack = [&](float* weights) { PackTaps(conv, source.floats(), weights, packing.threads); };
+  ORTOLAN_ASSIGN_OR_RETURN(conv.weights, packing.TakeFloats(taps * lanes * in_channels, pack));
   return conv;
 }
 

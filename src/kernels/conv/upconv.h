@@ -5,7 +5,6 @@
 
 #include <cstdint>
 
-#include "base/aligned_buffer.h"
 #include "base/status.h"
 #include "kernels/conv/direct.h"
 
@@ -16,8 +15,8 @@ struct PackedUpconv {
   int64_t in_channels = 0;
   int64_t out_channels = 0;
   int64_t kernel[2] = {1, 1};
-  AlignedBuffer weights;  // [kh][kw][panel][in_channels][vectors * block]
-  AlignedBuffer bias;
+  WeightBlock weights;  // [kh][kw][panel][in_channels][vectors * block]
+  WeightBlock bias;
 
   int64_t block() const { return variant->block; }
   int64_t in_blocks() const { return CeilDiv(in_channels, block()); }
@@ -26,8 +25,8 @@ struct PackedUpconv {
 
 // w is [in_channels, out_channels, kh, kw], as ConvTranspose has it; bias may be null.
 Result<PackedUpconv> PackUpconv(const ConvVariant& variant, int64_t in_channels, int64_t out_channels,
-                                const int64_t kernel[2], const float* w, const float* bias,
-                                ThreadPool& threads);
+                                const int64_t kernel[2], WeightSource w, const float* bias,
+                                const Packing& packing);
 
 struct UpconvPlan {
   int64_t batch = 0, height = 0, width = 0;  // of the input

@@ -1,6 +1,7 @@
 #include "kernels/conv/winograd.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/conv/slots.h"
 
@@ -46,6 +47,31 @@ void TransformWeights(const double w[9][kMostLanes], float u[kWinogradPoints][kM
       }
     }
   }
+}
+
+// The transformed weights, a panel after another of each point.
+void PackPoints(const PackedWinograd& conv, const float* w, float* weights, ThreadPool& threads) {
+  const int64_t block = conv.block(), out_blocks = conv.out_blocks();
+  const int64_t in_channels = conv.in_channels, out_channels = conv.out_channels;
+  const int64_t point_floats = out_blocks * block * in_channels;
+  threads.ParallelFor(CeilDiv(out_blocks, kStripVectors), [&](int64_t panel) {
+    const int64_t first = panel * kStripVectors;
+    const int64_t width = std::min<int64_t>(kStripVectors, out_blocks - first) * block;
+    float* const base = weights + first * block * in_channels;
+    const int64_t live = std::min(width, out_channels - first * block);
+    double taps[9][kMostLanes] = {};  // lanes beyond the channels stay zero
+    float u[kWinogradPoints][kMostLanes];
+    for (int64_t c = 0; c < in_channels; ++c) {
+      for (int64_t i = 0; i < live; ++i) {
+        float from[9];  // which stand at any address, as the file has them
+        std::memcpy(from, w + ((first * block + i) * in_channels + c) * 9, sizeof(from));
+        for (int t = 0; t < 9; ++t) taps[t][i] = static_cast<double>(from[t]);
+      }
+      TransformWeights(taps, u);
+      for (int64_t p = 0; p < kWinogradPoints; ++p)
+        std::copy_n(u[p], width, base + p * point_floats + c * width);
+    }
+  });
 }
 
 int64_t TilesOf(const ConvShape& shape) {
@@ -207,40 +233,20 @@ bool WinogradPays(const ConvVariant& variant, const ConvShape& shape) {
 }
 
 Result<PackedWinograd> PackWinograd(const ConvVariant& variant, int64_t in_channels, int64_t out_channels,
-                                    const float* w, const float* bias, ThreadPool& threads) {
+                                    WeightSource source, const float* bias, const Packing& packing) {
   PackedWinograd conv;
   conv.variant = &variant;
   conv.in_channels = in_channels;
   conv.out_channels = out_channels;
   const int64_t block = conv.block(), out_blocks = conv.out_blocks();
   const int64_t point_floats = out_blocks * block * in_channels;
-  ORTOLAN_ASSIGN_OR_RETURN(
-      conv.weights,
-      AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(kWinogradPoints * point_floats)));
   const int64_t bias_floats = (out_blocks + kStripVectors) * block;
-  ORTOLAN_ASSIGN_OR_RETURN(conv.bias,
-                           AlignedBuffer::Allocate(sizeof(float) * static_cast<size_t>(bias_floats)));
-  auto* packed_bias = reinterpret_cast<float*>(conv.bias.data());
-  std::fill_n(packed_bias, bias_floats, 0.0f);
-  if (bias) std::copy_n(bias, out_channels, packed_bias);
-  auto* const weights = reinterpret_cast<float*>(conv.weights.data());
-  threads.ParallelFor(CeilDiv(out_blocks, kStripVectors), [&](int64_t panel) {
-    const int64_t first = panel * kStripVectors;
-    const int64_t width = std::min<int64_t>(kStripVectors, out_blocks - first) * block;
-    float* const base = weights + first * block * in_channels;
-    const int64_t live = std::min(width, out_channels - first * block);
-    double taps[9][kMostLanes] = {};  // lanes beyond the channels stay zero
-    float u[kWinogradPoints][kMostLanes];
-    for (int64_t c = 0; c < in_channels; ++c) {
-      for (int64_t i = 0; i < live; ++i) {
-        const float* from = w + ((first * block + i) * in_channels + c) * 9;
-        for (int t = 0; t < 9; ++t) taps[t][i] = static_cast<double>(from[t]);
-      }
-      TransformWeights(taps, u);
-      for (int64_t p = 0; p < kWinogradPoints; ++p)
-        std::copy_n(u[p], width, base + p * point_floats + c * width);
-    }
-  });
+  ORTOLAN_ASSIGN_OR_RETURN(conv.bias, packing.TakeFloats(bias_floats, [&](float* to) {
+    std::fill_n(to, bias_floats, 0.0f);
+    if (bias) std::copy_n(bias, out_channels, to);
+  }));
+  const auto pack = [&](float* weights) { PackPoints(conv, source.floats(), weights, packing.threads); };
+  ORTOLAN_ASSIGN_OR_RETURN(conv.weights, packing.TakeFloats(kWinogradPoints * point_floats, pack));
   return conv;
 }
 

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 
-#include "base/aligned_buffer.h"
 #include "base/status.h"
 #include "kernels/conv/direct.h"
 #include "kernels/conv/winograd_tile.h"
@@ -19,8 +18,8 @@ struct PackedWinograd {
   const ConvVariant* variant = nullptr;
   int64_t in_channels = 0;
   int64_t out_channels = 0;
-  AlignedBuffer weights;  // [36][panel][in_channels][vectors * block]
-  AlignedBuffer bias;     // out blocks * block, then a panel of zeros
+  WeightBlock weights;  // [36][panel][in_channels][vectors * block]
+  WeightBlock bias;     // out blocks * block, then a panel of zeros
 
   int64_t block() const { return variant->block; }
   int64_t in_blocks() const { return CeilDiv(in_channels, block()); }
@@ -34,7 +33,7 @@ bool WinogradPays(const ConvVariant& variant, const ConvShape& shape);
 
 // w is [out_channels, in_channels, 3, 3]; bias may be null. Transforms in double.
 Result<PackedWinograd> PackWinograd(const ConvVariant& variant, int64_t in_channels, int64_t out_channels,
-                                    const float* w, const float* bias, ThreadPool& threads);
+                                    WeightSource w, const float* bias, const Packing& packing);
 
 struct WinogradPlan {
   ConvShape shape;

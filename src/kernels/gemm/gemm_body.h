@@ -286,6 +286,7 @@ void Dots(const GemmDots& work) {
   for (; i < work.m; ++i) DotRows<1>(work, i);
 }
 
+// Both take elements at any address: weights are packed from where a file has them.
 void CopyRows(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,
               int64_t columns, int64_t padded) {
   for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
@@ -328,7 +329,8 @@ constexpr int64_t kTransposeBlock = 8;
 #else
 inline void TransposeBlock(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
   for (int64_t r = 0; r < 4; ++r) {
-    for (int64_t c = 0; c < 4; ++c) to[r * to_stride + c] = from[c * from_stride + r];
+    for (int64_t c = 0; c < 4; ++c)
+      __builtin_memcpy(to + r * to_stride + c, from + c * from_stride + r, sizeof(float));
   }
 }
 constexpr int64_t kTransposeBlock = 4;
@@ -345,7 +347,7 @@ void TransposeRows(const float* from, int64_t from_stride, float* to, int64_t to
   }
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c)
-      to[r * to_stride + c] = from[c * from_stride + r];
+      __builtin_memcpy(to + r * to_stride + c, from + c * from_stride + r, sizeof(float));
     for (int64_t c = columns; c < padded; ++c) to[r * to_stride + c] = 0.0f;
   }
 }

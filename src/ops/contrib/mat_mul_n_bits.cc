@@ -22,7 +22,7 @@ struct State {
   bool wide = true;
   bool packed_ahead = false;
   bool has_zeros = false;
-  AlignedBuffer packed;
+  WeightBlock packed;
   std::vector<float> bias;  // padded; of a constant one
 
   int64_t blocks() const { return (k + block - 1) / block; }
@@ -254,10 +254,10 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
         ReadNumbers(*state, b->ref(), scales->ref(), zeros != nullptr ? &zeros->ref() : nullptr, &numbers));
     const kernels::BlockWeights weights = WeightsOf(*state, b->data(), numbers);
     // Prefetching runs ahead of the last group.
-    ORTOLAN_ASSIGN_OR_RETURN(
-        state->packed, AlignedBuffer::Allocate(kernels::PackedBlockBytes(*state->variant, weights) + 8192));
-    kernels::PackBlocks(*state->variant, weights, reinterpret_cast<uint8_t*>(state->packed.data()),
-                        context.threads);
+    const size_t bytes = kernels::PackedBlockBytes(*state->variant, weights) + 8192;
+    ORTOLAN_ASSIGN_OR_RETURN(state->packed, context.packing().Take(bytes, [&](std::byte* to) {
+      kernels::PackBlocks(*state->variant, weights, reinterpret_cast<uint8_t*>(to), context.threads);
+    }));
     state->packed_ahead = true;
     prepared->consumed = 1u << kB | 1u << kScales | (state->has_zeros ? 1u << kZeros : 0u);
   }

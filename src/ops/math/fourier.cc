@@ -19,7 +19,7 @@ Result<int64_t> IntScalar(const TensorRef& tensor, std::string_view what) {
 Result<std::optional<int64_t>> ConstantIntScalar(const PrepareContext& context, size_t input,
                                                  std::string_view what) {
   const Tensor* constant = context.Constant(input);
-  if (constant == nullptr || constant->data() == nullptr) return std::optional<int64_t>();
+  if (constant == nullptr || !constant->HasElements()) return std::optional<int64_t>();
   ORTOLAN_ASSIGN_OR_RETURN(const int64_t value, IntScalar(constant->ref(), what));
   return std::optional<int64_t>(value);
 }

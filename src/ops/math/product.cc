@@ -101,7 +101,7 @@ Status PrepareProduct(PrepareContext& context, bool transpose_a, bool transpose_
   state->gemm = &kernels::SelectGemmF32(context.isa);
   prepared->kernel = state->gemm->name;
   const Tensor* b = context.Constant(1);
-  if (b == nullptr || b->data() == nullptr || b->dims().empty()) return OkStatus();
+  if (b == nullptr || !b->HasElements() || b->dims().empty()) return OkStatus();
   const Dims& dims = b->dims();
   const bool column = dims.size() == 1;
   int64_t k = column ? dims[0] : dims[dims.size() - 2];
@@ -114,14 +114,15 @@ Status PrepareProduct(PrepareContext& context, bool transpose_a, bool transpose_
   const int64_t floats = kernels::PackedGemmBFloats(*state->gemm, k, n);
   const int64_t matrices = floats == 0 ? 0 : b->count() / (k * n);
   if (matrices == 0) return OkStatus();
-  ORTOLAN_ASSIGN_OR_RETURN(state->packed_b,
-                           AlignedBuffer::Allocate(static_cast<size_t>(floats * matrices) * sizeof(float)));
-  const size_t matrix_bytes = DTypeBytes(state->dtype, k * n);
-  for (int64_t i = 0; i < matrices; ++i) {
-    matrix.data = static_cast<const std::byte*>(b->data()) + static_cast<size_t>(i) * matrix_bytes;
-    kernels::PackGemmB(*state->gemm, matrix, k, n, scale,
-                       reinterpret_cast<float*>(state->packed_b.data()) + i * floats, context.threads);
-  }
+  const auto pack = [&](float* to) {
+    const size_t matrix_bytes = DTypeBytes(state->dtype, k * n);
+    const void* source = state->half() ? b->data() : b->source();
+    for (int64_t i = 0; i < matrices; ++i) {
+      matrix.data = static_cast<const std::byte*>(source) + static_cast<size_t>(i) * matrix_bytes;
+      kernels::PackGemmB(*state->gemm, matrix, k, n, scale, to + i * floats, context.threads);
+    }
+  };
+  ORTOLAN_ASSIGN_OR_RETURN(state->packed_b, context.packing().TakeFloats(floats * matrices, pack));
   state->packed_floats = floats;
   state->scaled = true;
   prepared->consumed |= 2;

@@ -25,7 +25,7 @@ struct ProductState {
   bool scaled = false;                               // a scale was multiplied into the packed B
   const kernels::GemmVariant* gemm = nullptr;        // float and the half types
   const kernels::PlainGemmVariant* plain = nullptr;  // double and integers
-  AlignedBuffer packed_b;
+  WeightBlock packed_b;
   int64_t packed_floats = 0;  // of one matrix; 0 where B is read as it lies
 
   bool half() const { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }

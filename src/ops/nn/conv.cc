@@ -105,10 +105,10 @@ Status TryDirect(PrepareContext& context, State& state) {
   const kernels::ConvVariant& variant = *kernels::ConvVariants(context.isa)[0];
   constexpr auto kLayout = kernels::ConvLayout::kPlanar;
   if (MergedGroups(variant, kLayout, groups, dims[1], dims[0] / groups) == 0) return OkStatus();
-  ORTOLAN_ASSIGN_OR_RETURN(state.direct,
-                           PackConv(variant, kLayout, groups, dims[1] * groups, dims[0], kernel->sizes,
-                                    w->Items<const float>().data(),
-                                    bias ? bias->Items<const float>().data() : nullptr, context.threads));
+  ORTOLAN_ASSIGN_OR_RETURN(
+      state.direct,
+      PackConv(variant, kLayout, groups, dims[1] * groups, dims[0], kernel->sizes, FloatsToPack(*w),
+               bias ? bias->Items<const float>().data() : nullptr, context.packing()));
   return OkStatus();
 }
 

@@ -139,23 +139,23 @@ Status Pack(PrepareContext& context, const kernels::ConvVariant& variant, State&
   if (!kernel || w->count() == 0 || out % groups != 0 || (bias && bias->dims() != Dims{out})) {
     return InvalidArgument("the weights have shape {} for {} groups", DimsText(w->dims()), groups);
   }
-  const float* weights = w->Items<const float>().data();
+  const kernels::WeightSource weights = FloatsToPack(*w);
   const float* bias_data = bias ? bias->Items<const float>().data() : nullptr;
   const int64_t group_in = w->dims()[1];
   if (!state.planar_input && kernels::IsDepthwise(groups, group_in, out / groups, kernel->sizes)) {
-    ORTOLAN_ASSIGN_OR_RETURN(state.depthwise,
-                             kernels::PackDepthwise(variant, out, kernel->sizes, weights, bias_data));
+    ORTOLAN_ASSIGN_OR_RETURN(state.depthwise, kernels::PackDepthwise(variant, out, kernel->sizes, weights,
+                                                                     bias_data, context.store));
     return OkStatus();
   }
   if (!state.planar_input && TakesWinograd(context.node, variant, state.spec, w->dims())) {
     ORTOLAN_ASSIGN_OR_RETURN(
-        state.winograd, kernels::PackWinograd(variant, group_in, out, weights, bias_data, context.threads));
+        state.winograd, kernels::PackWinograd(variant, group_in, out, weights, bias_data, context.packing()));
     return OkStatus();
   }
   const auto layout = state.planar_input ? kernels::ConvLayout::kPlanar : kernels::ConvLayout::kBlocked;
   ORTOLAN_ASSIGN_OR_RETURN(
       state.direct, kernels::PackConv(variant, layout, groups, group_in * groups, out, kernel->sizes, weights,
-                                      bias_data, context.threads));
+                                      bias_data, context.packing()));
   return OkStatus();
 }
 

@@ -84,9 +84,9 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
     return InvalidArgument("the weights have shape {}", DimsText(dims));
   }
   auto state = std::make_shared<State>();
-  ORTOLAN_ASSIGN_OR_RETURN(
-      state->conv, PackUpconv(*variant, dims[0], dims[1], dims.data() + 2, w->Items<const float>().data(),
-                              bias ? bias->Items<const float>().data() : nullptr, context.threads));
+  ORTOLAN_ASSIGN_OR_RETURN(state->conv,
+                           PackUpconv(*variant, dims[0], dims[1], dims.data() + 2, FloatsToPack(*w),
+                                      bias ? bias->Items<const float>().data() : nullptr, context.packing()));
   if (const FusedEpilogue* fused = EpilogueOf(context.node)) {
     if (fused->bias >= 0) return NotImplemented("ConvTransposeBlocked takes its bias from its own input");
     state->fused = *fused;

@@ -8,8 +8,7 @@ namespace {
 const Tensor* Readable(const graph::Value* value) {
   if (value == nullptr || !value->IsConstant()) return nullptr;
   const Tensor& tensor = value->constant();
-  if (tensor.device().kind != Device::Kind::kCpu || (tensor.data() == nullptr && tensor.count() != 0))
-    return nullptr;
+  if (tensor.device().kind != Device::Kind::kCpu || !tensor.HasElements()) return nullptr;
   return &tensor;
 }
 

@@ -152,9 +152,15 @@ Status PrepareIntegerMatMul(PrepareContext& context, const MatMulInputs& inputs,
   const TensorRef* zero_ref = zeros != nullptr ? &zeros->ref() : nullptr;
   ORTOLAN_RETURN_IF_ERROR(CheckZeros(zero_ref, n, matrices, "B"));
   SizePacked(*state, k, n, &state->packed);
-  ORTOLAN_ASSIGN_OR_RETURN(state->memory, AlignedBuffer::Allocate(state->packed.Bytes(matrices)));
+  const size_t bytes = state->packed.Bytes(matrices);
+  const auto pack = [&](std::byte* to) {
+    state->packed.Place(to, matrices);
+    Pack(*state, constant->data(), zero_ref, matrices, k, n, true, &state->packed, context.threads);
+    to[bytes] = std::byte{state->packed.has_zero};  // what packing found out, for who gets the block packed
+  };
+  ORTOLAN_ASSIGN_OR_RETURN(state->memory, context.packing().Take(bytes + 1, pack));
   state->packed.Place(state->memory.data(), matrices);
-  Pack(*state, constant->data(), zero_ref, matrices, k, n, true, &state->packed, context.threads);
+  state->packed.has_zero = state->memory.data()[bytes] != std::byte{0};
   prepared->consumed = 1u << inputs.b;
   return OkStatus();
 }

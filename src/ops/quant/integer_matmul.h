@@ -41,7 +41,7 @@ struct IntegerMatMul {
   MatMulInputs inputs;
   const kernels::ByteVariant* variant = nullptr;
   bool a_signed = false, b_signed = false;
-  AlignedBuffer memory;  // of a constant b and zero point
+  WeightBlock memory;  // of a constant b and zero point
   PackedMatrices packed;
 };
 

@@ -21,7 +21,7 @@ struct State {
   DType dtype;
   const kernels::GemmVariant* gemm;
   const kernels::RnnF32Variant* cells;
-  AlignedBuffer packed;  // float weights of both directions, one after the other, where they are constant
+  WeightBlock packed;    // float weights of both directions, one after the other, where they are constant
   int64_t input = 0;     // of packed W
   int64_t w_floats = 0;  // of one direction
   int64_t r_floats = 0;
@@ -234,17 +234,17 @@ Status Run(const void* opaque, RunContext& context) {
   return OkStatus();
 }
 
-// Rows [first, first + rows) of the weights of every direction, [rows][k], to the GEMM's panels.
-void PackRows(const State& state, const float* weights, int64_t first, int64_t rows, int64_t k,
-              int64_t offset, ThreadPool& threads) {
+// Rows [first, first + rows) of the weights of every direction, [rows][k], to the GEMM's panels, which stand
+// at `packed` for the first direction.
+void PackRows(const State& state, const float* weights, int64_t first, int64_t rows, int64_t k, float* packed,
+              ThreadPool& threads) {
   const int64_t stride = state.w_floats + state.r_floats + state.r_last_floats;
   for (int64_t d = 0; d < state.form.directions; ++d) {
     kernels::GemmMatrix matrix;
     matrix.data = weights + (d * state.form.gates() + first) * k;
     matrix.row_stride = 1;
     matrix.column_stride = k;
-    float* to = reinterpret_cast<float*>(state.packed.data()) + d * stride + offset;
-    kernels::PackGemmB(*state.gemm, matrix, k, rows, 1.0f, to, threads);
+    kernels::PackGemmB(*state.gemm, matrix, k, rows, 1.0f, packed + d * stride, threads);
   }
 }
 
@@ -271,21 +271,22 @@ Status PackWeights(PrepareContext& context, State* state, uint32_t* consumed) {
     state->r_packed = true;
   }
   const int64_t floats = form.directions * (state->w_floats + state->r_floats + state->r_last_floats);
-  ORTOLAN_ASSIGN_OR_RETURN(state->packed,
-                           AlignedBuffer::Allocate(static_cast<size_t>(floats) * sizeof(float)));
-  if (w != nullptr) {
-    PackRows(*state, w->ref().As<float>(), 0, form.gates(), state->input, 0, context.threads);
-    *consumed |= 1u << 1;
-  }
-  if (r != nullptr) {
-    const float* weights = r->ref().As<float>();
-    PackRows(*state, weights, 0, recurrent, form.hidden, state->w_floats, context.threads);
-    if (form.two_products()) {
-      PackRows(*state, weights, 2 * form.hidden, form.hidden, form.hidden, state->w_floats + state->r_floats,
-               context.threads);
+  const auto pack = [&](float* to) {
+    if (w != nullptr) {
+      const auto* weights = static_cast<const float*>(w->source());
+      PackRows(*state, weights, 0, form.gates(), state->input, to, context.threads);
     }
-    *consumed |= 1u << 2;
-  }
+    if (r == nullptr) return;
+    const auto* weights = static_cast<const float*>(r->source());
+    PackRows(*state, weights, 0, recurrent, form.hidden, to + state->w_floats, context.threads);
+    if (form.two_products()) {
+      PackRows(*state, weights, 2 * form.hidden, form.hidden, form.hidden,
+               to + state->w_floats + state->r_floats, context.threads);
+    }
+  };
+  ORTOLAN_ASSIGN_OR_RETURN(state->packed, context.packing().TakeFloats(floats, pack));
+  if (w != nullptr) *consumed |= 1u << 1;
+  if (r != nullptr) *consumed |= 1u << 2;
   return OkStatus();
 }
 
