@@ -465,6 +465,17 @@ void BindSession(nb::module_& module) {
       .def_prop_ro("session_options", [](const PySession& self) { return self.options(); })
       .def("get_providers", [](const PySession& self) { return self.providers(); })
       .def("assigned_nodes", &AssignedNodes)
+      .def("memory_stats",
+           [](const PySession& self) {
+             const exec::MemoryStats stats = self.engine().memory_stats();
+             nb::dict made;
+             made["weights"] = self.engine().weight_bytes();
+             made["arena"] = stats.arena_bytes;
+             made["planned"] = stats.planned_bytes;
+             made["live"] = stats.live_bytes;
+             return made;
+           })
+      .def("trim", [](PySession& self) { self.engine().Trim(); })
       .def("end_profiling", [](PySession& self) { return ValueOrRaise(self.engine().EndProfiling()); })
       .def_prop_ro("get_profiling_start_time_ns",
                    [](const PySession& self) { return self.engine().profiling_start_ns(); });

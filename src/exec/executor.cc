@@ -115,7 +115,10 @@ MemoryStats Executor::memory_stats() const {
   std::lock_guard lock(mutex_);
   MemoryStats stats;
   for (const auto& frame : idle_) stats.arena_bytes += frame->arena_bytes();
-  if (!bindings_.empty()) stats.live_bytes = bindings_.back()->live_bytes;
+  if (!bindings_.empty()) {
+    stats.planned_bytes = bindings_.back()->arena_bytes;
+    stats.live_bytes = bindings_.back()->live_bytes;
+  }
   return stats;
 }
 

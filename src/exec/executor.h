@@ -39,8 +39,9 @@ struct RunRequest {
 };
 
 struct MemoryStats {
-  size_t arena_bytes = 0;  // held by idle and running frames
-  size_t live_bytes = 0;   // the bound that lifetimes allow, of the last binding
+  size_t arena_bytes = 0;    // held by frames that wait for the next run
+  size_t planned_bytes = 0;  // of one run's arena, for the shapes that ran last
+  size_t live_bytes = 0;  // for the same shapes: the most that is alive at once, which no plan can go below
 };
 
 class Executor {

@@ -67,10 +67,17 @@ void AppendBodies(const graph::Graph& graph, std::vector<std::shared_ptr<graph::
   }
 }
 
+bool HasBodies(const graph::Graph& graph) {
+  std::vector<std::shared_ptr<graph::Graph>> bodies;
+  AppendBodies(graph, &bodies);
+  return !bodies.empty();
+}
+
 // The graph first, then the bodies that are left in it: what a pass finds out about captured values reaches
 // them.
-Status RunOnAll(const Pass& pass, graph::Graph& graph, PassContext& context) {
+Status RunOnAll(const Pass& pass, graph::Graph& graph, bool has_bodies, PassContext& context) {
   ORTOLAN_RETURN_IF_ERROR(pass.run(graph, context));
+  if (!has_bodies) return OkStatus();
   std::vector<std::shared_ptr<graph::Graph>> open;
   AppendBodies(graph, &open);
   while (!open.empty()) {
@@ -119,11 +126,12 @@ std::string PassTable() {
 }
 
 Status RunPasses(graph::Graph& graph, PassContext& context) {
+  const bool has_bodies = HasBodies(graph);  // no pass makes one
   for (const Pass& pass : Pipeline()) {
     if (pass.level > context.level) continue;
     if (pass.level != Level::kAlways && context.disabled.contains(pass.name)) continue;
     if (context.before) context.before(pass.name, graph);
-    ORTOLAN_RETURN_IF_ERROR(RunOnAll(pass, graph, context));
+    ORTOLAN_RETURN_IF_ERROR(RunOnAll(pass, graph, has_bodies, context));
 #ifndef NDEBUG
     if (Status status = graph::Verify(graph); !status.ok()) {
       return std::move(status).WithContext(fmt::format("After pass {}", pass.name));

@@ -154,7 +154,9 @@ Status Session::MakeCachedExecutor(const model::ModelView& view) {
   // Elements that the caller gave are not the files'.
   const bool given = !options_.initializers.empty() || !options_.external_files.empty();
   if (given) {
-    ORTOLAN_ASSIGN_OR_RETURN(executor_, MakeExecutor(std::move(model_.graph), nullptr));
+    WeightStore own;
+    ORTOLAN_ASSIGN_OR_RETURN(executor_, MakeExecutor(std::move(model_.graph), &own));
+    weights_ = std::make_shared<const std::vector<WeightBlock>>(own.blocks());
     return OkStatus();
   }
   PlanCache cache(PlanCacheFolder(options_), view.bytes, view.file, model_.external_files,
@@ -166,6 +168,14 @@ Status Session::MakeCachedExecutor(const model::ModelView& view) {
   if (Status status = cache.Keep(store.blocks(), store.grew(), &weights_); !status.ok())
     Log(logger(), Severity::kWarning, status.message());
   return OkStatus();
+}
+
+size_t Session::weight_bytes() const {
+  size_t bytes = 0;
+  if (weights_ != nullptr) {
+    for (const WeightBlock& block : *weights_) bytes += block.size();
+  }
+  return bytes;
 }
 
 Status Session::SaveOptimized(const model::ModelView& view) const {

@@ -67,6 +67,7 @@ class Session {
 
   Logger logger() const { return {options_.log_id, options_.log_severity}; }
   exec::MemoryStats memory_stats() const { return executor_->memory_stats(); }
+  size_t weight_bytes() const;  // packed and kept constants; sessions of one file share them
   void Trim() { executor_->Trim(); }
   const plan::Plan& plan() const { return executor_->plan(); }
   ThreadPool& threads() const { return *threads_; }

@@ -187,6 +187,23 @@ class Session:
         device = native_device(device_type, device_id, vendor_id)
         return OrtValue(_native.OrtValue.ortvalue_from_shape_and_type(shape, element_type, device))
 
+    def memory_stats(self) -> dict[str, int]:
+        """Return what the session holds and plans, in bytes; onnxruntime has no such call.
+
+        ``weights``: packed and kept constants, which sessions of one file in a process share. ``arena``: memory
+        that waits for the next run. ``planned``: what one run takes for the shapes that ran last, outputs left
+        out. ``live``: the most of it that is alive at once, which no plan can go below. Safe to call from any
+        thread.
+        """
+        return self._sess.memory_stats()
+
+    def trim(self) -> None:
+        """Give the memory back that waits for the next run, which then takes it anew.
+
+        Safe to call from any thread, during runs too: they keep what they use.
+        """
+        self._sess.trim()
+
     def end_profiling(self) -> str:
         """End profiling and return the name of the profile's file; empty where profiling is off or over."""
         return self._sess.end_profiling()

@@ -16,39 +16,6 @@ constexpr int64_t kMostWeightBytes = 10 << 20;
 constexpr double kTransformCycles = 220;     // of one tile and block of channels, either way; measured
 constexpr double kStreamBytesPerCycle = 16;  // of weights from L3
 
-// The weights' transform at the points 0, a, -a, b, -b and infinity: at a point p the kernel's polynomial
-// over the product of p's distances from the other points.
-constexpr double kA = 5.0 / 8, kB = 3.0 / 2, kA2 = kA * kA, kB2 = kB * kB;
-constexpr double kScaleA = 1 / (2 * kA2 * (kA2 - kB2)), kScaleB = 1 / (2 * kB2 * (kB2 - kA2));
-constexpr double kG[kWinogradIn][3] = {{1 / (kA2 * kB2), 0, 0},
-                                       {kScaleA, kScaleA* kA, kScaleA* kA2},
-                                       {kScaleA, -kScaleA* kA, kScaleA* kA2},
-                                       {kScaleB, kScaleB* kB, kScaleB* kB2},
-                                       {kScaleB, -kScaleB* kB, kScaleB* kB2},
-                                       {0, 0, 1}};
-
-constexpr int kMostLanes = 32;  // a panel of AVX-512
-
-// u = G w G^T for the lanes of a panel at once: w[tap][lane] to u[point][lane].
-void TransformWeights(const double w[9][kMostLanes], float u[kWinogradPoints][kMostLanes]) {
-  double rows[kWinogradIn][3][kMostLanes];
-  for (int i = 0; i < kWinogradIn; ++i) {
-    for (int c = 0; c < 3; ++c) {
-      for (int l = 0; l < kMostLanes; ++l) {
-        rows[i][c][l] = kG[i][0] * w[c][l] + kG[i][1] * w[3 + c][l] + kG[i][2] * w[6 + c][l];
-      }
-    }
-  }
-  for (int i = 0; i < kWinogradIn; ++i) {
-    for (int j = 0; j < kWinogradIn; ++j) {
-      for (int l = 0; l < kMostLanes; ++l) {
-        u[i * kWinogradIn + j][l] = static_cast<float>(rows[i][0][l] * kG[j][0] + rows[i][1][l] * kG[j][1] +
-                                                       rows[i][2][l] * kG[j][2]);
-      }
-    }
-  }
-}
-
 // The transformed weights, a panel after another of each point.
 void PackPoints(const PackedWinograd& conv, const float* w, float* weights, ThreadPool& threads) {
   const int64_t block = conv.block(), out_blocks = conv.out_blocks();
@@ -59,15 +26,15 @@ void PackPoints(const PackedWinograd& conv, const float* w, float* weights, Thre
     const int64_t width = std::min<int64_t>(kStripVectors, out_blocks - first) * block;
     float* const base = weights + first * block * in_channels;
     const int64_t live = std::min(width, out_channels - first * block);
-    double taps[9][kMostLanes] = {};  // lanes beyond the channels stay zero
-    float u[kWinogradPoints][kMostLanes];
+    double taps[9][kWinogradLanes] = {};  // lanes beyond the channels stay zero
+    float u[kWinogradPoints][kWinogradLanes];
     for (int64_t c = 0; c < in_channels; ++c) {
       for (int64_t i = 0; i < live; ++i) {
         float from[9];  // which stand at any address, as the file has them
         std::memcpy(from, w + ((first * block + i) * in_channels + c) * 9, sizeof(from));
         for (int t = 0; t < 9; ++t) taps[t][i] = static_cast<double>(from[t]);
       }
-      TransformWeights(taps, u);
+      conv.variant->winograd->weights(taps, u);
       for (int64_t p = 0; p < kWinogradPoints; ++p)
         std::copy_n(u[p], width, base + p * point_floats + c * width);
     }

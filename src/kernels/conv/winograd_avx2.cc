@@ -4,6 +4,6 @@
 namespace ortolan::kernels {
 
 extern const WinogradKernel kWinogradAvx2;
-constexpr WinogradKernel kWinogradAvx2{InputTile, OutputTile};
+constexpr WinogradKernel kWinogradAvx2{InputTile, OutputTile, TransformWeights};
 
 }  // namespace ortolan::kernels

@@ -4,6 +4,6 @@
 namespace ortolan::kernels {
 
 extern const WinogradKernel kWinogradAvx512;
-constexpr WinogradKernel kWinogradAvx512{InputTile, OutputTile};
+constexpr WinogradKernel kWinogradAvx512{InputTile, OutputTile, TransformWeights};
 
 }  // namespace ortolan::kernels

@@ -36,6 +36,37 @@ inline void TransformOut(const Vec* m, Vec* y, int m_step, int y_step) {
   y[3 * y_step] = Fma(Spread(kB3), v, Fma(Spread(kA3), r, m[5 * m_step]));
 }
 
+// The weights' transform at the points 0, p, -p, q, -q and infinity: at a point p the kernel's polynomial
+// over the product of p's distances from the other points.
+constexpr double kP = 5.0 / 8, kQ = 3.0 / 2, kP2 = kP * kP, kQ2 = kQ * kQ;
+constexpr double kScaleP = 1 / (2 * kP2 * (kP2 - kQ2)), kScaleQ = 1 / (2 * kQ2 * (kQ2 - kP2));
+constexpr double kG[kWinogradIn][3] = {{1 / (kP2 * kQ2), 0, 0},
+                                       {kScaleP, kScaleP* kP, kScaleP* kP2},
+                                       {kScaleP, -kScaleP* kP, kScaleP* kP2},
+                                       {kScaleQ, kScaleQ* kQ, kScaleQ* kQ2},
+                                       {kScaleQ, -kScaleQ* kQ, kScaleQ* kQ2},
+                                       {0, 0, 1}};
+
+// u = G w G^T for the lanes of a panel at once: w[tap][lane] to u[point][lane].
+void TransformWeights(const double w[9][kWinogradLanes], float u[kWinogradPoints][kWinogradLanes]) {
+  double rows[kWinogradIn][3][kWinogradLanes];
+  for (int i = 0; i < kWinogradIn; ++i) {
+    for (int c = 0; c < 3; ++c) {
+      for (int l = 0; l < kWinogradLanes; ++l) {
+        rows[i][c][l] = kG[i][0] * w[c][l] + kG[i][1] * w[3 + c][l] + kG[i][2] * w[6 + c][l];
+      }
+    }
+  }
+  for (int i = 0; i < kWinogradIn; ++i) {
+    for (int j = 0; j < kWinogradIn; ++j) {
+      for (int l = 0; l < kWinogradLanes; ++l) {
+        u[i * kWinogradIn + j][l] = static_cast<float>(rows[i][0][l] * kG[j][0] + rows[i][1][l] * kG[j][1] +
+                                                       rows[i][2][l] * kG[j][2]);
+      }
+    }
+  }
+}
+
 void InputTile(const WinogradInput& tile) {
   Vec d[kWinogradPoints], t[kWinogradPoints];
   const Vec zero = Spread(0.0f);

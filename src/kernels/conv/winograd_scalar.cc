@@ -4,6 +4,6 @@
 namespace ortolan::kernels {
 
 extern const WinogradKernel kWinogradScalar;
-constexpr WinogradKernel kWinogradScalar{InputTile, OutputTile};
+constexpr WinogradKernel kWinogradScalar{InputTile, OutputTile, TransformWeights};
 
 }  // namespace ortolan::kernels

@@ -30,9 +30,12 @@ struct WinogradOutput {
   float lower = 0, upper = 0;
 };
 
+inline constexpr int kWinogradLanes = 32;  // of a panel of weights: two vectors of AVX-512
+
 struct WinogradKernel {
   void (*input)(const WinogradInput& tile);
   void (*output)(const WinogradOutput& tile);
+  void (*weights)(const double taps[9][kWinogradLanes], float points[kWinogradPoints][kWinogradLanes]);
 };
 
 }  // namespace ortolan::kernels

@@ -141,6 +141,34 @@ bool Choose(const Program& program, TileLoop* loop) {
   return ChooseSizes(program, loop);
 }
 
+// Sets the loop's instruction where that alone will do.
+void ChooseInstruction(const Program& program, TileLoop* loop) {
+  if (program.code.size() != 1 || loop->outputs.size() != 1 || loop->dims.size() != 1) return;
+  const Program::Output& output = program.outputs[0];
+  const Instruction& instruction = program.code[0];
+  const bool direct = program.registers[static_cast<size_t>(output.reg)].output == 0;
+  if (!direct || !loop->outputs[0].flat || instruction.dst != output.reg || !SameForm(output.element)) return;
+  unsigned single = 0, all = 0;
+  for (int k = 0; k < 3; ++k) {
+    TileLoop::Operand& operand = loop->operands[k];
+    if (instruction.args[k] < 0) continue;
+    all |= 1u << k;
+    const Program::Register& reg = program.registers[static_cast<size_t>(instruction.args[k])];
+    if (reg.source == Program::Source::kConstant) {
+      operand.constant = &program.constants[static_cast<size_t>(reg.index)];
+      single |= 1u << k;
+      continue;
+    }
+    const TileLoop::Side& side = loop->inputs[static_cast<size_t>(reg.index)];
+    if (reg.source != Program::Source::kInput || !SameForm(reg.element) || (!side.flat && !side.scalar))
+      return;
+    operand.input = reg.index;
+    if (side.flat && !side.scalar) operand.element_bytes = ElementBytes(reg.element);
+    if (operand.element_bytes == 0) single |= 1u << k;
+  }
+  if (single != all) loop->instruction = instruction.entry->by_mask[single];
+}
+
 }  // namespace
 
 Result<TileLoop> MakeTileLoop(const Program& program, std::span<const int64_t> dims,
@@ -160,8 +188,12 @@ Result<TileLoop> MakeTileLoop(const Program& program, std::span<const int64_t> d
     return NotImplemented("broadcasting over {} dimensions; at most {} are supported", loop.dims.size(),
                           kMostLoopDims);
   }
-  if (std::optional<TileLoop> joined = JoinPeriods(loop); joined && Choose(program, &*joined)) return *joined;
-  Choose(program, &loop);
+  if (std::optional<TileLoop> joined = JoinPeriods(loop); joined && Choose(program, &*joined)) {
+    loop = std::move(*joined);
+  } else {
+    Choose(program, &loop);
+  }
+  ChooseInstruction(program, &loop);
   return loop;
 }
 

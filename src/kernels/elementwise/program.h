@@ -151,6 +151,16 @@ struct TileLoop {
   bool by_rows = false;  // a tile lies within one innermost row; otherwise it spans rows
   int64_t tile = 0;      // elements
   int64_t chunk = 0;     // elements that one thread claims at a time; a multiple of tile
+
+  // A program of one instruction whose operands are read and written where they stand: it needs no tiles.
+  // Null for all others.
+  TileFunction instruction = nullptr;
+  struct Operand {
+    int input = -1;                  // whose, or -1
+    const void* constant = nullptr;  // in place of an input
+    int64_t element_bytes = 0;       // from an element to the next; 0 for a single one
+  };
+  Operand operands[3];
 };
 
 // Collapses dimensions and decides tile and chunk sizes. Every operand has dims.size() strides.

@@ -275,19 +275,43 @@ class ChunkRunner {
   Frame frame_;
 };
 
+// Not inlined: its frame is large.
+[[gnu::noinline]] uint32_t RunTiles(const Program& program, const TileLoop& loop,
+                                    std::span<const void* const> inputs, std::span<void* const> outputs,
+                                    int64_t begin, int64_t end) {
+  ChunkRunner runner(program, loop, inputs, outputs);
+  return runner.Run(begin, end);
+}
+
+uint32_t RunInstruction(const Program& program, const TileLoop& loop, std::span<const void* const> inputs,
+                        void* output, int64_t begin, int64_t end) {
+  const void* operands[3] = {};
+  for (int k = 0; k < 3; ++k) {
+    const TileLoop::Operand& operand = loop.operands[k];
+    operands[k] = operand.input < 0
+                      ? operand.constant
+                      : static_cast<const std::byte*>(inputs[static_cast<size_t>(operand.input)]) +
+                            begin * operand.element_bytes;
+  }
+  uint32_t fault = 0;
+  loop.instruction(static_cast<std::byte*>(output) + begin * ElementBytes(program.outputs[0].element),
+                   operands[0], operands[1], operands[2], end - begin, &fault);
+  return fault;
+}
+
 }  // namespace
 
 TileFault RunProgram(const Program& program, const TileLoop& loop, std::span<const void* const> inputs,
                      std::span<void* const> outputs, ThreadPool& threads) {
   if (loop.count <= 0) return TileFault::kNone;
-  if (loop.count <= loop.chunk) {
-    ChunkRunner runner(program, loop, inputs, outputs);
-    return static_cast<TileFault>(runner.Run(0, loop.count));
-  }
+  const auto run = [&](int64_t begin, int64_t end) {
+    if (loop.instruction != nullptr) return RunInstruction(program, loop, inputs, outputs[0], begin, end);
+    return RunTiles(program, loop, inputs, outputs, begin, end);
+  };
+  if (loop.count <= loop.chunk) return static_cast<TileFault>(run(0, loop.count));
   std::atomic<uint32_t> fault{0};
   threads.ParallelFor((loop.count + loop.chunk - 1) / loop.chunk, [&](int64_t i) {
-    ChunkRunner runner(program, loop, inputs, outputs);
-    const uint32_t seen = runner.Run(i * loop.chunk, std::min(loop.count, (i + 1) * loop.chunk));
+    const uint32_t seen = run(i * loop.chunk, std::min(loop.count, (i + 1) * loop.chunk));
     if (seen != 0) fault.fetch_or(seen, std::memory_order_relaxed);
   });
   return static_cast<TileFault>(fault.load());

@@ -145,4 +145,10 @@ enum class TileOp : uint8_t {
 inline constexpr int kTileOpCount = 0 ORTOLAN_TILE_OPS(ORTOLAN_TILE_COUNT);
 #undef ORTOLAN_TILE_COUNT
 
+// dst[i] = op(a[i], b[i], c[i]) for i < n, without looking at operands that the operation does not have. dst
+// may be the same memory as an operand of the same width. A fault is or-ed into *fault (see TileFault); its
+// elements become zero.
+using TileFunction = void (*)(void* dst, const void* a, const void* b, const void* c, int64_t n,
+                              uint32_t* fault);
+
 }  // namespace ortolan::kernels

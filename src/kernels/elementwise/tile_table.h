@@ -7,12 +7,6 @@
 
 namespace ortolan::kernels {
 
-// dst[i] = op(a[i], b[i], c[i]) for i < n, without looking at operands that the operation does not have. dst
-// may be the same memory as an operand of the same width. A fault is or-ed into *fault (see TileFault); its
-// elements become zero.
-using TileFunction = void (*)(void* dst, const void* a, const void* b, const void* c, int64_t n,
-                              uint32_t* fault);
-
 // Bit i of the index: operand i is a single element in place of a tile. Operations whose operands are all
 // single elements run with index 0 and n = 1.
 struct TileEntry {
