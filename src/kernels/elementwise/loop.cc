@@ -160,8 +160,8 @@ void ChooseInstruction(const Program& program, TileLoop* loop) {
       continue;
     }
     const TileLoop::Side& side = loop->inputs[static_cast<size_t>(reg.index)];
-    if (reg.source != Program::Source::kInput || !SameForm(reg.element) || (!side.flat && !side.scalar))
-      return;
+    const bool whole = side.flat && side.period == 0;
+    if (reg.source != Program::Source::kInput || !SameForm(reg.element) || (!whole && !side.scalar)) return;
     operand.input = reg.index;
     if (side.flat && !side.scalar) operand.element_bytes = ElementBytes(reg.element);
     if (operand.element_bytes == 0) single |= 1u << k;
