@@ -468,12 +468,10 @@ void BindSession(nb::module_& module) {
       .def("memory_stats",
            [](const PySession& self) {
              const exec::MemoryStats stats = self.engine().memory_stats();
-             nb::dict made;
-             made["weights"] = self.engine().weight_bytes();
-             made["arena"] = stats.arena_bytes;
-             made["planned"] = stats.planned_bytes;
-             made["live"] = stats.live_bytes;
-             return made;
+             return std::map<std::string, size_t>{{"weights", self.engine().weight_bytes()},
+                                                  {"arena", stats.arena_bytes},
+                                                  {"planned", stats.planned_bytes},
+                                                  {"live", stats.live_bytes}};
            })
       .def("trim", [](PySession& self) { self.engine().Trim(); })
       .def("end_profiling", [](PySession& self) { return ValueOrRaise(self.engine().EndProfiling()); })

@@ -28,6 +28,14 @@ double BytesOf(const Value& value) {
   return bytes;
 }
 
+Tensor BoolsOf(const Dims& dims, const std::vector<int64_t>& items) {
+  Result<Tensor> made = Tensor::Allocate(DType::kBool, dims);
+  if (!made.ok()) return {};
+  std::ranges::transform(items, made->Items<uint8_t>().begin(),
+                         [](int64_t item) { return item != 0 ? 1 : 0; });
+  return std::move(*made);
+}
+
 // The tensor that the output must be, where inference knows every element.
 std::optional<Tensor> FromContents(const Value& value) {
   if (!value.contents || !value.type.IsTensor() || !value.shape.IsConstant()) return std::nullopt;
@@ -40,6 +48,7 @@ std::optional<Tensor> FromContents(const Value& value) {
   }
   if (CheckedCount(dims) != static_cast<int64_t>(items.size())) return std::nullopt;
   if (value.type.dtype == DType::kInt64) return Tensor::Of<int64_t>(dims, items);
+  if (value.type.dtype == DType::kBool) return BoolsOf(dims, items);
   if (value.type.dtype != DType::kInt32) return std::nullopt;
   return Tensor::Of<int32_t>(dims, std::vector<int32_t>(items.begin(), items.end()));
 }

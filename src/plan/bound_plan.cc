@@ -184,11 +184,13 @@ class Binder {
     if (!known.needed || !known.contents || value(i).place != Place::kUnused) return;
     const DType dtype = source(i).type.dtype;
     Result<Tensor> made = Tensor::Allocate(dtype, value(i).dims);
-    if (!made.ok() || (dtype != DType::kInt64 && dtype != DType::kInt32)) return;
+    if (!made.ok() || !Contains(SetOf(DType::kInt64, DType::kInt32, DType::kBool), dtype)) return;
     for (size_t k = 0; k < known.contents->size(); ++k) {
       const int64_t element = (*known.contents)[k].constant();
       if (dtype == DType::kInt64) {
         made->Items<int64_t>()[k] = element;
+      } else if (dtype == DType::kBool) {
+        made->Items<uint8_t>()[k] = element != 0;
       } else {
         made->Items<int32_t>()[k] = static_cast<int32_t>(element);
       }

@@ -26,6 +26,20 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   return OkStatus();
 }
 
+// Shape arithmetic: exporters ask whether a size is -1, which no size is.
+std::optional<graph::Dim> SameDim(graph::Dim a, graph::Dim b) {
+  const auto never = [](const graph::Dim& x, const graph::Dim& y) {
+    return x.IsConstant() && x.constant() < 0 && graph::Dim::Max(y, graph::Dim(0)) == y;
+  };
+  if (a == b) return graph::Dim(1);
+  if ((a.IsConstant() && b.IsConstant()) || never(a, b) || never(b, a)) return graph::Dim(0);
+  return std::nullopt;
+}
+
+Status Infer(InferContext& context) {
+  return InferCombined(context, SameDim);
+}
+
 constexpr int kVersions[] = {1, 7, 11, 13, 19};
 constexpr TypeConstraint kTypes[] = {{"T", kNumericTypes | kBoolType | SetOf(DType::kString)},
                                      {"T1", kBoolType}};
@@ -41,7 +55,7 @@ constexpr OpDef kEqual{.domain = "",
                        .types = kTypes,
                        .traits = {.in_place = 3},
                        .raise = RaiseAxisBroadcast,
-                       .infer = InferBroadcast,
+                       .infer = Infer,
                        .cost = ElementwiseCost,
                        .prepare = Prepare,
                        .emit = EmitBinary<TileOp::kEqual>,

@@ -44,17 +44,31 @@ Status Emit(EmitContext& context) {
   return OkStatus();
 }
 
-// Shape arithmetic: integers chosen by a condition whose elements are at hand.
+// The elements of the condition where they are at hand or follow from shapes; else nothing.
+std::vector<uint8_t> ConditionOf(const InferInput& condition) {
+  std::vector<uint8_t> chosen;
+  if (condition.data != nullptr) {
+    const auto items = condition.data->Items<const uint8_t>();
+    if (items.size() <= graph::kMostContents) chosen.assign(items.begin(), items.end());
+  } else if (condition.contents != nullptr) {
+    for (const graph::Dim& dim : *condition.contents) {
+      if (!dim.IsConstant()) return {};
+      chosen.push_back(dim.Is(0) ? 0 : 1);
+    }
+  }
+  return chosen;
+}
+
+// Shape arithmetic: integers chosen by a condition whose elements are known.
 Status Infer(InferContext& context) {
   ORTOLAN_RETURN_IF_ERROR(InferBroadcast(context));
   if (context.input_count() != 3 || context.output_count() == 0 || !context.HasInput(0)) return OkStatus();
-  const TensorRef* condition = context.input(0).data;
   const auto x = context.Ints(1), y = context.Ints(2);
-  if (condition == nullptr || !x || !y) return OkStatus();
+  if (!x || !y) return OkStatus();
+  const std::vector<uint8_t> chosen = ConditionOf(context.input(0));
   for (size_t i = 0; i < 3; ++i) {
     if (!context.shape(i).has_rank() || context.shape(i).rank() > 1) return OkStatus();
   }
-  const std::span<const uint8_t> chosen = condition->Items<const uint8_t>();
   const size_t count = std::max({chosen.size(), x->size(), y->size()});
   if (count > graph::kMostContents || chosen.empty() || x->empty() || y->empty()) return OkStatus();
   graph::Contents contents;
