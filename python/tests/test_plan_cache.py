@@ -1,9 +1,12 @@
-"""Plans in a folder: what is read back gives the same answers, and a file that is not what it says is not used."""
+"""Plans in a folder: what is read back gives the same answers; a file that is damaged is not used."""
+
+from __future__ import annotations
 
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,12 +15,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 
-def weights(seed, *shape):
+def weights(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def save_model(path, seed=0, external=False):
-    """A convolution with Winograd's form, a depthwise one, a product; their weights stand at odd places of the file."""
+def save_model(path: Path, seed: int = 0, external: bool = False) -> str:
+    """Convolutions, one with Winograd's form, and a product; weights stand at odd places of the file."""
     initializers = {
         "w3": weights(seed, 64, 32, 3, 3) / 16,
         "wd": weights(seed + 1, 64, 1, 3, 3) / 3,
@@ -54,7 +57,7 @@ def save_model(path, seed=0, external=False):
 FEEDS = {"x": weights(9, 1, 32, 32, 32), "i": np.array([7], np.int64)}
 
 
-def session(path, folder=None, **settings):
+def session(path: str | bytes, folder: Path | None = None, **settings: object) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     if folder is not None:
@@ -64,20 +67,20 @@ def session(path, folder=None, **settings):
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def answer(path, folder=None, **settings):
+def answer(path: str | bytes, folder: Path | None = None, **settings: object) -> np.ndarray:
     return session(path, folder, **settings).run(None, FEEDS)[0]
 
 
-def plans(folder):
+def plans(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.plan"))
 
 
-def settle():
+def settle() -> None:
     """Files younger than two seconds are not told by their times."""
     time.sleep(2.1)
 
 
-def test_answers_are_the_same_from_a_cached_plan(tmp_path):
+def test_answers_are_the_same_from_a_cached_plan(tmp_path: Path) -> None:
     path, folder = save_model(tmp_path / "m.onnx"), tmp_path / "plans"
     expected = answer(path)
     np.testing.assert_array_equal(answer(path, folder), expected)
@@ -93,7 +96,7 @@ def test_answers_are_the_same_from_a_cached_plan(tmp_path):
     assert not [file for file in folder.iterdir() if file.suffix not in (".plan", ".seen")]
 
 
-def test_the_environment_names_the_folder(tmp_path, monkeypatch):
+def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, folder = save_model(tmp_path / "m.onnx"), tmp_path / "plans"
     monkeypatch.setenv("ORTOLAN_PLAN_CACHE", str(folder))
     answer(path)
@@ -101,7 +104,7 @@ def test_the_environment_names_the_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("wait", [False, True])
-def test_a_damaged_plan_is_made_anew(tmp_path, wait):
+def test_a_damaged_plan_is_made_anew(tmp_path: Path, wait: bool) -> None:
     path, folder = save_model(tmp_path / "m.onnx"), tmp_path / "plans"
     expected = answer(path, folder)
     (plan,) = plans(folder)
@@ -121,7 +124,7 @@ def test_a_damaged_plan_is_made_anew(tmp_path, wait):
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 100, 4096, 10_000, -1])
-def test_a_plan_that_is_cut_off_or_too_long_is_made_anew(tmp_path, size):
+def test_a_plan_that_is_cut_off_or_too_long_is_made_anew(tmp_path: Path, size: int) -> None:
     path, folder = save_model(tmp_path / "m.onnx"), tmp_path / "plans"
     expected = answer(path, folder)
     (plan,) = plans(folder)
@@ -131,8 +134,12 @@ def test_a_plan_that_is_cut_off_or_too_long_is_made_anew(tmp_path, size):
     assert plan.read_bytes() == whole
 
 
-def test_the_plan_of_another_model_is_not_used(tmp_path):
-    path, other, folder = save_model(tmp_path / "m.onnx"), save_model(tmp_path / "n.onnx", 3), tmp_path / "plans"
+def test_the_plan_of_another_model_is_not_used(tmp_path: Path) -> None:
+    path, other, folder = (
+        save_model(tmp_path / "m.onnx"),
+        save_model(tmp_path / "n.onnx", 3),
+        tmp_path / "plans",
+    )
     expected = answer(path, folder)
     (plan,) = plans(folder)
     answer(other, folder)
@@ -143,7 +150,7 @@ def test_the_plan_of_another_model_is_not_used(tmp_path):
 
 @pytest.mark.parametrize("wait", [False, True])
 @pytest.mark.parametrize("external", [False, True])
-def test_a_model_that_changes_in_place_has_another_plan(tmp_path, wait, external):
+def test_a_model_that_changes_in_place_has_another_plan(tmp_path: Path, wait: bool, external: bool) -> None:
     path, folder = save_model(tmp_path / "m.onnx", external=external), tmp_path / "plans"
     first = answer(path, folder)
     times = os.stat(path)
@@ -158,7 +165,7 @@ def test_a_model_that_changes_in_place_has_another_plan(tmp_path, wait, external
     np.testing.assert_array_equal(second, answer(path))
 
 
-def test_options_that_a_plan_follows_from_have_plans_of_their_own(tmp_path):
+def test_options_that_a_plan_follows_from_have_plans_of_their_own(tmp_path: Path) -> None:
     path, folder = save_model(tmp_path / "m.onnx"), tmp_path / "plans"
     for level in (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL):
         expected = answer(path, graph_optimization_level=level)
@@ -167,7 +174,7 @@ def test_options_that_a_plan_follows_from_have_plans_of_their_own(tmp_path):
     assert len(plans(folder)) == 2
 
 
-def test_models_from_memory_are_cached_too(tmp_path):
+def test_models_from_memory_are_cached_too(tmp_path: Path) -> None:
     path, folder = save_model(tmp_path / "m.onnx"), tmp_path / "plans"
     with open(path, "rb") as file:
         model = file.read()
@@ -177,7 +184,7 @@ def test_models_from_memory_are_cached_too(tmp_path):
     assert len(plans(folder)) == 1
 
 
-def test_weights_that_the_caller_gives_are_not_cached(tmp_path):
+def test_weights_that_the_caller_gives_are_not_cached(tmp_path: Path) -> None:
     path, folder = save_model(tmp_path / "m.onnx"), tmp_path / "plans"
     options = ort.SessionOptions()
     options.add_session_config_entry("ortolan.plan_cache", str(folder))
@@ -188,7 +195,9 @@ def test_weights_that_the_caller_gives_are_not_cached(tmp_path):
     assert not np.array_equal(made, answer(path, folder))
 
 
-def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path, capfd):
+def test_a_folder_that_cannot_be_written_to_is_no_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path, blocked = save_model(tmp_path / "m.onnx"), tmp_path / "file"
     blocked.write_text("not a folder")
     expected = answer(path)
@@ -196,7 +205,7 @@ def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path, capfd):
     assert "The plan cannot be kept in" in capfd.readouterr().err
 
 
-def test_processes_that_start_together_agree(tmp_path):
+def test_processes_that_start_together_agree(tmp_path: Path) -> None:
     path, folder = save_model(tmp_path / "m.onnx"), tmp_path / "plans"
     program = (
         "import sys, numpy as np, ortolan as ort\n"
@@ -215,13 +224,13 @@ def test_processes_that_start_together_agree(tmp_path):
     assert not [file for file in folder.iterdir() if file.suffix not in (".plan", ".seen")]
 
 
-def resident_bytes():
+def resident_bytes() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="the system does not tell resident memory")
-def test_sessions_of_one_file_share_their_weights(tmp_path):
+def test_sessions_of_one_file_share_their_weights(tmp_path: Path) -> None:
     rows = 4096
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["y"])],
@@ -248,7 +257,7 @@ def test_sessions_of_one_file_share_their_weights(tmp_path):
         np.testing.assert_array_equal(each.run(None, {"x": x})[0], expected)
 
 
-def test_memory_is_told_and_given_back(tmp_path):
+def test_memory_is_told_and_given_back(tmp_path: Path) -> None:
     made = session(save_model(tmp_path / "m.onnx"))
     stats = made.memory_stats()
     assert stats["weights"] > 4 * 64 * 32 * 9

@@ -190,10 +190,10 @@ class Session:
     def memory_stats(self) -> dict[str, int]:
         """Return what the session holds and plans, in bytes; onnxruntime has no such call.
 
-        ``weights``: packed and kept constants, which sessions of one file in a process share. ``arena``: memory
-        that waits for the next run. ``planned``: what one run takes for the shapes that ran last, outputs left
-        out. ``live``: the most of it that is alive at once, which no plan can go below. Safe to call from any
-        thread.
+        ``weights``: packed and kept constants, which sessions of one file in a process share. ``arena``:
+        memory that waits for the next run. ``planned``: what one run takes for the shapes that ran last,
+        outputs left out. ``live``: the most of it that is alive at once, which no plan can go below. Safe to
+        call from any thread.
         """
         return self._sess.memory_stats()
 
