@@ -27,7 +27,7 @@ bool Matches(const plan::BoundPlan& bound, std::span<const Value> inputs) {
 }  // namespace
 
 Executor::Executor(std::shared_ptr<const plan::Plan> plan, std::shared_ptr<ThreadPool> threads)
-    : plan_(std::move(plan)), threads_(std::move(threads)) {
+    : plan_(std::move(plan)), threads_(std::move(threads)), binder_(plan_) {
   for (const plan::Step& step : plan_->steps()) {
     auto& bodies = bodies_.emplace_back();
     for (const auto& body : step.bodies) bodies.push_back(std::make_unique<Executor>(body, threads_));
@@ -52,8 +52,10 @@ Result<std::shared_ptr<const plan::BoundPlan>> Executor::BindingFor(std::span<co
   }
   std::vector<Dims> dims;
   for (const Value& input : inputs) dims.push_back(DimsOf(input));
+  std::unique_lock binding(binder_mutex_);
   ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const plan::BoundPlan> bound,
-                           plan::Bind(plan_, dims, threads_->thread_count()));
+                           binder_.Bind(dims, threads_->thread_count()));
+  binding.unlock();
   std::lock_guard lock(mutex_);
   bindings_.push_back(bound);
   if (bindings_.size() > kMostBindings) bindings_.erase(bindings_.begin());

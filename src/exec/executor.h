@@ -68,6 +68,8 @@ class Executor {
   std::shared_ptr<ThreadPool> threads_;
   std::vector<std::vector<std::unique_ptr<Executor>>> bodies_;  // by step index
 
+  std::mutex binder_mutex_;
+  plan::Binder binder_;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<const plan::BoundPlan>> bindings_;  // most recently used last
   std::vector<std::unique_ptr<Frame>> idle_;

@@ -76,8 +76,10 @@ class StepContext final : public RunContext {
 
 Status Frame::Prepare(std::shared_ptr<const plan::BoundPlan> bound) {
   if (bound->arena_bytes > arena_.size()) {
+    // A frame whose shapes grow, as those of a cache do, shall not move at every step.
+    const size_t spare = arena_.size() > 0 ? bound->arena_bytes / 8 : 0;
     arena_ = AlignedBuffer();
-    ORTOLAN_ASSIGN_OR_RETURN(arena_, AlignedBuffer::Allocate(bound->arena_bytes));
+    ORTOLAN_ASSIGN_OR_RETURN(arena_, AlignedBuffer::Allocate(bound->arena_bytes + spare));
   }
   bound_ = std::move(bound);
   const plan::Plan& plan = *bound_->plan;

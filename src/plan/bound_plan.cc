@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
+#include <utility>
 
 #include "ops/view.h"
 #include "plan/arena.h"
@@ -11,26 +13,38 @@ namespace {
 
 constexpr int kForever = std::numeric_limits<int>::max();
 
-// The work of Bind, one method a pass over the steps. Each pass is linear in steps and values.
-class Binder {
- public:
-  Binder(std::shared_ptr<const Plan> plan, std::span<const Dims> input_dims, int threads)
-      : plan_(*plan),
-        threads_(threads),
-        bound_(std::make_shared<BoundPlan>()),
-        facts_(plan->values().size()) {
-    bound_->plan = std::move(plan);
-    bound_->input_dims.assign(input_dims.begin(), input_dims.end());
-    bound_->values.resize(facts_.size());
-  }
+bool SameContents(const std::optional<graph::Contents>& a, const std::optional<graph::Contents>& b) {
+  return a.has_value() == b.has_value() && (!a || std::ranges::equal(*a, *b));
+}
 
-  Result<std::shared_ptr<const BoundPlan>> Run() {
-    DescribeInputsAndConstants();
+}  // namespace
+
+// One method a pass over the steps; each is linear in steps and values. Shapes are inferred again only behind
+// inputs that changed since the last binding, and a kernel is bound again only where its shapes did.
+class Binder::Work {
+ public:
+  explicit Work(std::shared_ptr<const Plan> plan) : plan_(*plan), shared_plan_(std::move(plan)) {}
+
+  Result<std::shared_ptr<const BoundPlan>> Bind(std::span<const Dims> input_dims, int threads) {
+    if (last_ == nullptr || threads != threads_) Forget();
+    threads_ = threads;
+    // What a failure leaves half done is not built upon.
+    const std::shared_ptr<const BoundPlan> last = std::move(last_);
+    bound_ = std::make_shared<BoundPlan>();
+    bound_->plan = shared_plan_;
+    bound_->input_dims.assign(input_dims.begin(), input_dims.end());
+    DescribeInputs();
     ORTOLAN_RETURN_IF_ERROR(InferShapes());
+    bound_->values = described_;
     ChooseSteps();
     PlaceValues();
-    ORTOLAN_RETURN_IF_ERROR(BindKernels());
+    ORTOLAN_RETURN_IF_ERROR(BindKernels(last.get()));
     AssignOffsets();
+    // Unknown sizes have fresh symbols in every binding.
+    if (unknowns_->symbol_count() == 0) {
+      last_ = bound_;
+      std::ranges::fill(changed_, char{0});
+    }
     return std::shared_ptr<const BoundPlan>(std::move(bound_));
   }
 
@@ -39,6 +53,7 @@ class Binder {
   struct Facts {
     graph::Shape shape;
     std::optional<graph::Contents> contents;
+    Tensor elements;        // the contents as a tensor, once somebody needed it
     bool needed = false;    // somebody reads its elements during the run
     int root = -1;          // the value whose memory this one shares; itself for most
     int lender = -1;        // of a view that a dynamic step makes: the root whose memory it will look into
@@ -58,33 +73,54 @@ class Binder {
     return facts(i).root = root;
   }
 
-  void DescribeInputsAndConstants() {
-    for (size_t i = 0; i < facts_.size(); ++i) {
+  // The state before the first binding: constants alone are known.
+  void Forget() {
+    const size_t count = plan_.values().size();
+    unknowns_ = std::make_unique<graph::DimPool>();
+    facts_.assign(count, {});
+    described_.assign(count, {});
+    changed_.assign(count, 1);
+    for (size_t i = 0; i < count; ++i) {
       const PlanValue& planned = plan_.values()[i];
+      if (!planned.constant) continue;
+      const Tensor& tensor = planned.source->constant();
+      facts_[i].shape = graph::Shape::OfConstants(tensor.dims());
+      facts_[i].contents = planned.source->contents;
+      described_[i] = {Place::kConstant, true, tensor.dims(), 0, -1, tensor};
+    }
+  }
+
+  void DescribeInputs() {
+    for (size_t k = 0; k < plan_.inputs().size(); ++k) {
+      const auto i = static_cast<size_t>(plan_.inputs()[k]);
+      BoundValue& input = described_[i];
+      const bool tensor = plan_.values()[i].source->type.IsTensor();
+      input.place = tensor ? Place::kInput : Place::kDynamic;
+      input.index = static_cast<int>(k);
+      const Dims& dims = bound_->input_dims[k];
+      if (!tensor || (input.known && input.dims == dims)) continue;
+      changed_[i] = 1;
+      input.known = true;
+      input.dims = dims;
+      facts_[i].shape = graph::Shape::OfConstants(dims);
+    }
+    for (size_t i = 0; i < facts_.size(); ++i) {
       Facts& known = facts_[i];
       known.root = static_cast<int>(i);
-      if (planned.constant) {
-        const Tensor& tensor = planned.source->constant();
-        known.shape = graph::Shape::OfConstants(tensor.dims());
-        known.contents = planned.source->contents;
-        bound_->values[i] = {Place::kConstant, true, tensor.dims(), 0, -1, tensor};
-      } else if (planned.input >= 0) {
-        BoundValue& input = bound_->values[i];
-        input.place = Place::kInput;
-        input.index = planned.input;
-        if (planned.source->type.IsTensor()) {
-          input.known = true;
-          input.dims = bound_->input_dims[static_cast<size_t>(planned.input)];
-          known.shape = graph::Shape::OfConstants(input.dims);
-        } else {
-          input.place = Place::kDynamic;
-        }
-      }
+      known.needed = known.assigned = false;
+      known.lender = known.last_use = -1;
     }
+  }
+
+  bool Changed(const std::vector<int>& values) const {
+    return std::ranges::any_of(values,
+                               [this](int i) { return i >= 0 && changed_[static_cast<size_t>(i)] != 0; });
   }
 
   Status InferShapes() {
     for (size_t s = 0; s < plan_.steps().size(); ++s) {
+      // A step without inputs has outputs that were never inferred only the first time.
+      if (!Changed(step(s).inputs) && !Changed(step(s).outputs)) continue;
       if (Status status = InferStep(step(s)); !status.ok())
         return NodeError(*step(s).node, std::move(status));
     }
@@ -99,12 +135,13 @@ class Binder {
         inputs.emplace_back();
         continue;
       }
-      const TensorRef* data = value(i).place == Place::kConstant ? &value(i).constant.ref() : nullptr;
+      const BoundValue& described = described_[static_cast<size_t>(i)];
+      const TensorRef* data = described.place == Place::kConstant ? &described.constant.ref() : nullptr;
       if (data != nullptr && data->data == nullptr) data = nullptr;
       inputs.push_back(
           {true, source(i).type, facts(i).shape, facts(i).contents ? &*facts(i).contents : nullptr, data});
     }
-    InferContext context(*step.node, std::move(inputs), step.outputs.size(), &unknowns_);
+    InferContext context(*step.node, std::move(inputs), step.outputs.size(), unknowns_.get());
     context.set_at_run(true);
     for (size_t o = 0; o < step.outputs.size(); ++o) {
       if (step.outputs[o] >= 0) context.output(o).type = source(step.outputs[o]).type;
@@ -120,15 +157,20 @@ class Binder {
 
   Status TakeOutput(const Step& step, InferOutput& found, int o) {
     Facts& known = facts(o);
+    BoundValue& bound = described_[static_cast<size_t>(o)];
+    const Dims dims_before = bound.dims;
+    const bool known_before = bound.known && known.shape == found.shape;
+    const std::optional<graph::Contents> contents_before = std::exchange(known.contents, std::nullopt);
     known.shape = std::move(found.shape);
+    bound.known = false;
+    changed_[static_cast<size_t>(o)] = 1;
     if (!source(o).type.IsTensor() || !known.shape.IsConstant()) return OkStatus();
-    BoundValue& bound = value(o);
     bound.known = true;
     bound.dims.clear();
     for (const graph::Dim& dim : known.shape.dims()) bound.dims.push_back(dim.constant());
     ORTOLAN_RETURN_IF_ERROR(CheckedBytes(source(o).type.dtype, bound.dims).status());
     if (const int view = step.node->op->traits.view_of; view >= 0) {
-      const BoundValue& whole = value(step.inputs[static_cast<size_t>(view)]);
+      const auto& whole = described_[static_cast<size_t>(step.inputs[static_cast<size_t>(view)])];
       if (whole.known && ElementCount(whole.dims) != ElementCount(bound.dims)) {
         return CannotReshape(whole.dims, bound.dims);
       }
@@ -137,6 +179,10 @@ class Binder {
         static_cast<int64_t>(found.contents->size()) == ElementCount(bound.dims)) {
       known.contents = std::move(found.contents);
     }
+    const bool same =
+        known_before && bound.dims == dims_before && SameContents(known.contents, contents_before);
+    changed_[static_cast<size_t>(o)] = same ? 0 : 1;
+    if (!same) known.elements = Tensor();
     return OkStatus();
   }
 
@@ -180,8 +226,13 @@ class Binder {
 
   // A needed value whose elements follow from shapes becomes a constant of this binding.
   void MaterializeContents(int i) {
-    const Facts& known = facts(i);
+    Facts& known = facts(i);
     if (!known.needed || !known.contents || value(i).place != Place::kUnused) return;
+    if (known.elements.defined()) {
+      value(i).place = Place::kConstant;
+      value(i).constant = known.elements;
+      return;
+    }
     const DType dtype = source(i).type.dtype;
     Result<Tensor> made = Tensor::Allocate(dtype, value(i).dims);
     if (!made.ok() || !Contains(SetOf(DType::kInt64, DType::kInt32, DType::kBool), dtype)) return;
@@ -196,7 +247,7 @@ class Binder {
       }
     }
     value(i).place = Place::kConstant;
-    value(i).constant = std::move(*made);
+    value(i).constant = known.elements = std::move(*made);
   }
 
   void PlaceValues() {
@@ -299,9 +350,19 @@ class Binder {
     }
   }
 
-  Status BindKernels() {
+  // The steps of both bindings stand in the plan's order.
+  Status BindKernels(const BoundPlan* last) {
+    size_t before = 0;
     for (BoundStep& bound : bound_->steps) {
       if (bound.dynamic || bound.step->prepared.bind == nullptr) continue;
+      while (last != nullptr && before < last->steps.size() && last->steps[before].step < bound.step)
+        ++before;
+      const bool known = last != nullptr && before < last->steps.size() &&
+                         last->steps[before].step == bound.step && !last->steps[before].dynamic;
+      if (known && !Changed(bound.step->inputs) && !Changed(bound.step->outputs)) {
+        bound.binding = last->steps[before].binding;
+        continue;
+      }
       std::vector<Dims> inputs;
       std::vector<Dims> outputs;
       for (int i : bound.step->inputs) inputs.push_back(i < 0 ? Dims() : value(i).dims);
@@ -348,18 +409,27 @@ class Binder {
   }
 
   const Plan& plan_;
-  const int threads_;
+  const std::shared_ptr<const Plan> shared_plan_;
+  int threads_ = 0;
   std::shared_ptr<BoundPlan> bound_;
   std::vector<Facts> facts_;
+  std::vector<BoundValue> described_;  // inputs, constants and what inference found, before values are placed
+  std::vector<char> changed_;          // since the last binding
   std::vector<const Step*> chosen_;
-  graph::DimPool unknowns_;  // what only data can tell, told apart from every constant
+  std::unique_ptr<graph::DimPool> unknowns_;  // what only data can tell, told apart from every constant
+  std::shared_ptr<const BoundPlan> last_;     // null where facts_ are not those of a whole binding
 };
 
-}  // namespace
+Binder::Binder(std::shared_ptr<const Plan> plan) : work_(std::make_unique<Work>(std::move(plan))) {}
+Binder::~Binder() = default;
+
+Result<std::shared_ptr<const BoundPlan>> Binder::Bind(std::span<const Dims> input_dims, int threads) {
+  return work_->Bind(input_dims, threads);
+}
 
 Result<std::shared_ptr<const BoundPlan>> Bind(std::shared_ptr<const Plan> plan,
                                               std::span<const Dims> input_dims, int threads) {
-  return Binder(std::move(plan), input_dims, threads).Run();
+  return Binder(std::move(plan)).Bind(input_dims, threads);
 }
 
 }  // namespace ortolan::plan

@@ -52,6 +52,20 @@ struct BoundPlan {
   size_t live_bytes = 0;  // the most that is alive at once: what no placement can go below
 };
 
+// Makes the bindings of one plan, one after another; each takes over from the one before it what did not
+// change. For one thread at a time.
+class Binder {
+ public:
+  explicit Binder(std::shared_ptr<const Plan> plan);
+  ~Binder();
+  // As the function below.
+  Result<std::shared_ptr<const BoundPlan>> Bind(std::span<const Dims> input_dims, int threads);
+
+ private:
+  class Work;
+  std::unique_ptr<Work> work_;
+};
+
 // input_dims has one entry for each plan input (ignored for inputs that are no tensors). Fails where shapes
 // contradict an operator; the error names the node.
 Result<std::shared_ptr<const BoundPlan>> Bind(std::shared_ptr<const Plan> plan,

@@ -1,6 +1,7 @@
 #include "value/tensor.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -34,7 +35,7 @@ class FreedBuffers {
       const std::lock_guard lock(mutex_);
       for (size_t i = buffers_.size(); i-- > 0;) {
         // The size is rounded up to whole lines, or to huge pages of 2 MB where it is large.
-        const size_t spare = bytes / 8 + (bytes > size_t{4} << 20 ? size_t{2} << 20 : 0);
+        const size_t spare = bytes / 4 + (bytes > size_t{4} << 20 ? size_t{2} << 20 : 0);
         if (buffers_[i].size() < bytes || buffers_[i].size() - bytes >= spare) continue;
         AlignedBuffer found = std::move(buffers_[i]);
         buffers_.erase(buffers_.begin() + static_cast<ptrdiff_t>(i));
@@ -42,7 +43,9 @@ class FreedBuffers {
         return found;
       }
     }
-    return AlignedBuffer::Allocate(bytes);
+    // In steps of a sixteenth to an eighth, so that the next of a row of growing tensors fits too.
+    const size_t step = std::bit_floor(bytes) / 8;
+    return AlignedBuffer::Allocate((bytes + step - 1) / step * step);
   }
 
   void Give(AlignedBuffer buffer) {
