@@ -373,6 +373,7 @@ def test_small_things_agree() -> None:
     )
     assert result.masks.full().sum() == 38 * 29
     assert list(result) == []
+    assert repr(result) == "SegmentationResults(0 detections, path=None, orig_shape=(50, 60))"
 
 
 def test_session_runs_in_every_way(folder: Path) -> None:

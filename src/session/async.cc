@@ -1,5 +1,6 @@
 #include "session/async.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -8,11 +9,25 @@
 #include <utility>
 #include <vector>
 
+#include "base/cpu.h"
+#include "threads/alone.h"
+
 namespace ortolan::session {
 namespace {
 
 // Runs of one session side by side: each may use the whole pool, so more would only hold memory.
 constexpr size_t kMostThreads = 4;
+
+// Where runs alone fill the cores, each does best by itself.
+bool Crowded(size_t runs) {
+  const auto cores = static_cast<size_t>(GetCpuInfo().physical_cores);
+  return cores <= kMostThreads && runs >= cores;
+}
+
+// Two at least, so that a run which waits for another thread's feeds or callback stops no other.
+size_t MostThreads() {
+  return std::clamp(static_cast<size_t>(GetCpuInfo().physical_cores), size_t{2}, kMostThreads);
+}
 
 }  // namespace
 
@@ -22,6 +37,7 @@ struct AsyncRunner::State {
   std::deque<std::function<void()>> tasks;
   std::vector<std::thread> threads;
   size_t idle = 0;
+  size_t running = 0;
   bool stopping = false;
 
   static void Main(const std::shared_ptr<State>& state) {
@@ -34,10 +50,13 @@ struct AsyncRunner::State {
       {
         const std::function<void()> task = std::exchange(state->tasks.front(), nullptr);
         state->tasks.pop_front();
+        const bool alone = Crowded(++state->running + state->tasks.size());
         lock.unlock();
+        const WorkAlone scope(alone);
         task();
       }  // what the task holds goes before the lock is taken: it may be the runner's owner
       lock.lock();
+      --state->running;
     }
   }
 };
@@ -65,7 +84,7 @@ void AsyncRunner::Post(std::function<void()> task) {
   {
     std::lock_guard lock(state_->mutex);
     state_->tasks.push_back(std::move(task));
-    if (state_->idle < state_->tasks.size() && state_->threads.size() < kMostThreads) {
+    if (state_->idle < state_->tasks.size() && state_->threads.size() < MostThreads()) {
       try {
         state_->threads.emplace_back([state = state_] { State::Main(state); });
       } catch (const std::system_error&) {

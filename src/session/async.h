@@ -15,7 +15,9 @@ class AsyncRunner {
   AsyncRunner(const AsyncRunner&) = delete;
   AsyncRunner& operator=(const AsyncRunner&) = delete;
 
-  // Tasks start in the order in which they were posted; up to four run at once. They must not throw.
+  // Tasks start in the order in which they were posted; up to four run at once, no
+  // more than there are cores but two at least. Where they fill the cores, each works its loops off alone.
+  // They must not throw.
   void Post(std::function<void()> task);
 
  private:

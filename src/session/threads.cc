@@ -9,7 +9,9 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
 
+#include "base/cpu.h"
 #include "session/runtime.h"
 
 #if defined(__x86_64__)
@@ -134,6 +136,10 @@ Result<std::shared_ptr<ThreadPool>> MakeThreads(const Options& options) {
   const bool flush = FlushesDenormals(options);
   if (threads <= 0 && wanted.empty() && !flush) return SharedThreadPool();
   const FlushDenormals inherited(flush);
+  // More threads than processors only take turns, at the price of the hand-over.
+  const int processors =
+      std::max(GetCpuInfo().physical_cores, static_cast<int>(std::thread::hardware_concurrency()));
+  if (wanted.empty()) threads = std::min(threads, processors);
   auto pool = std::make_shared<ThreadPool>(threads);
   if (wanted.empty() || pool->thread_count() == 1) return pool;
   ORTOLAN_ASSIGN_OR_RETURN(const auto affinities, ParseAffinities(wanted));

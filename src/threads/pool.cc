@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/cpu.h"
+#include "threads/alone.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -211,7 +212,7 @@ int ThreadPool::thread_count() const {
 }
 
 void ThreadPool::ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body) {
-  if (chunks <= 1 || state_->workers.empty()) {
+  if (chunks <= 1 || state_->workers.empty() || WorksAlone()) {
     for (int64_t i = 0; i < chunks; ++i) body(i);
     return;
   }

@@ -146,7 +146,15 @@ class Answer:
 
     __slots__ = ()
     path: str | None
+    orig_shape: tuple[int, int]
     speed: dict[str, float]
+
+    def __repr__(self) -> str:
+        """Return a line: writing all pixels takes longer than a detector's run, and asyncio asks for it."""
+        return f"{type(self).__name__}({self._summary()}, path={self.path!r}, orig_shape={self.orig_shape})"
+
+    def _summary(self) -> str:
+        raise NotImplementedError
 
     def plot(self) -> ImageArray:
         """Return a copy of the picture with the answer drawn on it."""
@@ -200,6 +208,9 @@ class Found(Answer, Generic[ItemT]):
         """Return one of them, or several."""
         return self.detections[index]
 
+    def _summary(self) -> str:
+        return f"{len(self.detections)} detections"
+
     def _caption(self, item: ItemT) -> str:
         return f"{item.class_name} {item.confidence:.2f}"
 
@@ -250,7 +261,7 @@ def run_lengths(mask: NDArray[np.uint8]) -> dict[str, list[int]]:
     return {"size": list(mask.shape), "counts": counts.tolist()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DetectionResults(Found[DetectionResult]):
     """What was found in one picture; iterating, indexing and ``len`` go over the detections."""
 
@@ -263,7 +274,7 @@ class DetectionResults(Found[DetectionResult]):
     speed: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SegmentationResults(Found[SegmentationResult]):
     """What was found in one picture, with its shapes."""
 
@@ -277,7 +288,7 @@ class SegmentationResults(Found[SegmentationResult]):
     speed: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DetectClassifyResults(Found[DetectionResult]):
     """What was found in one picture, each thing with what the second model calls it."""
 
@@ -316,7 +327,7 @@ def _named(result: ClassificationResult | None) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ClassificationResults(Answer):
     """What one picture shows."""
 
@@ -327,6 +338,9 @@ class ClassificationResults(Answer):
     orig_shape: tuple[int, int]
     path: str | None = None
     speed: dict[str, float] = field(default_factory=dict)
+
+    def _summary(self) -> str:
+        return f"{self.name!r}, conf={self.conf:.3f}"
 
     @property
     def cls(self) -> int:
