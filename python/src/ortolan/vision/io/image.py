@@ -57,7 +57,7 @@ def _with_pillow(source: Path | bytes, error: Exception, what: str) -> ImageArra
             try:
                 image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
                 return np.ascontiguousarray(np.asarray(image.convert("RGB")))
-            except (OSError, ValueError, SyntaxError) as other:
+            except Exception as other:
                 error = other
     raise ImageLoadError(f"{what}: {error}") from error
 

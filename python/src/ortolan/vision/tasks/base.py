@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -12,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from ortolan.vision.core.backend import InferenceBackend
-from ortolan.vision.core.exceptions import NoDetectionsError
+from ortolan.vision.core.exceptions import ImageLoadError, NoDetectionsError
 from ortolan.vision.core.providers import ProviderSpec
 from ortolan.vision.core.session import OrtSession
 from ortolan.vision.core.timing import SpeedTimer
 from ortolan.vision.dtypes import as_float32, numpy_dtype_for
 from ortolan.vision.io.image import load_image
+from ortolan.vision.io.sources import Sources, pictures_of
 from ortolan.vision.types import ImageArray, ImageInput
 
 if TYPE_CHECKING:
@@ -204,6 +207,70 @@ class PictureTask(VisionTask, Generic[ChoiceT, ResultT]):
             outputs = await self._session.ort_async_run(prepared.feeds, **self._chosen_outputs())
             prepared.timer.stage("inference")
             return [self._finished(outputs, prepared, choice)]
+
+    def stream(
+        self,
+        source: Sources,
+        *,
+        ahead: int = 4,
+        progress: Callable[[int, int | None], object] | None = None,
+        skipped: Callable[[ImageInput, ImageLoadError], object] | None = None,
+        **choice: Any,  # noqa: ANN401 - what predict takes
+    ) -> Iterator[ResultT]:
+        """Predict for many pictures, one result after the other, while the next ones are being decoded.
+
+        Pictures are taken from the source only as fast as results are taken from here, so that any number of
+        them goes through a fixed amount of memory.
+
+        :param source: a folder, a video (with OpenCV installed), a picture, or an iterable of pictures
+        :param ahead: how many pictures are decoded before they are needed, at most
+        :param progress: called after each picture with how many are done, and of how many where that is known
+        :param skipped: called with what could not be read, which then is left out; None: the error is raised
+        :param choice: what ``predict`` takes
+        """
+        if ahead < 1:
+            raise ValueError(f"ahead must be at least 1, got {ahead}.")
+        made = self._choice(**choice)
+        pictures, count = pictures_of(source)
+        return self._stream(pictures, count, ahead, progress, skipped, made)
+
+    def _choice(self, **choice: Any) -> ChoiceT:  # noqa: ANN401 - by the task
+        """Return what a call chooses, from what `predict` takes."""
+        raise NotImplementedError
+
+    def _stream(
+        self,
+        pictures: Iterator[ImageInput],
+        count: int | None,
+        ahead: int,
+        progress: Callable[[int, int | None], object] | None,
+        skipped: Callable[[ImageInput, ImageLoadError], object] | None,
+        choice: ChoiceT,
+    ) -> Iterator[ResultT]:
+        started: deque[tuple[ImageInput, Future[Prepared]]] = deque()
+        done = 0
+        with ThreadPoolExecutor(1, "ortolan-stream") as decoder:
+            try:
+                while True:
+                    while len(started) < ahead and (picture := next(pictures, None)) is not None:
+                        started.append((picture, decoder.submit(self._started, picture)))
+                    if not started:
+                        return
+                    picture, future = started.popleft()
+                    try:
+                        prepared = future.result()
+                    except ImageLoadError as error:
+                        if skipped is None:
+                            raise
+                        skipped(picture, error)
+                    else:
+                        yield self._finished(self._ran(prepared), prepared, choice)
+                    done += 1
+                    if progress is not None:
+                        progress(done, count)
+            finally:
+                for _, future in started:
+                    future.cancel()
 
     # Pictures between decoding and answer at a time, however many are asked for at once: the engine runs
     # four, and finds as many waiting. Hundreds of decoded pictures would fill the memory, and every cache.

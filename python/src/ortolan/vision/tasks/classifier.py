@@ -127,6 +127,9 @@ class Classifier(PictureTask["int | None", ClassificationResults]):
         """Do :meth:`predict` with only the model's run in the engine's threads, the rest in this one."""
         return await self._ort_async_predict(image, _checked(top_k))
 
+    def _choice(self, top_k: int | None = None) -> int | None:  # type: ignore[override]
+        return _checked(top_k)
+
     def _prepare(self, prepared: Prepared) -> None:
         try:
             planes = _native.classifier_input(

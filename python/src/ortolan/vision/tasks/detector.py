@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -176,6 +176,9 @@ class Detector(PictureTask[Limits, DetectionResults]):
         """Do :meth:`predict` with only the model's run in the engine's threads, the rest in this one."""
         limits = Limits(conf_threshold, iou_threshold, classes, raise_on_empty)
         return await self._ort_async_predict(image, limits)
+
+    def _choice(self, **choice: Any) -> Limits:  # noqa: ANN401 - its fields
+        return Limits(**choice)
 
     def _prepare(self, prepared: Prepared) -> None:
         fit_into_input(prepared, self._session.input_name, self._input_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,6 +195,9 @@ class DetectClassify(PictureTask[Choice, DetectClassifyResults]):
             feeds[INPUT_SCALE] = np.array([scale], dtype=np.float32)
             feeds[INPUT_PAD] = np.array(pad, dtype=np.float32)
         return feeds
+
+    def _choice(self, **choice: Any) -> Choice:  # noqa: ANN401 - its fields
+        return Choice(**choice)
 
     def _prepare(self, prepared: Prepared) -> None:
         fit_into_input(prepared, INPUT_IMAGE, self._input_size)
