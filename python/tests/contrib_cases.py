@@ -32,6 +32,7 @@ class Case:
     compared: np.ndarray | None = None
     kept: np.ndarray | None = None  # the same of the other outputs
     declared: bool = False  # outputs are declared as float tensors: where onnxruntime cannot tell their type
+    steps: int = 0  # by which integers may be off
     # Outputs that onnxruntime writes over inputs: output -> input.
     shared: dict[int, int] = dataclasses.field(default_factory=dict)
 

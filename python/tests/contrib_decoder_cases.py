@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from contrib_cases import Case, Draw, case, softmax
+from contrib_cases import Case, Draw, case, erf, softmax
 from quant_cases import pack
 
 E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32)
@@ -498,6 +498,207 @@ def mixture(inputs: list[Any], weights: list[np.ndarray], attributes: dict[str, 
             elif name == "silu":
                 h = h * sigmoid(h)
             elif name == "gelu":
-                h = np.array([0.5 * v * (1 + __import__("math").erf(v / 2**0.5)) for v in h])
+                h = np.array([0.5 * v * (1 + float(erf(np.array(v / 2**0.5)))) for v in h])
             y[t] += share * (weights[1][e] @ h + (0 if inputs[7] is None else inputs[7][e]))
     return y
+
+
+def in_order(x: np.ndarray, order: int) -> np.ndarray:
+    """Put the bytes of matrices in an order of cublasLt, under the same shape."""
+    rows, columns = x.shape[-2:]
+    if order == 0:
+        return np.ascontiguousarray(np.swapaxes(x, -1, -2)).reshape(x.shape)
+    if order == 2:
+        groups = x.reshape(*x.shape[:-1], columns // 32, 32)
+        return np.ascontiguousarray(np.swapaxes(groups, -2, -3)).reshape(x.shape)
+    if order == 3:
+        flat = np.empty(x.size, x.dtype)
+        for r in range(rows):
+            for c in range(columns):
+                tile = (r // 8) * 8 + (r % 2) * 4 + (c % 32) // 8
+                inside = ((4 if c % 8 >= 4 else 0) + (r % 8) // 2) * 4 + c % 4
+                flat[(c // 32) * rows * 32 + tile * 32 + inside] = x[r, c]
+        return flat.reshape(x.shape)
+    return x
+
+
+def rounded(x: np.ndarray, scale: float) -> np.ndarray:
+    return np.clip(np.rint(x / scale), -128, 127).astype(np.int8)
+
+
+def near_bytes(inputs: list[Any], attributes: dict[str, Any], expected: np.ndarray) -> Case:
+    """Give a case whose bytes may be one off, where a number is in the middle between two of them."""
+    return Case(inputs, attributes, expected=[expected], steps=1)
+
+
+@case("QuantizeWithOrder")
+def _(d: Draw) -> Case:
+    order = d.pick(0, 1, 2)
+    x, scale = (
+        d.normal(d.size(1, 3), d.size(1, 4), 32 * d.size(1, 2)),
+        np.float32(d.random.uniform(0.01, 0.05)),
+    )
+    expected = in_order(rounded(x, scale), order)
+    return near_bytes([x, np.array(scale)], {"order_input": 1, "order_output": order}, expected)
+
+
+@case("DequantizeWithOrder")
+def _(d: Draw) -> Case:
+    order = d.pick(0, 1, 2)
+    x, scale = d.ints(-128, 128, d.size(1, 3), d.size(1, 4), 64, dtype=np.int8), np.array(0.03, np.float32)
+    attributes = {"order_input": order, "order_output": 1, "to": 1}
+    return Case([in_order(x, order), scale], attributes, expected=[x * scale], declared=True)
+
+
+@case("QOrderedMatMul")
+def _(d: Draw) -> Case:
+    tiles = d.flip()
+    m, k, n = d.size(1, 4), 32 * d.size(1, 2), 32 * d.size(1, 2)
+    a, b = d.ints(-128, 128, 2, m, k, dtype=np.int8), d.ints(-128, 128, k, n, dtype=np.int8)
+    scales = [np.array(x, np.float32) for x in (0.01, 0.02, 0.37)]
+    if d.flip():
+        scales[1] = d.random.uniform(0.01, 0.03, n).astype(np.float32)
+    bias = None if tiles else d.maybe(d.normal(n))
+    c = d.maybe(d.ints(-128, 128, 2, m, n, dtype=np.int8))
+    y = (a.astype(np.int64) @ b.astype(np.int64)) * (scales[0] * scales[1])
+    y = y + (0 if bias is None else bias) + (0 if c is None else c * np.float32(0.11))
+    order, stored = (2, in_order(b.T.copy(), 3).reshape(b.shape)) if tiles else (1, in_order(b, 0))
+    inputs = [in_order(a, order), scales[0], stored, scales[1], scales[2], bias]
+    inputs += [None if c is None else in_order(c, order), np.array(0.11, np.float32)]
+    attributes = {"order_A": order, "order_B": 3 if tiles else 0, "order_Y": order}
+    return near_bytes(inputs, attributes, in_order(rounded(y, scales[2]), order))
+
+
+@case("QOrderedGelu")
+def _(d: Draw) -> Case:
+    x, scale, result = d.ints(-128, 128, 2, 3, 32, dtype=np.int8), np.float32(0.031), np.float32(0.017)
+    wide = x * scale
+    y = 0.5 * wide * (1 + erf(wide / np.sqrt(2)))
+    attributes = {"order_X": 2, "order_Y": 2}
+    return near_bytes([x, np.array(scale), np.array(result)], attributes, rounded(y, result))
+
+
+@case("QOrderedLayerNormalization")
+def _(d: Draw) -> Case:
+    order = d.pick(1, 2)
+    x = d.ints(-128, 128, 2, d.size(1, 4), 32, dtype=np.int8)
+    gamma, beta = d.normal(32), d.maybe(d.normal(32))
+    wide = x * np.float32(0.03)
+    y = (wide - wide.mean(-1, keepdims=True)) / np.sqrt(wide.var(-1, keepdims=True) + 1e-5) * gamma
+    y = y + (0 if beta is None else beta)
+    inputs = [in_order(x, order), np.array(0.03, np.float32), gamma, beta, np.array(0.023, np.float32)]
+    attributes = {"order_X": order, "order_Y": order}
+    return near_bytes(inputs, attributes, in_order(rounded(y, 0.023), order))
+
+
+@case("QOrderedAttention")
+def _(d: Draw) -> Case:
+    b, s, heads, size, width = d.size(1, 2), d.size(1, 4), d.size(1, 2), d.size(2, 5), d.size(2, 6)
+    hidden, causal = heads * size, d.flip()
+    x = d.ints(-128, 128, b, s, width, dtype=np.int8)
+    weights = [d.ints(-128, 128, width, hidden, dtype=np.int8) for _ in range(3)]
+    biases = [d.normal(hidden) for _ in range(3)]
+    parts = []
+    for w, bias in zip(weights, biases, strict=True):
+        y = (x * np.float32(0.02)) @ (w * np.float32(0.01)) + bias
+        y = rounded(y, 0.05) * np.float32(0.05)
+        parts.append(y.reshape(b, s, heads, size).transpose(0, 2, 1, 3))
+    scores = rounded(parts[0] @ parts[1].transpose(0, 1, 3, 2), 0.1) * np.float32(0.1) / np.sqrt(size)
+    if causal:
+        scores = np.where(np.tri(s, dtype=bool), scores, NEVER)
+    chances = rounded(softmax(scores), 1 / 127) * np.float32(1 / 127)
+    y = (chances @ parts[2]).transpose(0, 2, 1, 3).reshape(b, s, hidden)
+
+    def number(value: float) -> np.ndarray:
+        return np.array(value, np.float32)
+
+    stored = [in_order(w, 0) for w in weights]
+    inputs = [x, number(0.02), *[number(0.05)] * 3, *stored, *[number(0.01)] * 3, *biases]
+    inputs += [number(0.1), number(1 / 127), number(0.031)]
+    attributes = {"num_heads": heads, "order_input": 1, "order_weight": 0, "order_output": 1}
+    attributes["unidirectional"] = int(causal)
+    return near_bytes(inputs, attributes, rounded(y, 0.031))
+
+
+@case("DynamicSparseAttention")
+def _(d: Draw) -> Case:
+    b, kv, group, size, s = d.size(1, 3), d.size(1, 2), d.size(1, 3), 2 * d.size(1, 4), d.size(1, 3)
+    heads = kv * group
+    lengths = d.ints(s + 1, s + 6, b)
+    total = int(lengths.max())
+    past, before = total + d.size(0, 2), lengths - s
+    caches = [d.normal(b, kv, past, size) for _ in range(2)]
+    other = [d.normal(b, kv, 7, size) for _ in range(2)] if d.flip() else None
+    local, window = d.flip(), d.pick(-1, 3)
+    q, k, v = d.normal(b, s, heads, size), d.normal(b, s, kv, size), d.normal(b, s, kv, size)
+    sink, shared = d.maybe(d.normal(heads)), d.flip()
+    selected, counts = np.full((b * s, 4), -1, np.int32), np.zeros(b * s, np.int32)
+    keys, values = (cache.copy() for cache in caches)
+    y = np.zeros((b, s, heads, size))
+    for i in range(b):
+        keys[i, :, before[i] : lengths[i]] = k[i].transpose(1, 0, 2)
+        values[i, :, before[i] : lengths[i]] = v[i].transpose(1, 0, 2)
+        for t in range(s):
+            position, row = int(before[i]) + t, i * s + t
+            most = 7 if other else position + 1
+            counts[row] = d.size(0, min(4, most))
+            selected[row, : counts[row]] = chosen = d.random.permutation(most)[: counts[row]]
+            first = max(0, position + 1 - window) if window > 0 else 0
+            own = set(range(first, position + 1)) if local else set()
+            own |= set() if other else {int(at) for at in chosen}
+            for h in range(heads):
+                rows = [(keys[i, h // group, at], values[i, h // group, at]) for at in sorted(own)]
+                if other:
+                    rows += [
+                        (other[0][i, h // group, at], other[not shared][i, h // group, at]) for at in chosen
+                    ]
+                scores = np.array([q[i, t, h] @ key for key, _ in rows]) / np.sqrt(size)
+                sinks = np.array([] if sink is None else [sink[h]])
+                if rows:
+                    parts = softmax(np.concatenate([scores, sinks]))
+                    y[i, t, h] = sum(p * value for p, (_, value) in zip(parts, rows, strict=False))
+    attributes: dict[str, Any] = {"num_heads": heads, "kv_num_heads": kv, "auxiliary_kv_shared": int(shared)}
+    attributes["attention_mode"] = "local_plus_selected" if local else "selected_only"
+    attributes["selected_kv_source"] = "auxiliary" if other else "main"
+    if window > 0:
+        attributes["local_window_size"] = window
+    others = [None, None] if other is None else [other[0], None if shared else other[1]]
+    inputs = [
+        *(x.reshape(b, s, -1) for x in (q, k, v)),
+        *caches,
+        *others,
+        selected,
+        counts,
+        (lengths - 1).astype(np.int32),
+        np.array(total, np.int32),
+        *[None] * 5,
+        sink,
+    ]
+    expected = [y.reshape(b, s, -1), keys, values]
+    return Case(inputs, attributes, (True,) * 3, expected, 1e-3, 1e-4, declared=True)
+
+
+@case("MatMulBlockQuantizedFp8Weight")
+def _(d: Draw) -> Case:
+    n, k, block = d.size(1, 9), d.size(2, 40), d.pick(16, 128)
+    a, bias = d.normal(2, 3, k, dtype=np.float16), d.maybe(d.normal(n, dtype=np.float16))
+    codes = d.random.integers(0, 0x70, (n, k)).astype(np.uint8) | d.ints(0, 2, n, k, dtype=np.uint8) << 7
+    scales = d.random.uniform(0.01, 0.05, (n, -(-k // block))).astype(np.float32)
+    w = e4m3(codes) * np.repeat(scales, block, 1)[:, :k]
+    y = a.astype(np.float32) @ w.T + (0 if bias is None else bias)
+    size = float(np.abs(y).max())
+    return Case(
+        [a, float8(codes), scales, None, bias],
+        {"block_size": block},
+        expected=[y.astype(np.float16)],
+        absolute=1e-2 * size,
+        relative=2e-2,
+        constants=(1,),
+    )
+
+
+def float8(codes: np.ndarray) -> np.ndarray:
+    """Give 8-bit floats as numpy has them with ml_dtypes, which onnx needs."""
+    import ml_dtypes
+
+    return codes.view(ml_dtypes.float8_e4m3fn)

@@ -91,7 +91,7 @@ def compare(found: np.ndarray, expected: np.ndarray, case: Case, first: bool) ->
         (max(case.relative, 4e-3), max(case.absolute, 4e-3)) if half else (case.relative, case.absolute)
     )
     if found.dtype.kind in "iu":
-        relative = absolute = 0
+        relative, absolute = 0, case.steps
     compared = case.compared if first else case.kept
     if compared is not None:
         found, expected = found[compared], expected[compared]
