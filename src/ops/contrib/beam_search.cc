@@ -11,6 +11,8 @@ Status ComposeBeamSearch(RaiseContext& context, DecoderForm form, size_t tempera
   SearchInputs inputs;
   inputs.tokens = make.input(0), inputs.max_length = make.input(1), inputs.min_length = make.input(2);
   inputs.beams = make.input(3), inputs.returned = make.input(4);
+  if (inputs.beams == nullptr || inputs.returned == nullptr)
+    return InvalidGraph("{} lacks num_beams or num_return_sequences", context.node.op_type);
   inputs.attention_mask = make.input(9);
   if (form == DecoderForm::kWhisper) inputs.first_tokens = make.input(10);
   ORTOLAN_ASSIGN_OR_RETURN(const std::vector<graph::Value*> start, search.Start(inputs));

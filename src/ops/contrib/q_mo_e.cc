@@ -36,7 +36,7 @@ struct Layout {
 struct Bound {
   MixtureSizes sizes;
   Layout layouts[3];
-  size_t gemm_bytes = 0, weights_at = 0, scales_at = 0, zeros_at = 0, half_at = 0;
+  size_t gemm_bytes = 0, weights_at = 0, scales_at = 0, zeros_at = 0;
 };
 
 bool Given(std::span<const Dims> inputs, size_t i) {

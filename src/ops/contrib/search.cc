@@ -125,11 +125,19 @@ Status Search::RunEncoder(graph::Value** start, std::vector<graph::Value*>* outp
   *outputs = make_.Body(*encoder_, feeds);
   if (std::ranges::find(*outputs, nullptr) != outputs->end())
     return InvalidGraph("{}: an output of the encoder has no value", context_.node.op_type);
+  // Logits, states and all caches, or the caches that stay alone.
+  const bool logits = !outputs->empty() && Named(encoder_->outputs()[0], "logits");
+  if (outputs->size() < (logits ? 2 + 2 * caches_ : caches_) || (states_ && !logits)) {
+    return InvalidGraph("{}: an encoder of {} outputs for a decoder of {} caches", context_.node.op_type,
+                        outputs->size(), caches_);
+  }
   return InferUnknown(context_.graph, &context_.node);
 }
 
 Result<std::vector<graph::Value*>> Search::Start(const SearchInputs& inputs) {
   inputs_ = inputs;
+  if (inputs.tokens == nullptr || inputs.max_length == nullptr)
+    return InvalidGraph("{} lacks input_ids or max_length", context_.node.op_type);
   ORTOLAN_RETURN_IF_ERROR(ReadDecoder());
   graph::Value* start = inputs.tokens;
   if (form_ != DecoderForm::kGpt) ORTOLAN_RETURN_IF_ERROR(RunEncoder(&start, &encoded_));
@@ -177,8 +185,6 @@ Status Search::FirstCaches(Feeds* feeds) {
       feeds->pasts.push_back(empty);
       continue;
     }
-    if (encoded_.size() < 2 + 2 * caches_)
-      return InvalidGraph("the encoder gives {} values", encoded_.size());
     graph::Value* cache = PerRow(encoded_[2 + i]);
     if (buffers_) {  // the first rows of a buffer
       graph::Value* rest =
