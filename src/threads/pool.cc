@@ -110,6 +110,7 @@ struct ThreadPool::State {
   Loop* open = nullptr;             // guarded by mutex
   int parked = 0;                   // guarded by mutex
   bool stopping = false;            // guarded by mutex
+  std::atomic<int> callers{0};      // threads that are in a loop of their own
   std::vector<std::thread> workers;
 
   // The newest loop with unclaimed chunks, with this thread counted as its user; null where there is none.
@@ -216,10 +217,17 @@ void ThreadPool::ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body) {
     for (int64_t i = 0; i < chunks; ++i) body(i);
     return;
   }
-  for (int64_t first = 0; first < chunks; first += kMostChunks) {
-    Loop loop(body, first, std::min(chunks - first, kMostChunks), state_->threads);
-    state_->Run(loop);
+  // Where as many callers work as there are threads, each has a core of its own: to share loops would only
+  // cost.
+  if (state_->callers.fetch_add(1, std::memory_order_relaxed) + 1 >= state_->threads) {
+    for (int64_t i = 0; i < chunks; ++i) body(i);
+  } else {
+    for (int64_t first = 0; first < chunks; first += kMostChunks) {
+      Loop loop(body, first, std::min(chunks - first, kMostChunks), state_->threads);
+      state_->Run(loop);
+    }
   }
+  state_->callers.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void ThreadPool::ParallelRanges(int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
