@@ -118,8 +118,25 @@ Result<Reg> EmitNode(const graph::Node& node, kernels::ProgramBuilder& builder, 
   return builder.Convert(context.output(), *element);
 }
 
+namespace {
+
+// Operators on bits alone, of operands and a result of one type.
+bool IsBitwise(const OpDef& op) {
+  return op.domain.empty() && (op.name == "BitwiseAnd" || op.name == "BitwiseOr" || op.name == "BitwiseXor" ||
+                               op.name == "BitwiseNot");
+}
+
+// Signed numbers of the same width, whose registers are as wide as they are: uint32 would compute as int64.
+Element SameBits(Element element) {
+  if (element == Element::kU32) return Element::kI32;
+  return element == Element::kU64 ? Element::kI64 : element;
+}
+
+}  // namespace
+
 Status PrepareElementwise(PrepareContext& context, Prepared* prepared) {
   const graph::Node& node = context.node;
+  const bool bitwise = IsBitwise(*node.op);
   kernels::ProgramBuilder builder;
   std::vector<Reg> registers;
   std::vector<int> inputs;
@@ -130,11 +147,18 @@ Status PrepareElementwise(PrepareContext& context, Prepared* prepared) {
     }
     const std::optional<Element> element = ElementOf(node.input(i));
     if (!element) return NotImplemented("{} of {}", node.op->name, TypeText(node.input(i)->type));
-    registers.push_back(builder.Input(*element));
+    registers.push_back(builder.Input(bitwise ? SameBits(*element) : *element));
     inputs.push_back(static_cast<int>(i));
   }
-  ORTOLAN_ASSIGN_OR_RETURN(const Reg result, EmitNode(node, builder, registers));
-  builder.Output(result, *ElementOf(node.output(0)));
+  const Element output = *ElementOf(node.output(0));
+  if (bitwise) {
+    EmitContext emitted(node, builder, registers);
+    ORTOLAN_RETURN_IF_ERROR(node.op->emit(emitted));
+    builder.Output(emitted.output(), SameBits(output));
+  } else {
+    ORTOLAN_ASSIGN_OR_RETURN(const Reg result, EmitNode(node, builder, registers));
+    builder.Output(result, output);
+  }
   ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, builder.Build(context.isa));
   return PrepareProgram(std::move(program), std::move(inputs),
                         fmt::format("elementwise_{}", IsaName(context.isa)), prepared);

@@ -320,6 +320,20 @@ TEST(Elementwise, BitsOfIntegers) {
   EXPECT_THAT(Items<uint8_t>((*RunOp("BitwiseOr", {a, b}))[0]), ElementsAre(0b1110, 0xff, 7));
   EXPECT_THAT(Items<uint8_t>((*RunOp("BitwiseXor", {a, b}))[0]), ElementsAre(0b0110, 0xf6, 6));
   EXPECT_THAT(Items<uint8_t>((*RunOp("BitwiseNot", {a}))[0]), ElementsAre(0xf3, 0, 0xfe));
+  // The widest bits of the widest types, which compute as signed ones of their width.
+  const Value words = TensorValue<uint32_t>({3}, {0x80000001u, 0xffffffffu, 7});
+  const Value mask = TensorValue<uint32_t>({1}, {0xf0000003u});
+  EXPECT_THAT(Items<uint32_t>((*RunOp("BitwiseAnd", {words, mask}))[0]),
+              ElementsAre(0x80000001u, 0xf0000003u, 3));
+  EXPECT_THAT(Items<uint32_t>((*RunOp("BitwiseOr", {words, mask}))[0]),
+              ElementsAre(0xf0000003u, 0xffffffffu, 0xf0000007u));
+  EXPECT_THAT(Items<uint32_t>((*RunOp("BitwiseXor", {words, mask}))[0]),
+              ElementsAre(0x70000002u, 0x0ffffffcu, 0xf0000004u));
+  EXPECT_THAT(Items<uint32_t>((*RunOp("BitwiseNot", {words}))[0]), ElementsAre(0x7ffffffeu, 0u, 0xfffffff8u));
+  const Value longs = TensorValue<uint64_t>({2}, {uint64_t{1} << 63 | 5, ~uint64_t{0}});
+  const Value five = TensorValue<uint64_t>({}, {uint64_t{1} << 63 | 1});
+  EXPECT_THAT(Items<uint64_t>((*RunOp("BitwiseAnd", {longs, five}))[0]),
+              ElementsAre(uint64_t{1} << 63 | 1, uint64_t{1} << 63 | 1));
   const auto left = Attrs({{"direction", std::string("LEFT")}}),
              right = Attrs({{"direction", std::string("RIGHT")}});
   EXPECT_THAT(Items<uint8_t>((*RunOp("BitShift", {a, b}, {.attributes = left}))[0]), ElementsAre(0, 0, 128));
