@@ -170,11 +170,56 @@ class Layout {
         (pad != "NOTSET" && pad != "VALID" && !pad.empty())) {
       return OkStatus();
     }
+    if (2 * dims[1] < block_ && dims[2] == dims[3] && dims[1] * dims[2] * dims[3] <= 4 * block_)
+      return MakeSubPixel(node, *x, *w, bias);
     std::vector<Value*> inputs = node.inputs();
     inputs[0] = x->value;
     graph::Attributes made;
     made.Set("block", block_);
     return Replace(node, kConvTransposeBlocked, std::move(made), std::move(inputs), dims[1]);
+  }
+
+  // To few channels: their taps together fill a block, as channels of a 1x1 convolution at the input's size,
+  // which DepthToSpace then deals out.
+  Status MakeSubPixel(Node& node, const Blocked& x, const Value& w, const Value* bias) {
+    const Dims& dims = w.constant().dims();
+    const int64_t in = dims[0], out = dims[1], taps = dims[2] * dims[3], made_out = out * taps;
+    std::vector<float> weights(static_cast<size_t>(made_out * in)), biases;
+    const auto from = w.constant().Items<const float>();
+    for (int64_t c = 0; c < in; ++c) {
+      for (int64_t m = 0; m < made_out; ++m)
+        weights[static_cast<size_t>(m * in + c)] = from[static_cast<size_t>(c * made_out + m)];
+    }
+    std::vector<Value*> inputs = {
+        x.value, graph_.NewConstant(w.name() + "_by_tap", Tensor::Of<float>({made_out, in, 1, 1}, weights))};
+    if (bias) {
+      for (float item : bias->constant().Items<const float>())
+        biases.insert(biases.end(), static_cast<size_t>(taps), item);
+      inputs.push_back(graph_.NewConstant(bias->name() + "_by_tap", Tensor::Of<float>({made_out}, biases)));
+    }
+    graph::Attributes conv, order, deal;
+    conv.Set("block", block_);
+    order.Set("channels", made_out);
+    deal.Set("blocksize", dims[2]);
+    deal.Set("mode", std::string("CRD"));
+    Value* const y = node.output(0);
+    const auto add = [&](const OpDef& op, graph::Attributes attributes, std::vector<Value*> read,
+                         Value* made) -> Result<Value*> {
+      Node* added = graph_.InsertBefore(&node);
+      InitNode(*added, op, node);
+      added->attributes = std::move(attributes);
+      added->SetInputs(std::move(read));
+      added->SetOutput(0, made);
+      ORTOLAN_RETURN_IF_ERROR(InferNode(*added, *graph_.dims()));
+      return made;
+    };
+    ORTOLAN_ASSIGN_OR_RETURN(Value * blocked, add(kConvBlocked, std::move(conv), std::move(inputs),
+                                                  graph_.NewValue(y->name() + "_taps_blocked")));
+    ORTOLAN_ASSIGN_OR_RETURN(Value * planar, add(kReorderFromBlocked, std::move(order), {blocked},
+                                                 graph_.NewValue(y->name() + "_taps")));
+    ORTOLAN_RETURN_IF_ERROR(add(kDepthToSpace, std::move(deal), {planar}, y).status());
+    graph_.EraseNode(&node);
+    return OkStatus();
   }
 
   // Makes the blocked form of a planar value, before `node`.

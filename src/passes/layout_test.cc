@@ -225,6 +225,18 @@ TEST(Layout, UpsamplingStaysBlocked) {
   EXPECT_EQ(net.Check(), "ConvBlocked ConvTransposeBlocked ConvBlocked ReorderFromBlocked");
 }
 
+TEST(Layout, UpsamplingToFewChannelsIsByTap) {
+  for (const int64_t out : {1, 3}) {
+    Net net;
+    graph::Value* y = net.Conv(net.Input({2, 3, 6, 5}), 3, 24, 3);
+    graph::Attributes attributes;
+    attributes.Set("strides", std::vector<int64_t>{2, 2});
+    y = net.Add("ConvTranspose", {y, net.Constant({24, out, 2, 2}), net.Constant({out})}, attributes);
+    net.graph.AddOutput(net.Add("Sigmoid", {y}));
+    EXPECT_EQ(net.Check(), "ConvBlocked ConvBlocked ReorderFromBlocked DepthToSpace Sigmoid");
+  }
+}
+
 TEST(Layout, ResizeOfSpatialAxesStaysBlocked) {
   const auto numbers = [](Net& net, auto items) {
     using T = typename decltype(items)::value_type;
