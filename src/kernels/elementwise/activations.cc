@@ -80,14 +80,19 @@ Reg ProgramBuilder::TanhGate(Reg a) const {
   return kNoReg;
 }
 
-// The product of `a` and `b`, where it ends one of: x sigmoid(x); x (1 + erf(x / sqrt 2)) / 2; the same with
-// tanh. The factors of GELU come in any order.
+// The product of `a` and `b`, where it ends one of: x sigmoid(x); x clip(x / 6 + 0.5, 0, 1); x (1 + erf(x /
+// sqrt 2)) / 2; the same with tanh. The factors of GELU come in any order.
 Reg ProgramBuilder::Activation(Reg a, Reg b) {
   if (registers_[static_cast<size_t>(a)].element != Element::kF32) return kNoReg;
   for (const auto& [x, gate] : {std::pair(a, b), std::pair(b, a)}) {
     const Instruction* sigmoid = MakerOf(gate, TileOp::kSigmoid);
     if (sigmoid != nullptr && sigmoid->args[0] == x)
       return Append(TileOp::kSilu, Element::kF32, x, kNoReg, kNoReg);
+    const Instruction* clip = MakerOf(gate, TileOp::kClip);
+    if (clip == nullptr || !IsNumber(clip->args[1], 0) || !IsNumber(clip->args[2], 1)) continue;
+    const Reg scaled = Beside(clip->args[0], TileOp::kAdd, 0.5);
+    if (scaled != kNoReg && Times(scaled, 1.0 / 6) == x)
+      return Append(TileOp::kHardSwish, Element::kF32, x, kNoReg, kNoReg);
   }
   SmallVector<Reg, 4> factors;
   for (const Reg side : {a, b}) {

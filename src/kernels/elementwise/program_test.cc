@@ -377,6 +377,14 @@ TEST(TileProgram, KnowsActivationsSpelledOut) {
               return b.Emit(TileOp::kMul, b.Emit(TileOp::kSigmoid, x), x);
             }),
             TileOp::kSilu);
+  for (const double slope : {1.0 / 6, 0.2}) {
+    EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
+                const Reg line =
+                    b.Emit(TileOp::kAdd, b.Emit(TileOp::kMul, x, number(b, slope)), number(b, 0.5));
+                return b.Emit(TileOp::kMul, b.Emit(TileOp::kClip, line, number(b, 0), number(b, 1)), x);
+              }),
+              slope == 0.2 ? TileOp::kCopy : TileOp::kHardSwish);
+  }
   EXPECT_EQ(SpelledAs([&](ProgramBuilder& b, Reg x) {
               return b.Emit(TileOp::kMul, b.Emit(TileOp::kMul, x, gate(b, x, 1.41421354)), number(b, 0.5));
             }),
