@@ -67,6 +67,8 @@ void AddPredict(CLI::App& app);
 void AddRun(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddBench(CLI::App& app);
+void AddExplain(CLI::App& app);
+void AddProfile(CLI::App& app);
 void AddOperators(CLI::App& app);
 void AddPasses(CLI::App& app);
 

@@ -29,7 +29,9 @@ int main(int argc, char** argv) {
   ortolan::cli::AddPredict(app);
   ortolan::cli::AddRun(app);
   ortolan::cli::AddInspect(app);
+  ortolan::cli::AddExplain(app);
   ortolan::cli::AddBench(app);
+  ortolan::cli::AddProfile(app);
   ortolan::cli::AddOperators(app);
   ortolan::cli::AddPasses(app);
   try {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sysconfig
@@ -71,7 +72,7 @@ def broken(tmp_path: Path) -> Path:
 def test_help_and_version() -> None:
     assert "Exit codes" in succeed("--help")
     assert succeed("--version").startswith("ortolan ")
-    for command in ("predict", "run", "inspect", "bench"):
+    for command in ("predict", "run", "inspect", "bench", "explain", "profile"):
         assert "--help" in succeed(command, "--help")
 
 
@@ -80,7 +81,7 @@ def test_wrong_command_lines(arguments: tuple[str, ...]) -> None:
     fail(USAGE, *arguments)
 
 
-@pytest.mark.parametrize("command", ["inspect", "bench", "run"])
+@pytest.mark.parametrize("command", ["inspect", "bench", "run", "explain", "profile"])
 def test_models_that_cannot_be_loaded(command: str, broken: Path, tmp_path: Path) -> None:
     assert "missing.onnx" in fail(BAD_INPUT, command, tmp_path / "missing.onnx")
     assert "broken.onnx" in fail(BAD_INPUT, command, broken)
@@ -226,3 +227,116 @@ def test_predict_never_writes_over_a_picture(tmp_path: Path) -> None:
     assert "picture-2.jpg" in lines
     assert picture.read_bytes() == before
     assert (tmp_path / "picture-2.jpg").stat().st_size > 1000
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a small network with things to fuse: convolution, batch norm, activation, product."""
+    path = tmp_path_factory.mktemp("models") / "network.onnx"
+    rng = np.random.default_rng(1)
+
+    def weight(name: str, *shape: int) -> TensorProto:
+        return onnx.numpy_helper.from_array(rng.uniform(0.1, 1, shape).astype(np.float32), name)
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "filters"], ["c"], name="conv", pads=[1, 1, 1, 1]),
+            helper.make_node("BatchNormalization", ["c", "s", "b", "m", "v"], ["n"], name="norm"),
+            helper.make_node("Relu", ["n"], ["r"], name="act</script>"),
+            helper.make_node("GlobalAveragePool", ["r"], ["p"], name="pool"),
+            helper.make_node("Flatten", ["p"], ["f"], name="flat"),
+            helper.make_node("MatMul", ["f", "matrix"], ["y"], name="product"),
+            helper.make_node("Sigmoid", ["f"], ["z"], name="aside"),
+        ],
+        "network",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 16, 12, 12])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "z")],
+        [
+            weight("filters", 32, 16, 3, 3),
+            *(weight(name, 32) for name in "sbmv"),
+            weight("matrix", 32, 10),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_explain_tells_what_passes_did(network: Path) -> None:
+    report = json.loads(succeed("explain", network, "--dim", "N=2", "--json"))
+    assert report["inputs"] == ["x float[2,16,12,12]"]
+    passes = {each["name"]: each for each in report["passes"]}
+    (folded,) = passes["batch_norm"]["rewrites"]
+    assert (folded["count"], folded["text"]) == (1, "Conv, BatchNormalization -> Conv")
+    (fused,) = passes["epilogue"]["rewrites"]
+    assert fused["text"].endswith("[Relu]")
+    assert passes["epilogue"]["nodes_after"] < passes["epilogue"]["nodes_before"]
+    conv = report["steps"][0]
+    assert conv["family"] == "Convolution"
+    assert set(conv["sources"]) == {"conv", "norm", "act</script>"}
+    assert conv["flops"] == 2 * (2 * 32 * 12 * 12) * (16 * 9)
+    assert conv["bytes"] >= 4 * 2 * (16 + 32) * 12 * 12
+    assert report["live_bytes"] == max(step["live_bytes"] for step in report["steps"])
+    assert report["weight_bytes"] >= 4 * (32 * 16 * 9 + 32 + 320)
+
+
+def test_explain_tells_what_was_left_and_turned_off(network: Path) -> None:
+    report = json.loads(
+        succeed("explain", network, "--json", "--disable", "epilogue,cse", "--level", "extended")
+    )
+    off = {each["name"] for each in report["passes"] if not each["ran"]}
+    assert off == {"epilogue", "cse", "layout", "byte_layout"}
+    left = {
+        (each["pass"], each["node"]) for each in json.loads(succeed("explain", network, "--json"))["left"]
+    }
+    assert all(name for name, _ in left)
+    fail(USAGE, "explain", network, "--level", "most")
+
+
+def test_explain_in_words(network: Path) -> None:
+    text = succeed("explain", network)
+    for part in (
+        "passes",
+        "batch_norm",
+        "Conv, BatchNormalization -> Conv",
+        "steps that run",
+        "memory of a run",
+    ):
+        assert part in text
+    assert "conv" in succeed("explain", network, "--all")
+
+
+def data_of(page: str) -> dict:
+    """Read the report out of a page."""
+    (line,) = [line for line in page.splitlines() if line.startswith("const report = ")]
+    return json.loads(line.removeprefix("const report = ").removesuffix(";"))
+
+
+def test_profile_writes_table_page_and_trace(network: Path, tmp_path: Path) -> None:
+    page, trace = tmp_path / "profile.html", tmp_path / "trace.json"
+    arguments = ("profile", network, "--seconds", "0", "--threads", "1", "--html", page, "--trace", trace)
+    text = succeed(*arguments)
+    assert "of this machine's peak" in text
+    assert "Convolution" in text
+    whole = page.read_text()
+    assert whole.count("</script>") == 1
+    report = data_of(whole)
+    assert report["kind"] == "profile"
+    assert {step["family"] for step in report["steps"]} >= {"Convolution", "Matrix product"}
+    assert all(step["us"] >= 0 and step["start_us"] >= 0 for step in report["steps"])
+    events = json.loads(trace.read_text())["traceEvents"]
+    slices = [event for event in events if event["ph"] == "X" and event["tid"] == 2]
+    assert len(slices) == len(report["steps"])
+    assert all(a["ts"] + a["dur"] <= b["ts"] + 1e-3 for a, b in itertools.pairwise(slices))
+    assert {event["name"] for event in events if event["ph"] == "C"} == {"GFLOP/s", "live MiB"}
+    assert json.loads(succeed(*arguments[:6], "--json"))["peak_gb_per_s"] > 0.1
+    fail(FAILED, *arguments[:6], "--html", tmp_path / "none" / "page.html")
+
+
+def test_explain_writes_a_page(network: Path, tmp_path: Path) -> None:
+    page = tmp_path / "explain.html"
+    succeed("explain", network, "--html", page)
+    assert data_of(page.read_text())["kind"] == "explain"
+
+
+def test_passes_are_listed() -> None:
+    assert succeed("passes") == (EXAMPLE.parents[1] / "docs" / "passes.md").read_text()

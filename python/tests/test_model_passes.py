@@ -31,6 +31,9 @@ LEVELS = ("BASIC", "EXTENDED", "LAYOUT", "ALL")
 # network, of 24 bits; of half types, which unfused nodes round after each step; and of 8-bit numbers, where a
 # rounding the other way is one step of 255 and goes on from layer to layer.
 FLOAT, HALF, BYTES = 5e-4, 8e-2, 6e-2
+# Where 8-bit scores decide between candidates, one step more makes another box: so many elements may differ
+# by more. onnxruntime's own levels differ as much from each other.
+FEW = 1 / 500
 
 
 def kind_of(path: Path) -> float:
@@ -74,17 +77,18 @@ def arrays(results: list) -> list[np.ndarray]:
     return list(flat(results))
 
 
-def difference(want: np.ndarray, got: np.ndarray) -> float:
-    """Relative to the largest number; infinite where the two cannot be compared."""
+def difference(want: np.ndarray, got: np.ndarray, few: float = 0) -> float:
+    """Relative to the largest number, but for a few elements; infinite where the two cannot be compared."""
     if want.shape != got.shape or want.dtype != got.dtype:
         return np.inf
-    if want.dtype.kind != "f":
+    if want.dtype.kind != "f" and want.dtype.name != "bfloat16":
         return 0 if np.array_equal(want, got) else np.inf
     want, got = want.astype(np.float64), got.astype(np.float64)
     finite = np.isfinite(want)
     if not np.array_equal(np.where(finite, 0, want), np.where(np.isfinite(got), 0, got), equal_nan=True):
         return np.inf
-    gap = np.abs(np.where(finite, want - got, 0)).max(initial=0)
+    gaps = np.abs(np.where(finite, want - got, 0))
+    gap = np.quantile(gaps, 1 - few, method="higher") if gaps.size else 0
     return float(gap / max(np.abs(np.where(finite, want, 0)).max(initial=0), 1e-6))
 
 
@@ -99,7 +103,8 @@ def test_passes_change_no_answers(path: Path) -> None:
     for name, setting in settings():
         results = arrays(session(path, **setting).run(None, feeds))
         assert len(results) == len(reference), name
-        gap = max(map(difference, reference, results), default=0)
+        few = FEW if tolerance == BYTES else 0
+        gap = max((difference(*pair, few) for pair in zip(reference, results, strict=True)), default=0)
         if not gap <= tolerance:
             wrong.append(f"{name}: {gap:.2g}")
     one, two = (arrays(session(path, "ENABLE_ALL", threads=n).run(None, feeds)) for n in (1, 2))

@@ -1,4 +1,5 @@
-"""Random graphs of tens of nodes, with passes on and off, fixed and symbolic sizes, one thread and two.
+"""Random graphs of tens of nodes, with passes on and off, all and one by one, fixed and symbolic sizes, one
+thread and two.
 
 ORTOLAN_GRAPHS=N tries N of them.
 """
@@ -6,12 +7,18 @@ ORTOLAN_GRAPHS=N tries N of them.
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sweep.graphs import RandomGraph
 from sweep.models import LEVELS, session
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "passes.md"
+PASSES = sorted(
+    set(re.findall(r"^\| `(\w+)` \| (?:basic|extended|layout) ", DOCUMENT.read_text(), re.MULTILINE))
+)
 COUNT = int(os.environ.get("ORTOLAN_GRAPHS", "120"))
 FIRST = int(os.environ.get("ORTOLAN_GRAPHS_FIRST", "0"))
 # Rounding after each of thirty nodes, or after none.
@@ -21,16 +28,18 @@ SLACK = {"float": 2e-4, "float16": 6e-2}
 def check(graph: RandomGraph) -> None:
     for symbolic in (False, True):
         model = graph.model(symbolic)
-        for number, level in enumerate(LEVELS):
-            made = session(model, level, threads=1 + number % 2)
+        # One pass alone off, another one for each graph.
+        off = PASSES[(graph.seed + symbolic * 7) % len(PASSES)]
+        for number, (level, disabled) in enumerate([*((each, "") for each in LEVELS), (LEVELS[-1], off)]):
+            made = session(model, level, 1 + number % 2, disabled)
             for batch in (2, 1, 3) if symbolic else (2,):
                 feeds = graph.feeds(batch)
                 wanted = graph.expected(feeds)
                 for i, (want, got) in enumerate(zip(wanted, made.run(None, feeds), strict=True)):
-                    assert got.shape == want.shape, (level, batch, i)
+                    assert got.shape == want.shape, (level, disabled, batch, i)
                     gap = np.abs(got.astype(np.float64) - want).max(initial=0)
                     largest = np.abs(want).max(initial=1)
-                    assert gap <= SLACK[graph.element] * largest, (level, symbolic, batch, i, gap)
+                    assert gap <= SLACK[graph.element] * largest, (level, disabled, symbolic, batch, i, gap)
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT, 20))

@@ -418,10 +418,30 @@ Dim Dim::Max(Dim a, Dim b) {
   return Either(a, b)->store->Opaque(DimOp::kMax, a, b, {std::max(x.low, y.low), std::max(x.high, y.high)});
 }
 
+namespace {
+
+// Whether `part` is min(whole, c) with a constant c of at least 1: a table of c rows, cut to what is there.
+// The two fit where they are equal, and where c is 1.
+bool IsCutOf(Dim part, Dim whole) {
+  if (part.expr() == nullptr || part.expr()->terms.size() != 1) return false;
+  const DimTerm& term = part.expr()->terms.front();
+  if (term.coefficient != 1 || term.atoms.size() != 1) return false;
+  const DimAtom& atom = part.expr()->store->atoms[static_cast<size_t>(term.atoms[0])];
+  if (atom.op != DimOp::kMin) return false;
+  const auto cuts = [&](Dim kept, Dim most) {
+    return kept == whole && most.IsConstant() && most.constant() >= 1;
+  };
+  return cuts(atom.a, atom.b) || cuts(atom.b, atom.a);
+}
+
+}  // namespace
+
 Dim Dim::Broadcast(Dim a, Dim b) {
   if (a == b || b.Is(1)) return a;
   if (a.Is(1) || b.IsConstant()) return b;
   if (a.IsConstant()) return a;
+  if (IsCutOf(b, a)) return a;
+  if (IsCutOf(a, b)) return b;
   if (b.expr()->serial < a.expr()->serial) std::swap(a, b);
   const DimRange x = DimStore::RangeOf(a), y = DimStore::RangeOf(b);
   return a.expr()->store->Opaque(DimOp::kBroadcast, a, b, {std::min(x.low, y.low), std::max(x.high, y.high)});

@@ -94,6 +94,11 @@ TEST(Dim, Broadcasts) {
   EXPECT_EQ(Eval(Dim::Broadcast(n, m), {5, 1}), 5);
   EXPECT_EQ(Eval(Dim::Broadcast(n, m), {1, 0}), 0);
   EXPECT_EQ(DimText(Dim::Broadcast(n, m)), "broadcast(N, M)");
+  // Positions up to a maximum, cut to the sequence and added to it.
+  EXPECT_EQ(Dim::Broadcast(n, Dim::Min(n, 512)), n);
+  EXPECT_EQ(Dim::Broadcast(Dim::Min(512, n), n), n);
+  EXPECT_EQ(DimText(Dim::Broadcast(m, Dim::Min(n, 512))), "broadcast(M, min(N, 512))");
+  EXPECT_NE(Dim::Broadcast(n, Dim::Min(n, 0)), n);
 }
 
 TEST(Dim, Texts) {

@@ -58,13 +58,55 @@ bool Permutes(const Node* transpose, std::initializer_list<int64_t> axes) {
   return transpose != nullptr && std::ranges::equal(PermutationOf(*transpose), axes);
 }
 
+// The content of a shape that Expand gets, past the exporters' where(shape == -1, 1, shape).
+std::optional<graph::Contents> ExpandedTo(const Value* shape) {
+  if (shape == nullptr) return std::nullopt;
+  if (shape->contents) return shape->contents;
+  const Node* where = MakerOf(shape, "Where");
+  const Value* given = where != nullptr ? where->input(2) : nullptr;
+  const Node* test = where != nullptr ? MakerOf(where->input(0), "Equal") : nullptr;
+  const auto all = [](const Value* value, int64_t number) {
+    const auto ints = IntsOf(value);
+    return ints && std::ranges::all_of(*ints, [&](int64_t each) { return each == number; });
+  };
+  if (test == nullptr || given == nullptr || !given->contents) return std::nullopt;
+  if (!all(OtherInput(*test, given), -1) || !all(where->input(1), 1)) return std::nullopt;
+  graph::Contents made = *given->contents;
+  std::ranges::replace(made, graph::Dim(-1), graph::Dim(1));
+  return made;
+}
+
+// The heads of which groups of query heads share one each: [batch, heads, rows, size] that is repeated, each
+// head so many times, by Unsqueeze, Expand and Reshape. Null where it is not.
+Value* SharedHeads(const Value* repeated) {
+  const Node* reshape = MakerOf(repeated, "Reshape");
+  const Node* expand = reshape != nullptr ? MakerOf(reshape->input(0), "Expand") : nullptr;
+  const Node* unsqueeze = expand != nullptr ? MakerOf(expand->input(0), "Unsqueeze") : nullptr;
+  Value* heads = unsqueeze != nullptr ? unsqueeze->input(0) : nullptr;
+  if (heads == nullptr || !IsHeads(heads) || !IsHeads(repeated) ||
+      IntsOf(unsqueeze->input(1)) != std::vector<int64_t>{2})
+    return nullptr;
+  const Shape &from = heads->shape, &to = repeated->shape;
+  const auto expanded = ExpandedTo(expand->input(1));
+  if (!expanded || expanded->size() != 5 || !from[1].IsConstant() || !to[1].IsConstant()) return nullptr;
+  const auto is = [&](size_t axis, graph::Dim own) {
+    const graph::Dim& dim = (*expanded)[axis];
+    return dim == own || dim.Is(1);
+  };
+  const graph::Dim& times = (*expanded)[2];
+  const bool repeats = is(0, from[0]) && is(1, from[1]) && is(3, from[2]) && is(4, from[3]) &&
+                       times.IsConstant() && times.constant() * from[1].constant() == to[1].constant();
+  return repeats && from[0] == to[0] && from[2] == to[2] && from[3] == to[3] ? heads : nullptr;
+}
+
 // One of Q, K and V: [batch, heads, rows, size], or [batch, rows, heads * size].
 struct Operand {
   Value* heads = nullptr;   // of rank 4; null where it is only known from the next
   Value* joined = nullptr;  // of rank 3, or null
 };
 
-Operand OperandOf(Value* heads) {
+Operand OperandOf(Value* heads, bool shared = false) {
+  if (Value* fewer = shared ? SharedHeads(heads) : nullptr) heads = fewer;
   Operand made{heads};
   const Node* transpose = MakerOf(heads, "Transpose");
   if (Permutes(transpose, {0, 2, 1, 3})) made.joined = Joined(transpose->input(0));
@@ -72,9 +114,9 @@ Operand OperandOf(Value* heads) {
 }
 
 // K from K^T, [batch, heads, size, rows]; neither of the two where K^T is all there is.
-Operand KeysOf(const Value* transposed) {
+Operand KeysOf(const Value* transposed, bool shared = true) {
   const Node* transpose = MakerOf(transposed, "Transpose");
-  if (Permutes(transpose, {0, 1, 3, 2})) return OperandOf(transpose->input(0));
+  if (Permutes(transpose, {0, 1, 3, 2})) return OperandOf(transpose->input(0), shared);
   if (Permutes(transpose, {0, 2, 3, 1})) return {nullptr, Joined(transpose->input(0))};
   return {};
 }
@@ -116,10 +158,38 @@ struct Found {
   Operand q, k, v;
   Value* transposed_keys = nullptr;  // where k is empty
   bool guarded = false;
+  graph::Dim kv_heads;
   std::vector<Value*> masks;  // their sum
+  Value* window_mask = nullptr;
   double scale = 1;
   std::vector<Node*> sources;
 };
+
+// A mask of each window of a picture, added to scores that Reshape takes from [pictures * windows, heads,
+// ...] to [pictures, windows, heads, ...] for that, and back behind it.
+struct WindowMask {
+  Value* mask = nullptr;    // [1, windows, 1, rows, columns]
+  Value* scores = nullptr;  // without it
+};
+std::optional<WindowMask> WindowMaskOf(const Value* value) {
+  const Node* back = OwnMaker(value, "Reshape");
+  const Node* sum = back != nullptr && IsHeads(value) ? OwnMaker(back->input(0), "Add") : nullptr;
+  if (sum == nullptr) return std::nullopt;
+  for (const size_t at : {size_t{0}, size_t{1}}) {
+    const Node* apart = OwnMaker(sum->input(at), "Reshape");
+    Value* mask = sum->input(1 - at);
+    if (apart == nullptr || mask == nullptr || !IsHeads(apart->input(0)) || !mask->shape.IsConstant())
+      continue;
+    const Shape &from = apart->input(0)->shape, &to = sum->input(at)->shape, &own = mask->shape;
+    if (!(value->shape == from) || to.rank() != 5 || own.rank() != 5 || mask->type.dtype != DType::kFloat)
+      continue;
+    const bool windows = to[2] == from[1] && to[3] == from[2] && to[4] == from[3] &&
+                         from[0] == to[0] * to[1] && own[0].Is(1) && own[1] == to[1] && own[2].Is(1) &&
+                         own[3] == to[3] && own[4] == to[4];
+    if (windows) return WindowMask{mask, apart->input(0)};
+  }
+  return std::nullopt;
+}
 
 // Whether `value` is a product of heads, but for additions and a scale.
 bool LeadsToProduct(Value* value) {
@@ -149,6 +219,10 @@ std::optional<Found> AttentionBehind(const Node& product, const PassContext& con
   const int64_t axis = softmax->attributes.Int("axis", -1);
   if (axis != -1 && axis != 3) return left("it is not over the last axis");
   Value* scores = softmax->input(0);
+  if (const auto windows = WindowMaskOf(scores)) {
+    found.window_mask = windows->mask;
+    scores = windows->scores;
+  }
   for (Node* sum = OwnMaker(scores, "Add"); sum != nullptr; sum = OwnMaker(scores, "Add")) {
     const size_t at = LeadsToProduct(sum->input(0)) ? 0 : 1;
     if (!IsHeads(sum->input(at)) || !LeadsToProduct(sum->input(at)))
@@ -162,11 +236,23 @@ std::optional<Found> AttentionBehind(const Node& product, const PassContext& con
   found.q = OperandOf(Unscaled(dot->input(0), &found.scale));
   found.transposed_keys = Unscaled(dot->input(1), &found.scale);
   found.k = KeysOf(found.transposed_keys);
-  found.v = OperandOf(product.input(1));
+  found.v = OperandOf(product.input(1), true);
   const Shape &q = dot->input(0)->shape, &k = dot->input(1)->shape, &v = product.input(1)->shape;
   const bool alike = MayEqual(q[0], k[0]) && MayEqual(q[0], v[0]) && q[1] == k[1] && q[1] == v[1] &&
                      q[3] == k[2] && MayEqual(k[3], v[2]);
   if (!alike) return left("the shapes of Q, K and V do not agree");
+  found.kv_heads = q[1];
+  if (found.k.heads != nullptr && !(found.k.heads->shape[1] == q[1])) {
+    // Fewer heads of keys than of queries, and as many of values; else both as the model repeats them.
+    if (found.v.heads->shape[1] == found.k.heads->shape[1] && found.v.heads->shape[1].IsConstant()) {
+      found.kv_heads = found.v.heads->shape[1];
+    } else {
+      found.k = KeysOf(found.transposed_keys, false);
+      found.v = OperandOf(product.input(1));
+    }
+  } else if (!(found.v.heads->shape[1] == q[1])) {
+    found.v = OperandOf(product.input(1));
+  }
   for (const Value* mask : found.masks) {
     if (!MayFit(mask, {q[0], q[1], q[2], k[3]})) return left("a mask does not broadcast to the scores");
   }
@@ -200,6 +286,9 @@ class Fusion {
     graph_.ForEachNode([&](Node& node) {
       if (AttentionBehind(node, context_)) ends.push_back(&node);
     });
+    graph_.ForEachNode([&](Node& node) {
+      if (node.op == &kAttention) Adopt(node);
+    });
     for (Node* end : ends) {
       if (const std::optional<Found> found = AttentionBehind(*end, context_)) {
         ORTOLAN_RETURN_IF_ERROR(Fuse(*end, *found));
@@ -213,10 +302,27 @@ class Fusion {
     for (Node* node : made_) Join(*node);
   }
   bool any() const { return !made_.empty(); }
+  bool made_constants() const { return constants_; }
 
  private:
+  // Attention of the model's own, over heads that stand somewhere else.
+  void Adopt(Node& node) {
+    if (node.attributes.Has("ortolan_output_rank")) return;
+    for (size_t i = 0; i < 3; ++i) {
+      if (!IsHeads(node.input(i)) || !node.input(i)->shape[1].IsConstant()) return;
+    }
+    node.attributes.Set("q_num_heads", node.input(0)->shape[1].constant());
+    node.attributes.Set("kv_num_heads", node.input(1)->shape[1].constant());
+    node.attributes.Set("ortolan_output_rank", int64_t{4});
+    for (size_t i = 0; i < 3; ++i) {
+      if (Value* joined = OperandOf(node.input(i)).joined) node.SetInput(i, joined);
+    }
+    made_.push_back(&node);
+  }
+
   Status Fuse(Node& product, const Found& found) {
     ORTOLAN_ASSIGN_OR_RETURN(Value* const mask, MaskOf(product, found));
+    constants_ = constants_ || (mask != nullptr && found.window_mask != nullptr);
     Node* made = graph_.InsertBefore(&product);
     InitNode(*made, kAttention, product);
     for (const Node* source : found.sources) AddSources(*made, *source);
@@ -224,7 +330,8 @@ class Fusion {
     // Where they are no constant no input is joined.
     if (const graph::Dim heads = product.input(1)->shape[1]; heads.IsConstant()) {
       made->attributes.Set("q_num_heads", heads.constant());
-      made->attributes.Set("kv_num_heads", heads.constant());
+      const graph::Dim& shared = found.kv_heads;
+      made->attributes.Set("kv_num_heads", shared.IsConstant() ? shared.constant() : heads.constant());
     }
     // What a row without a key gives in the model's own operators.
     made->attributes.Set("ortolan_nan_rows", std::string(found.guarded ? "zero" : "nan"));
@@ -247,14 +354,19 @@ class Fusion {
 
   // The masks' sum, which layers share.
   Result<Value*> MaskOf(Node& before, const Found& found) {
-    if (found.masks.empty()) return nullptr;
-    Value* sum = found.masks.back();
-    for (size_t i = found.masks.size() - 1; i-- > 0;) {
-      Value*& both = sums_[{sum, found.masks[i]}];
+    std::vector<Value*> masks = found.masks;
+    if (found.window_mask != nullptr) {
+      ORTOLAN_ASSIGN_OR_RETURN(Value* const windows, WindowsOf(before, found.window_mask));
+      masks.push_back(windows);
+    }
+    if (masks.empty()) return nullptr;
+    Value* sum = masks.back();
+    for (size_t i = masks.size() - 1; i-- > 0;) {
+      Value*& both = sums_[{sum, masks[i]}];
       if (both == nullptr) {
         Node* add = graph_.InsertBefore(&before);
         InitNode(*add, kAdd, before);
-        add->SetInputs({sum, found.masks[i]});
+        add->SetInputs({sum, masks[i]});
         both = graph_.NewValue(sum->name() + "_sum");
         add->SetOutput(0, both);
         ORTOLAN_RETURN_IF_ERROR(InferInPlace(*add, *graph_.dims()));
@@ -262,6 +374,21 @@ class Fusion {
       sum = both;
     }
     return sum;
+  }
+
+  // [1, windows, 1, rows, columns] as [windows, 1, rows, columns], which goes for each picture.
+  Result<Value*> WindowsOf(Node& before, Value* mask) {
+    Value*& made = sums_[{mask, nullptr}];
+    if (made != nullptr) return made;
+    Node* squeeze = graph_.InsertBefore(&before);
+    InitNode(*squeeze, kSqueeze, before);
+    const int64_t axis = 0;
+    squeeze->SetInputs(
+        {mask, graph_.NewConstant(mask->name(), Tensor::Of<int64_t>({1}, std::span(&axis, 1)))});
+    made = graph_.NewValue(mask->name() + "_windows");
+    squeeze->SetOutput(0, made);
+    ORTOLAN_RETURN_IF_ERROR(InferInPlace(*squeeze, *graph_.dims()));
+    return made;
   }
 
   void Join(Node& attention) {
@@ -285,6 +412,7 @@ class Fusion {
   const PassContext& context_;
   std::vector<Node*> made_;
   std::map<std::pair<Value*, Value*>, Value*> sums_;
+  bool constants_ = false;  // masks were added, which may be constants
 };
 
 }  // namespace
@@ -294,7 +422,7 @@ Status RunAttentionFusion(Graph& graph, PassContext& context) {
   ORTOLAN_RETURN_IF_ERROR(fusion.Run());
   if (!fusion.any()) return OkStatus();
   // Scores took the shape of the mask into theirs, of which less may have been known.
-  ORTOLAN_RETURN_IF_ERROR(RunInfer(graph, context));
+  ORTOLAN_RETURN_IF_ERROR(fusion.made_constants() ? RunFold(graph, context) : RunInfer(graph, context));
   fusion.JoinHeads();
   return OkStatus();
 }

@@ -296,6 +296,144 @@ TEST(AttentionFusion, ComputesTheSame) {
                     4, {{2, 3, 6, 4}, {2, 3, 4, 7}, {2, 3, 7, 5}, {6, 1}});
 }
 
+TEST(AttentionFusion, ReadsSharedHeadsOnce) {
+  // Each head of keys and values serves two heads of queries.
+  const auto text = [](const char* shape) {
+    return fmt::format(R"(
+    inputs q:float[2,4,3,8] k:float[2,2,5,8] v:float[2,2,5,6]
+    ku = Unsqueeze(k, int64[1]{{2}})
+    ke = Expand(ku, {0})
+    kr = Reshape(ke, int64[4]{{2,4,5,8}})
+    kt = Transpose(kr) {{perm: [0,1,3,2]}}
+    vu = Unsqueeze(v, int64[1]{{2}})
+    ve = Expand(vu, int64[5]{{2,2,2,5,6}})
+    vr = Reshape(ve, int64[4]{{2,4,5,6}})
+    d = MatMul(q, kt)
+    p = Softmax(d) {{axis: -1}}
+    y = MatMul(p, vr)
+    outputs y)",
+                       shape);
+  };
+  const std::vector<Dims> shapes = {{2, 4, 3, 8}, {2, 2, 5, 8}, {2, 2, 5, 6}};
+  const auto passed = Passed(RunAttentionFusion, text("int64[5]{2,2,2,5,8}"));
+  ASSERT_NE(passed, nullptr);
+  EXPECT_EQ(passed->last()->op_type, "Attention");
+  EXPECT_EQ(passed->last()->attributes.Int("kv_num_heads", 0), 2);
+  EXPECT_EQ(passed->last()->input(1)->shape[1], graph::Dim(2));
+  ExpectSameResults(RunAttentionFusion, text("int64[5]{2,2,2,5,8}"), 10, shapes);
+}
+
+TEST(AttentionFusion, ReadsHeadsOfTheModelsOwnAttention) {
+  const std::string text = R"(
+    inputs q:float[2,3,8] k:float[2,2,5,4] v:float[2,5,8]
+    q4 = Reshape(q, int64[4]{2,3,2,4})
+    qt = Transpose(q4) {perm: [0,2,1,3]}
+    v4 = Reshape(v, int64[4]{2,5,2,4})
+    vt = Transpose(v4) {perm: [0,2,1,3]}
+    y = Attention(qt, k, vt) {scale: 0.5}
+    yt = Transpose(y) {perm: [0,2,1,3]}
+    z = Reshape(yt, int64[3]{2,3,8})
+    outputs z)";
+  ExpectPass(RunAttentionFusion, text, R"(
+    inputs %0:float[2,3,8] %1:float[2,2,5,4] %2:float[2,5,8]
+    %3:float[2,3,2,4] = Reshape(%0, int64[4]{2,3,2,4})
+    %4:float[2,2,3,4] = Transpose(%3) {perm: [0,2,1,3]}
+    %5:float[2,5,2,4] = Reshape(%2, int64[4]{2,5,2,4})
+    %6:float[2,2,5,4] = Transpose(%5) {perm: [0,2,1,3]}
+    %7:float[2,3,8] = Attention(%0, %1, %2) {scale: 0.5, q_num_heads: 2, kv_num_heads: 2, ortolan_output_rank: 3}
+    outputs %7)");
+  ExpectSameResults(RunAttentionFusion, text, 5, {{2, 3, 8}, {2, 2, 5, 4}, {2, 5, 8}});
+}
+
+TEST(AttentionFusion, TakesMasksOfWindows) {
+  // Two pictures of three windows.
+  const char* text = R"(
+    inputs q:float[6,2,4,8] k:float[6,2,8,4] v:float[6,2,4,8]
+    d = MatMul(q, k)
+    e = Add(d, float[1,2,4,4])
+    a = Reshape(e, int64[5]{2,3,2,4,4})
+    m = Add(a, float[1,3,1,4,4])
+    b = Reshape(m, int64[4]{6,2,4,4})
+    p = Softmax(b) {axis: -1}
+    y = MatMul(p, v)
+    outputs y)";
+  const auto passed = Passed(RunAttentionFusion, text);
+  ASSERT_NE(passed, nullptr);
+  EXPECT_EQ(passed->last()->op_type, "Attention");
+  EXPECT_EQ(passed->last()->input(3)->constant().dims(), (Dims{3, 2, 4, 4}));
+  ExpectSameResults(RunAttentionFusion, text, 7, {{6, 2, 4, 8}, {6, 2, 8, 4}, {6, 2, 4, 8}});
+}
+
+// Q, K and V side by side in rows of 24.
+constexpr const char* kStacked = R"(
+    inputs x:float[2,5,24]
+    r = Reshape(x, int64[5]{2,5,3,2,4})
+    t = Transpose(r) {perm: [2,0,3,1,4]}
+)";
+
+TEST(Projection, ReadsColumnsOfOneProduct) {
+  const std::string behind = R"(
+    y = Attention(q, k, v) {q_num_heads: 2, kv_num_heads: 2, scale: 0.5}
+    outputs y)";
+  const std::string picked = std::string(kStacked) + R"(
+    q = Gather(t, int64{0}) {axis: 0}
+    k = Gather(t, int64{1}) {axis: 0}
+    v = Gather(t, int64{2}) {axis: 0}
+)" + behind;
+  const std::string split = std::string(kStacked) + R"(
+    a, b, c = Split(t, int64[3]{1,1,1}) {axis: 0}
+    q = Squeeze(a, int64[1]{0})
+    k = Squeeze(b, int64[1]{0})
+    v = Squeeze(c, int64[1]{0})
+)" + behind;
+  const std::string columns = R"(
+    inputs x:float[2,5,24]
+    q, k, v = Split(x, int64[3]{8,8,8}) {axis: -1}
+)" + behind;
+  for (const std::string& text : {picked, split, columns}) {
+    const auto passed = Passed(RunProjection, text);
+    ASSERT_NE(passed, nullptr);
+    for (size_t i = 0; i < 3; ++i) EXPECT_EQ(passed->last()->input(i), passed->inputs()[0]) << text;
+    ExpectSameResults(RunProjection, text, ParseGraph(text)->node_count(), {{2, 5, 24}});
+  }
+  ExpectPass(RunProjection, columns, R"(
+    inputs %0:float[2,5,24]
+    %1:float[2,5,8], %2:float[2,5,8], %3:float[2,5,8] = Split(%0, int64[3]{8,8,8}) {axis: -1}
+    %4:float[2,5,8] = Attention(%0, %0, %0) {q_num_heads: 2, kv_num_heads: 2, scale: 0.5, ortolan_output_rank: 3, ortolan_columns: [0,8,16], ortolan_sizes: [4,4]}
+    outputs %4)");
+}
+
+TEST(Projection, TakesSomeOfThem) {
+  ExpectSameResults(RunProjection, R"(
+    inputs x:float[2,5,24] k:float[2,2,7,4] v:float[2,2,7,6]
+    q, r = Split(x, int64[2]{8,16}) {axis: 2}
+    s = Relu(r)
+    y = Attention(q, k, v) {q_num_heads: 2, kv_num_heads: 2}
+    outputs y)",
+                    3, {{2, 5, 24}, {2, 2, 7, 4}, {2, 2, 7, 6}});
+}
+
+TEST(Projection, LeavesOtherHeadsAndOrders) {
+  const auto untouched = [](const std::string& text) {
+    const auto before = ParseGraph(text), after = Passed(RunProjection, text);
+    ASSERT_TRUE(before != nullptr && after != nullptr);
+    EXPECT_EQ(graph::Dump(*before), graph::Dump(*after));
+  };
+  untouched(R"(
+    inputs k:float[2,5,8]
+    y = Attention(k, k, k) {q_num_heads: 2, kv_num_heads: 2}
+    outputs y)");
+  untouched(R"(
+    inputs x:float[2,5,24]
+    r = Reshape(x, int64[5]{2,5,3,2,4})
+    t = Transpose(r) {perm: [2,0,1,3,4]}
+    q = Gather(t, int64{0}) {axis: 0}
+    k = Gather(t, int64{1}) {axis: 0}
+    v = Gather(t, int64{2}) {axis: 0}
+    y = Attention(q, k, v) {q_num_heads: 2, kv_num_heads: 2}
+    outputs y)");
+}
+
 TEST(AttentionFusion, LeavesWhatIsReadElsewhereAndOtherAxes) {
   const std::vector<Dims> shapes = {{2, 3, 6, 4}, {2, 3, 4, 7}, {2, 3, 7, 5}};
   for (const char* text : {"inputs q:float[2,3,6,4] k:float[2,3,4,7] v:float[2,3,7,5]\n d = MatMul(q, k)\n"

@@ -112,6 +112,24 @@ TEST(Fold, LeavesSymbolsAlone) {
   ExpectPass(RunFold, "inputs x:float[N,3,4]\n s = Shape(x)\n outputs s", text);
 }
 
+TEST(Fold, DecidesWhatSizesCannotBe) {
+  ExpectPass(RunFold, R"(
+    inputs x:float[N,3] y:float[1,1]
+    s = Shape(x)
+    c = Concat(s, int64[1]{-1}) {axis: 0}
+    e = Equal(c, int64[3]{-1,-1,-1})
+    w = Where(e, int64[3]{1,1,1}, c)
+    z = Expand(y, w)
+    outputs z)",
+             R"(
+    inputs %0:float[N,3] %1:float[1,1]
+    %2:int64[2]{N,3} = Shape(%0)
+    %3:int64[3]{N,3,-1} = Concat(%2, int64[1]{-1}) {axis: 0}
+    %4:int64[3]{N,3,1} = Where(bool[3]{false,false,true}, int64[3]{1,1,1}, %3)
+    %5:float[N,3,1] = Expand(%1, %4)
+    outputs %5)");
+}
+
 TEST(Fold, RunsNodesOnConstants) {
   ExpectPass(RunFold, R"(
     inputs x:float[2]

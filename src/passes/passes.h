@@ -29,6 +29,8 @@ Status RunByteLayout(graph::Graph& graph, PassContext& context);
 Status RunNormalization(graph::Graph& graph, PassContext& context);
 // Attention that is spelled out in MatMul, Softmax and MatMul becomes Attention.
 Status RunAttentionFusion(graph::Graph& graph, PassContext& context);
+// Attention reads Q, K and V where one product has written them.
+Status RunProjection(graph::Graph& graph, PassContext& context);
 // Elementwise nodes behind a node that runs epilogues go into it (ops/epilogue.h).
 Status RunEpilogueFusion(graph::Graph& graph, PassContext& context);
 // Connected elementwise nodes of one shape become one ortolan::Elementwise.

@@ -31,6 +31,8 @@ constexpr Pass kPipeline[] = {
     {"normalization", Level::kExtended,
      "Normalization that is spelled out becomes LayerNormalization or RMSNormalization.", RunNormalization},
     {"attention", Level::kExtended, "Attention that is spelled out becomes Attention.", RunAttentionFusion},
+    {"projection", Level::kExtended, "Attention reads Q, K and V where one product has written them.",
+     RunProjection},
     {"dead", Level::kBasic, "What no output needs disappears.", RunDead},
     {"byte_layout", Level::kLayout, "8-bit convolutions and their neighbours move to channels-last maps.",
      RunByteLayout},

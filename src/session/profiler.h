@@ -44,6 +44,9 @@ class Profiler final : public exec::StepObserver {
 // multiply-adds, the best of some bursts (a few milliseconds). What profiles show speeds as shares of.
 double MachinePeakFlops(int threads);
 
+// Bytes a second that one core reads from memory beyond the caches; tens of milliseconds.
+double MachineReadRate();
+
 // Nanoseconds of the clock that events are measured with.
 int64_t ProfilerNowNs();
 

@@ -134,12 +134,14 @@ def from_runtime(value: Any) -> Any:
 LEVELS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL")
 
 
-def session(model: onnx.ModelProto, level: str = "ORT_ENABLE_ALL", threads: int = 1) -> ort.InferenceSession:
+def session(
+    model: onnx.ModelProto, level: str = "ORT_ENABLE_ALL", threads: int = 1, disabled: str = ""
+) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
-    return ort.InferenceSession(model.SerializeToString(), options)
+    return ort.InferenceSession(model.SerializeToString(), options, disabled_optimizers=disabled.split(","))
 
 
 def run(model: onnx.ModelProto, feeds: dict[str, tuple[Any, str]], level: str = "ORT_ENABLE_ALL") -> list:

@@ -233,6 +233,7 @@ void AddRow(const M* mask, int64_t stride, int64_t count, Real* scores) {
 template <typename T, typename Real>
 void Attention<T, Real>::AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const {
   const AttentionMask& mask = o_.mask;
+  if (mask.period > 0) item %= mask.period;
   const int64_t at =
       item * mask.batch + row.head * mask.head + row.query * mask.row + keys.begin * mask.column;
   const int64_t count = keys.end - keys.begin;

@@ -22,8 +22,26 @@ using kernels::AttentionTensor;
 enum Input : size_t { kQuery, kKey, kValue, kMask, kPastKey, kPastValue, kValidKeys };
 enum Output : size_t { kY, kPresentKey, kPresentValue, kScores };
 
+// Q, K and V may be columns of wider rows: so the pass has it that fuses projections. -1: whole rows.
+struct Columns {
+  int64_t at[3] = {-1, -1, -1};
+  int64_t size = 0, value_size = 0;  // of a head
+
+  static Columns Of(const graph::Attributes& attributes) {
+    Columns made;
+    const auto at = attributes.Ints("ortolan_columns"), sizes = attributes.Ints("ortolan_sizes");
+    if (at.size() == 3 && sizes.size() == 2) {
+      std::ranges::copy(at, made.at);
+      made.size = sizes[0], made.value_size = sizes[1];
+    }
+    return made;
+  }
+  int64_t SizeOf(size_t input) const { return input == kValue ? value_size : size; }
+};
+
 struct State {
   int64_t heads, kv_heads;  // of inputs of rank 3
+  Columns columns;
   bool scaled;
   double scale, softcap;
   bool causal;
@@ -42,7 +60,10 @@ struct View {
   Dim batch, heads, rows, size;
 };
 
-Result<View> ViewOf(const Shape& shape, int64_t heads, std::string_view what) {
+Result<View> ViewOf(const Shape& shape, int64_t heads, std::string_view what, const Columns& columns,
+                    size_t input) {
+  if (columns.at[input] >= 0 && shape.rank() == 3)
+    return View{shape[0], heads, shape[1], columns.SizeOf(input)};
   if (shape.rank() == 4) return View{shape[0], shape[1], shape[2], shape[3]};
   if (shape.rank() != 3)
     return InvalidArgument("Attention: {} has rank {}, expected 3 or 4", what, shape.rank());
@@ -72,10 +93,11 @@ Status Infer(InferContext& context) {
   if (!q.has_rank() || !k.has_rank() || !v.has_rank()) return OkStatus();
   const int64_t heads = context.attributes().Int("q_num_heads", 0);
   const int64_t kv_heads = context.attributes().Int("kv_num_heads", 0);
-  ORTOLAN_ASSIGN_OR_RETURN(const View query, ViewOf(q, heads, "Q"));
-  ORTOLAN_ASSIGN_OR_RETURN(View key, ViewOf(k, kv_heads, "K"));
+  const Columns columns = Columns::Of(context.attributes());
+  ORTOLAN_ASSIGN_OR_RETURN(const View query, ViewOf(q, heads, "Q", columns, kQuery));
+  ORTOLAN_ASSIGN_OR_RETURN(View key, ViewOf(k, kv_heads, "K", columns, kKey));
   if (context.attributes().Int("ortolan_keys_transposed", 0) != 0) std::swap(key.rows, key.size);
-  ORTOLAN_ASSIGN_OR_RETURN(const View value, ViewOf(v, kv_heads, "V"));
+  ORTOLAN_ASSIGN_OR_RETURN(const View value, ViewOf(v, kv_heads, "V", columns, kValue));
   Dim total = key.rows;
   if (context.HasInput(kPastKey)) {
     const Shape& past = context.shape(kPastKey);
@@ -94,13 +116,51 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
+// Two products; what is read and written once.
+Cost CostOf(const graph::Node& node, const BindContext& shapes) {
+  const Dims &q = shapes.inputs[kQuery], &k = shapes.inputs[kKey], &y = shapes.outputs[kY];
+  if (q.size() < 3 || k.size() < 3 || y.size() < 3) return {};
+  const Columns columns = Columns::Of(node.attributes);
+  const bool transposed = node.attributes.Int("ortolan_keys_transposed", 0) != 0;
+  double keys = static_cast<double>(k.size() == 4 ? k[transposed ? 3 : 2] : k[1]);
+  if (node.HasInput(kPastKey) && shapes.inputs[kPastKey].size() == 4)
+    keys += static_cast<double>(shapes.inputs[kPastKey][2]);
+  const double heads = static_cast<double>(q.size() == 4 ? q[1] : node.attributes.Int("q_num_heads", 1));
+  const double rows = static_cast<double>(q[0] * (q.size() == 4 ? q[2] : q[1]));
+  const double size = columns.at[kQuery] >= 0 ? static_cast<double>(columns.size)
+                      : q.size() == 4         ? static_cast<double>(q[3])
+                                              : static_cast<double>(q[2]) / heads;
+  const double results = static_cast<double>(ElementCount(y));
+  const double groups =
+      heads / static_cast<double>(std::max<int64_t>(1, node.attributes.Int("kv_num_heads", 1)));
+  const double value_size = results / std::max(1.0, rows * heads);
+  const double batch = static_cast<double>(q[0]);
+  const double read =
+      rows * heads * size + batch * keys * heads / std::max(1.0, groups) * (size + value_size);
+  return {2 * keys * (rows * heads * size + results), 4 * (read + results)};
+}
+
 // The same with numbers, and how the rows lie.
 struct Heads {
   int64_t batch, heads, rows, size;
   AttentionTensor layout;
+  int64_t column = 0;
+
+  std::byte* In(const TensorRef& tensor) const {
+    return static_cast<std::byte*>(tensor.data) + column * (DTypeBits(tensor.dtype) / 8);
+  }
 };
 
-Result<Heads> HeadsOf(const Dims& dims, int64_t heads, std::string_view what) {
+Result<Heads> HeadsOf(const Dims& dims, int64_t heads, std::string_view what, const Columns& columns = {},
+                      size_t input = 0) {
+  if (const int64_t column = columns.at[input]; column >= 0) {
+    const int64_t size = columns.SizeOf(input);
+    if (dims.size() != 3 || heads < 1 || size < 0 || column + heads * size > dims[2]) {
+      return InvalidArgument("Attention: {} has shape {} for {} heads of {} from column {}", what,
+                             DimsText(dims), heads, size, column);
+    }
+    return Heads{dims[0], heads, dims[1], size, {nullptr, dims[1] * dims[2], size, dims[2]}, column};
+  }
   if (dims.size() == 4) {
     const int64_t head = dims[2] * dims[3];
     return Heads{dims[0], dims[1], dims[2], dims[3], {nullptr, dims[1] * head, head, dims[3]}};
@@ -136,7 +196,9 @@ Status BindMask(const Dims& dims, bool spread, Bound* bound) {
   int64_t stride = dims.back();
   for (size_t i = 0; i + 1 < dims.size(); ++i) {
     const int64_t size = dims[dims.size() - 2 - i];
-    if (size != 1 && size != wanted[2 - i]) {
+    const bool repeats = spread && i == 2 && size > 0 && wanted[0] % size == 0;
+    if (repeats && size != wanted[0]) bound->mask.period = size;
+    if (size != 1 && size != wanted[2 - i] && !repeats) {
       return InvalidArgument("Attention: a mask of shape {} for {} x {} x {} x {}", DimsText(dims), p.batch,
                              p.heads, p.queries, p.keys);
     }
@@ -184,14 +246,16 @@ DType DTypeOf(AttentionElement element) {
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const State& state = *static_cast<const State*>(opaque);
   auto bound = std::make_shared<Bound>();
-  ORTOLAN_ASSIGN_OR_RETURN(bound->q, HeadsOf(context.inputs[kQuery], state.heads, "Q"));
-  ORTOLAN_ASSIGN_OR_RETURN(bound->k, HeadsOf(context.inputs[kKey], state.kv_heads, "K"));
+  ORTOLAN_ASSIGN_OR_RETURN(bound->q,
+                           HeadsOf(context.inputs[kQuery], state.heads, "Q", state.columns, kQuery));
+  ORTOLAN_ASSIGN_OR_RETURN(bound->k, HeadsOf(context.inputs[kKey], state.kv_heads, "K", state.columns, kKey));
   if (state.keys_transposed) {
     std::swap(bound->k.rows, bound->k.size);
     bound->k.layout.row = 1;
     bound->k.layout.element = bound->k.rows;
   }
-  ORTOLAN_ASSIGN_OR_RETURN(bound->v, HeadsOf(context.inputs[kValue], state.kv_heads, "V"));
+  ORTOLAN_ASSIGN_OR_RETURN(bound->v,
+                           HeadsOf(context.inputs[kValue], state.kv_heads, "V", state.columns, kValue));
   ORTOLAN_ASSIGN_OR_RETURN(bound->y, HeadsOf(context.outputs[kY], bound->q.heads, "Y"));
   const Heads &q = bound->q, &k = bound->k, &v = bound->v, &y = bound->y;
   if (k.batch != q.batch || v.batch != q.batch || k.size != q.size || v.rows != k.rows ||
@@ -247,7 +311,7 @@ void Append(const Heads& now, const TensorRef& from, const TensorRef* past, int6
   const Dims sizes = {now.batch, now.heads, now.rows, now.size};
   const AttentionTensor& layout = now.layout;
   kernels::RunCopy(kernels::PlanCopy(sizes, Dims{layout.batch, layout.head, layout.row, 1}, to, width),
-                   from.data, static_cast<std::byte*>(present) + past_rows * now.size * width, threads);
+                   now.In(from), static_cast<std::byte*>(present) + past_rows * now.size * width, threads);
   if (past == nullptr || past_rows == 0) return;
   const Dims before = {now.batch, now.heads, past_rows, now.size};
   kernels::RunCopy(kernels::PlanCopy(before, RowMajorStrides(before), to, width), past->data, present,
@@ -275,7 +339,7 @@ AttentionTensor WithPast(const Bound& bound, RunContext& context, const Heads& h
   const TensorRef& now = context.input(input);
   const int width = DTypeBits(now.dtype) / 8;
   AttentionTensor tensor = heads.layout;
-  tensor.data = now.data;
+  tensor.data = heads.In(now);
   if (!context.HasOutput(output) && bound.past == 0) return tensor;
   tensor.data = context.HasOutput(output) ? context.output(output).data : scratch;
   Append(heads, now, context.HasInput(past) ? &context.input(past) : nullptr, bound.past, tensor.data, width,
@@ -300,7 +364,7 @@ Status Run(const void* opaque, RunContext& context) {
   ORTOLAN_RETURN_IF_ERROR(present(kScores, {problem.batch, problem.heads, problem.queries, problem.keys}));
   std::byte* const scratch = context.scratch();
   kernels::AttentionOperands operands;
-  operands.q = bound.q.layout, operands.q.data = context.input(kQuery).data;
+  operands.q = bound.q.layout, operands.q.data = bound.q.In(context.input(kQuery));
   operands.y = bound.y.layout, operands.y.data = context.output(kY).data;
   operands.k =
       WithPast(bound, context, bound.k, kKey, kPastKey, kPresentKey, scratch + bound.attention_bytes);
@@ -346,6 +410,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   auto state = std::make_shared<State>();
   state->heads = attributes.Int("q_num_heads", 0);
   state->kv_heads = attributes.Int("kv_num_heads", 0);
+  state->columns = Columns::Of(attributes);
   state->scaled = attributes.Has("scale");
   state->scale = static_cast<double>(attributes.Float("scale", 1));
   state->softcap = static_cast<double>(attributes.Float("softcap", 0));
@@ -430,6 +495,7 @@ constexpr OpDef kAttention{.domain = "",
                            .types = kTypes,
                            .attributes = kAttributes,
                            .infer = Infer,
+                           .cost = CostOf,
                            .prepare = Prepare};
 
 }  // namespace ortolan

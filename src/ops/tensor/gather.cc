@@ -80,6 +80,14 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   return OkStatus();
 }
 
+// Of the table only what is gathered is read.
+Cost CostOf(const graph::Node& node, const BindContext& shapes) {
+  const double items = static_cast<double>(ElementCount(shapes.outputs[0]));
+  const double indices = static_cast<double>(ElementCount(shapes.inputs[1]));
+  return {0, 2 * items * DTypeBits(node.input(0)->type.dtype) / 8 +
+                 indices * DTypeBits(node.input(1)->type.dtype) / 8};
+}
+
 using graph::AttributeType;
 constexpr int kVersions[] = {1, 11, 13};
 constexpr FormalParameter kInputs[] = {{"data", "T"}, {"indices", "Tind"}};
@@ -102,6 +110,7 @@ constexpr OpDef kGather{.domain = "",
                         .types = kTypes,
                         .attributes = kAttributes,
                         .infer = Infer,
+                        .cost = CostOf,
                         .prepare = Prepare};
 
 }  // namespace ortolan
