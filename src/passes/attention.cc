@@ -113,10 +113,27 @@ Operand OperandOf(Value* heads, bool shared = false) {
   return made;
 }
 
+// The heads whose last two axes `value` has the other way round, [batch, heads, size, rows]: by one
+// Transpose, or by one of [batch * heads, rows, size] between two Reshapes.
+Value* TurnedFrom(const Value* value) {
+  const Node* transpose = MakerOf(value, "Transpose");
+  if (Permutes(transpose, {0, 1, 3, 2})) return transpose->input(0);
+  const Node* apart = MakerOf(value, "Reshape");
+  const Node* turn = apart != nullptr ? MakerOf(apart->input(0), "Transpose") : nullptr;
+  const Node* merge = Permutes(turn, {0, 2, 1}) ? MakerOf(turn->input(0), "Reshape") : nullptr;
+  Value* heads = merge != nullptr ? merge->input(0) : nullptr;
+  if (!IsHeads(heads) || !IsHeads(value)) return nullptr;
+  const Shape &from = heads->shape, &between = merge->output(0)->shape, &to = value->shape;
+  const bool same = between.has_rank() && between.rank() == 3 && between[0] == from[0] * from[1] &&
+                    between[1] == from[2] && between[2] == from[3] && to[0] == from[0] && to[1] == from[1] &&
+                    to[2] == from[3] && to[3] == from[2];
+  return same ? heads : nullptr;
+}
+
 // K from K^T, [batch, heads, size, rows]; neither of the two where K^T is all there is.
 Operand KeysOf(const Value* transposed, bool shared = true) {
+  if (Value* heads = TurnedFrom(transposed)) return OperandOf(heads, shared);
   const Node* transpose = MakerOf(transposed, "Transpose");
-  if (Permutes(transpose, {0, 1, 3, 2})) return OperandOf(transpose->input(0), shared);
   if (Permutes(transpose, {0, 2, 3, 1})) return {nullptr, Joined(transpose->input(0))};
   return {};
 }

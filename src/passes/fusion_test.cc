@@ -285,6 +285,17 @@ TEST(AttentionFusion, ComputesTheSame) {
     y = MatMul(p, v)
     outputs y)",
                     3, {{2, 3, 6, 4}, {2, 3, 4, 7}, {2, 3, 7, 5}});
+  // Keys that a Transpose of three axes turns.
+  ExpectSameResults(RunAttentionFusion, R"(
+    inputs q:float[2,3,6,4] k:float[2,3,7,4] v:float[2,3,7,5]
+    a = Reshape(k, int64[3]{-1,7,4})
+    b = Transpose(a) {perm: [0,2,1]}
+    c = Reshape(b, int64[4]{2,3,4,7})
+    d = MatMul(q, c)
+    p = Softmax(d) {axis: -1}
+    y = MatMul(p, v)
+    outputs y)",
+                    6, {{2, 3, 6, 4}, {2, 3, 7, 4}, {2, 3, 7, 5}});
   // A mask of one column for all keys.
   ExpectSameResults(RunAttentionFusion, R"(
     inputs q:float[2,3,6,4] k:float[2,3,4,7] v:float[2,3,7,5] m:float[6,1]

@@ -59,9 +59,9 @@ struct AttentionMask {
   Type type = Type::kNone;
   const void* data = nullptr;
   int64_t batch = 0, head = 0, row = 0;
-  int64_t period = 0;  // where it is set, batch item i takes that of item i % period
   int64_t columns = 0;
   int64_t column = 1;  // stride: 1, or 0 where one number goes for a whole row
+  int64_t period = 0;  // where it is set, batch item i takes that of item i % period
 };
 
 struct AttentionOperands {
