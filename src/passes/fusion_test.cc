@@ -410,7 +410,7 @@ TEST(Projection, ReadsColumnsOfOneProduct) {
   ExpectPass(RunProjection, columns, R"(
     inputs %0:float[2,5,24]
     %1:float[2,5,8], %2:float[2,5,8], %3:float[2,5,8] = Split(%0, int64[3]{8,8,8}) {axis: -1}
-    %4:float[2,5,8] = Attention(%0, %0, %0) {q_num_heads: 2, kv_num_heads: 2, scale: 0.5, ortolan_output_rank: 3, ortolan_columns: [0,8,16], ortolan_sizes: [4,4]}
+    %4:float[2,5,8] = Attention(%0, %0, %0) {q_num_heads: 2, kv_num_heads: 2, scale: 0.5, ortolan_output_rank: 3, ortolan_columns: [0,8,16], ortolan_sizes: [4,4]} [columns of wider rows]
     outputs %4)");
 }
 

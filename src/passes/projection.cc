@@ -121,6 +121,7 @@ void Visit(Node& node) {
     columns[i] = parts[i]->column;
     node.SetInput(i, parts[i]->rows);
   }
+  node.payload_text = "columns of wider rows";
   attributes.Set("ortolan_columns", std::move(columns));
   attributes.Set("ortolan_sizes", std::vector<int64_t>{size, parts[2] ? parts[2]->size : 0});
 }
