@@ -218,9 +218,11 @@ void PrintSteps(const std::vector<StepCost>& steps, double total_us, double peak
 }
 
 std::string FamilyOf(const std::string& op, const std::string& kernel) {
+  const std::string name =
+      op.substr(0, op.find(" ["));  // what was fused into a step does not change its family
   const auto holds = [&](std::initializer_list<const char*> words) {
     return std::any_of(words.begin(), words.end(),
-                       [&](const char* word) { return op.find(word) != std::string::npos; });
+                       [&](const char* word) { return name.find(word) != std::string::npos; });
   };
   if (holds({"Attention"})) return "Attention";
   if (holds({"Reorder", "Cast", "Quantize", "Copy"}) && !holds({"QLinear"})) return "Conversion";
