@@ -97,38 +97,6 @@ bool FoldByContents(Graph& graph, Node& node) {
   return true;
 }
 
-// Whether two dimensions are equal, where that is known: sizes are never negative, which decides the
-// exporters' where(shape == -1, 1, shape).
-std::optional<bool> AreEqual(graph::Dim a, graph::Dim b) {
-  if (a == b) return true;
-  if (a.IsConstant() && b.IsConstant()) return false;
-  if (a.IsConstant()) std::swap(a, b);
-  if (!b.IsConstant() || b.constant() >= 0 || !(graph::Dim::Max(a, 0) == a)) return std::nullopt;
-  return false;
-}
-
-bool FoldEqual(Graph& graph, Node& node) {
-  if (!IsOp(&node, "Equal") || !node.HasInput(0) || !node.HasInput(1)) return false;
-  const auto &a = node.input(0)->contents, &b = node.input(1)->contents;
-  if (!a || !b || a->empty() || b->empty()) return false;
-  const Value& made = *node.output(0);
-  const size_t count = std::max(a->size(), b->size());
-  const bool line = made.shape.has_rank() && made.shape.rank() <= 1 && made.shape.IsConstant();
-  if (!line || (a->size() != count && a->size() != 1) || (b->size() != count && b->size() != 1)) return false;
-  Dims dims;
-  for (const graph::Dim& dim : made.shape.dims()) dims.push_back(dim.constant());
-  if (CheckedCount(dims) != static_cast<int64_t>(count)) return false;
-  Result<Tensor> tensor = Tensor::Allocate(DType::kBool, dims);
-  if (!tensor.ok()) return false;
-  for (size_t i = 0; i < count; ++i) {
-    const auto equal = AreEqual((*a)[a->size() == 1 ? 0 : i], (*b)[b->size() == 1 ? 0 : i]);
-    if (!equal) return false;
-    tensor->Items<uint8_t>()[i] = *equal ? 1 : 0;
-  }
-  Install(graph, node, {std::move(*tensor)});
-  return true;
-}
-
 // An error leaves the node for the run, where it may never be reached.
 void FoldByEvaluation(Graph& graph, Node& node, ThreadPool& threads) {
   std::vector<ortolan::Value> inputs;
@@ -192,7 +160,7 @@ Status RunFold(Graph& graph, PassContext& context) {
     PushIntoBodies(node);
     UpdateCaptured(node);
     status = InferInPlace(node, *graph.dims());
-    if (!status.ok() || FoldByContents(graph, node) || FoldEqual(graph, node)) return;
+    if (!status.ok() || FoldByContents(graph, node)) return;
     if (MayEvaluate(node)) FoldByEvaluation(graph, node, context.threads);
   });
   return status;
