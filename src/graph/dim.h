@@ -3,7 +3,7 @@
 //
 // Expressions are polynomials in normal form whose atoms are symbols and opaque operations (floor division,
 // minimum, maximum), interned in a pool: equal expressions are the same object, so comparing two Dims
-// compares two words. A plan evaluates each distinct expression once per shape signature.
+// compares two words. They are for inference; a run computes its shapes anew, as numbers.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/small_vector.h"
@@ -80,52 +79,12 @@ class DimPool {
   Dim Fresh();
 
   int symbol_count() const;
-  // Position of a symbol's Dim in the array that Evaluate takes; -1 where the Dim is not a bare symbol.
+  // A symbol's number in the order of making; -1 where the Dim is not a bare symbol.
   static int SymbolIndex(Dim dim);
   std::string_view SymbolName(int index) const;
 
  private:
   std::unique_ptr<DimStore> store_;
-};
-
-// A list of expressions compiled for repeated evaluation: what stage two of a plan runs.
-class DimProgram {
- public:
-  // Each dim gets a slot; equal dims share one. Returns its index.
-  int Add(Dim dim);
-  int slot_count() const { return static_cast<int>(slot_register_.size()); }
-
-  // Which symbols the expression of a slot reads, as indices into `symbols` below.
-  std::span<const int> SymbolsOf(int slot) const;
-
-  // Fills out[slot] for every slot from the symbols' values (indexed as DimPool::SymbolIndex; -1 is "not
-  // known yet"). A slot that reads an unknown symbol becomes -1. Results saturate instead of overflowing; a
-  // division by zero gives 0.
-  void Evaluate(std::span<const int64_t> symbols, std::span<int64_t> out) const;
-
- private:
-  struct Instruction {
-    enum class Op : uint8_t { kConstant, kSymbol, kAdd, kMul, kFloorDiv, kMin, kMax, kBroadcast };
-    Op op;
-    int32_t a = 0;  // register or symbol index
-    int32_t b = 0;
-    int64_t constant = 0;
-  };
-  int Emit(Instruction::Op op, int32_t a, int32_t b, int64_t constant);
-  int CompileConstant(int64_t constant);
-  int CompileAtom(const DimStore& store, int32_t atom);
-  int Compile(Dim dim);
-
-  // Instruction i writes register i, so equal subexpressions are computed once.
-  std::vector<Instruction> instructions_;
-  std::vector<int> slot_register_;
-  std::vector<std::vector<int>> slot_symbols_;
-  // What stands in which register or slot already.
-  std::unordered_map<int64_t, int> constants_;
-  std::unordered_map<int32_t, int> atoms_;
-  std::unordered_map<const DimExpr*, int> expressions_;
-  std::unordered_map<int64_t, int> constant_slots_;
-  std::unordered_map<const DimExpr*, int> expression_slots_;
 };
 
 // The shape of a value as far as it is known before a run.
