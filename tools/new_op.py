@@ -41,6 +41,8 @@ TYPES = {
     "int4": "kInt4",
     "uint2": "kUInt2",
     "int2": "kInt2",
+    "float6e2m3": "kFloat6E2M3",
+    "float6e3m2": "kFloat6E3M2",
 }
 FLOATS = {"float", "double", "float16", "bfloat16"}
 INTEGERS = {"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}

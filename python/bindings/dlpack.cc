@@ -59,7 +59,7 @@ DType DTypeOf(const DataType& type, bool is_bool) {
   if (type.lanes != 1) RaiseRuntimeError("ORT does not support DLPack vectors of several lanes.");
   for (int number = 1; number < kDTypeCount; ++number) {
     const auto dtype = static_cast<DType>(number);
-    if (dtype == DType::kString || DTypeBits(dtype) < 8) continue;
+    if (dtype == DType::kString || DTypeBits(dtype) < 8 || IsSixBit(dtype)) continue;
     const DataType known = DlTypeOf(dtype);
     if (known.code != type.code || known.bits != type.bits) continue;
     return is_bool && dtype == DType::kUInt8 ? DType::kBool : dtype;

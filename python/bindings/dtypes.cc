@@ -60,6 +60,10 @@ const char* MlDtypesName(DType dtype) {
       return "float8_e8m0fnu";
     case DType::kFloat4E2M1:
       return "float4_e2m1fn";
+    case DType::kFloat6E2M3:
+      return "float6_e2m3fn";
+    case DType::kFloat6E3M2:
+      return "float6_e3m2fn";
     case DType::kInt4:
       return "int4";
     case DType::kUInt4:

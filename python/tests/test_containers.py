@@ -243,7 +243,18 @@ def test_random_numbers_repeat_behind_a_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["int4", "uint4", "int2", "uint2", "float4_e2m1fn", "float8_e4m3fn", "float8_e5m2fnuz"]
+    "name",
+    [
+        "int4",
+        "uint4",
+        "int2",
+        "uint2",
+        "float4_e2m1fn",
+        "float6_e2m3fn",
+        "float6_e3m2fn",
+        "float8_e4m3fn",
+        "float8_e5m2fnuz",
+    ],
 )
 def test_narrow_types_through_numpy(name: str) -> None:
     dtype = np.dtype(getattr(ml_dtypes, name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
@@ -44,6 +45,25 @@ def test_computes_the_same_in_both_runtimes(level: Level, tmp_path: pathlib.Path
                 np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
         inputs = ortolan.InferenceSession(source).get_inputs()
         assert [str(item) for item in saved.get_inputs()] == [str(item) for item in inputs]
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_floats_of_six_bits_are_packed(external: bool, tmp_path: pathlib.Path) -> None:
+    array = np.arange(-5, 6, dtype=np.float32).astype(ml_dtypes.float6_e3m2fn)
+    nodes = [
+        helper.make_node("Cast", ["w"], ["wide"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["x", "wide"], ["z"]),
+    ]
+    source = model(
+        nodes, [value("x", [11])], [value("z", [11])], [numpy_helper.from_array(array, "w")], opset=28
+    )
+    config = {"file_name": "w.bin", "min_size_in_bytes": "1"} if external else {}
+    save(source, tmp_path / "saved.onnx", Level.ORT_DISABLE_ALL, **config)
+    saved = onnx.load(tmp_path / "saved.onnx").graph.initializer[0]
+    assert len(saved.raw_data) == 9
+    np.testing.assert_array_equal(numpy_helper.to_array(saved), array)
+    (got,) = ortolan.InferenceSession(tmp_path / "saved.onnx").run(None, {"x": np.ones(11, np.float32)})
+    np.testing.assert_array_equal(got, np.arange(-4, 7, dtype=np.float32))
 
 
 def test_folds_and_drops(tmp_path: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-// Floats of 8 and 4 bits as storage types: conversion to and from float, nothing else. Arithmetic happens in
+// Floats of 8, 6 and 4 bits as storage types: conversion to and from float, nothing else. Arithmetic happens in
 // float, as for float16.
 #pragma once
 
@@ -29,6 +29,9 @@ inline constexpr SmallFloatFormat kE5M2{2, 15, 0x80, 0x7b, 0x7c, 0x7e, true, tru
 inline constexpr SmallFloatFormat kE5M2FNUZ{2, 16, 0x80, 0x7f, 0x80, 0x80, false, true, false};
 // Everything beyond 6 is 6; NaN, which has no code, is -0.
 inline constexpr SmallFloatFormat kE2M1{1, 1, 0x08, 0x07, 0x07, 0x08, false, false, true};
+// Of 6 bits: the same with 7.5 and 28. The two bits above the sign count for nothing.
+inline constexpr SmallFloatFormat kE2M3{3, 1, 0x20, 0x1f, 0x1f, 0x20, false, false, true};
+inline constexpr SmallFloatFormat kE3M2{2, 3, 0x20, 0x1f, 0x1f, 0x20, false, false, true};
 
 inline float DecodeSmallFloat(const SmallFloatFormat& format, uint8_t code) {
   const bool negative = (code & format.sign_bit) != 0;

@@ -18,7 +18,9 @@ const Form kForms[] = {{"e4m3fn", kE4M3FN, 256, 4},
                        {"e4m3fnuz", kE4M3FNUZ, 256, 4},
                        {"e5m2", kE5M2, 256, 5},
                        {"e5m2fnuz", kE5M2FNUZ, 256, 5},
-                       {"e2m1", kE2M1, 16, 2}};
+                       {"e2m1", kE2M1, 16, 2},
+                       {"e2m3", kE2M3, 64, 2},
+                       {"e3m2", kE3M2, 64, 3}};
 
 TEST(SmallFloat, LandmarksOfEachForm) {  // as ONNX's documentation lists them
   EXPECT_EQ(DecodeSmallFloat(kE4M3FN, 0x7e), 448.0f);

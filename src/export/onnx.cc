@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "export/protobuf.h"
+#include "model/six_bits.h"
 #include "ops/op.h"
 
 // The numbers below are those of the fields in onnx.proto.
@@ -180,7 +181,10 @@ Message OnnxWriter::TensorMessage(std::string_view name, const Tensor& tensor, b
     for (const std::string& text : tensor.Items<std::string>()) message.Bytes(6, text);
     return message;
   }
-  const std::string_view bytes(static_cast<const char*>(tensor.data()), tensor.bytes());
+  std::string_view bytes(static_cast<const char*>(tensor.data()), tensor.bytes());
+  std::string packed;
+  if (IsSixBit(tensor.dtype()))
+    bytes = packed = model::PackSixBits(static_cast<const uint8_t*>(tensor.data()), tensor.count());
   if (!may_be_external || options_.external_file.empty() || bytes.size() < options_.external_least_bytes) {
     message.Bytes(9, bytes);
     return message;

@@ -6,6 +6,8 @@
 #include <new>
 #include <protozero/pbf_reader.hpp>
 
+#include "model/six_bits.h"
+
 namespace ortolan::model {
 namespace {
 
@@ -163,6 +165,10 @@ Result<Tensor> FromTypedFields(const TensorView& view, DType dtype, const Dims& 
     for (uint8_t& byte : std::span(static_cast<uint8_t*>(tensor.data()), static_cast<size_t>(count)))
       byte = byte != 0;
   }
+  if (IsSixBit(dtype)) {
+    for (uint8_t& byte : std::span(static_cast<uint8_t*>(tensor.data()), static_cast<size_t>(count)))
+      byte &= 0x3f;
+  }
   return tensor;
 }
 
@@ -193,6 +199,21 @@ bool ParseNumber(std::string_view text, uint64_t* number) {
 
 }  // namespace
 
+Result<Tensor> CopyOfFile(DType dtype, const Dims& dims, std::string_view bytes) {
+  ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(dtype, dims));
+  if (bytes.empty()) return tensor;
+  auto* to = static_cast<uint8_t*>(tensor.data());
+  if (IsSixBit(dtype)) {
+    UnpackSixBits(bytes.data(), tensor.count(), to);
+    return tensor;
+  }
+  std::memcpy(to, bytes.data(), bytes.size());
+  if (dtype == DType::kBool) {
+    for (uint8_t& byte : std::span(to, bytes.size())) byte = byte != 0;
+  }
+  return tensor;
+}
+
 TensorReader::TensorReader(const ModelView& model, std::string external_folder)
     : model_(model), external_folder_(std::move(external_folder)) {}
 
@@ -202,21 +223,22 @@ Result<Tensor> TensorReader::Read(const TensorView& view) {
   }
   const DType dtype = static_cast<DType>(view.data_type);
   const Dims dims(std::span<const int64_t>(view.dims));
-  const Result<size_t> bytes = CheckedBytes(dtype, dims);
-  if (!bytes.ok()) return Fail("TensorProto: {} has invalid dimensions {}", view.name, DimsText(dims));
+  if (!CheckedBytes(dtype, dims).ok())
+    return Fail("TensorProto: {} has invalid dimensions {}", view.name, DimsText(dims));
+  const size_t bytes = FileBytes(dtype, dims);
   if (view.has_segment)
     return NotImplemented("TensorProto: {} is segmented, which is not supported", view.name);
   if ((view.external || view.has_raw) && dtype == DType::kString) {
     return Fail("TensorProto: {} holds strings, which must be in string_data", view.name);
   }
   if (view.external) {
-    ORTOLAN_ASSIGN_OR_RETURN(const Source source, External(view, *bytes));
+    ORTOLAN_ASSIGN_OR_RETURN(const Source source, External(view, bytes));
     return FromBytes(dtype, dims, source);
   }
   if (view.has_raw) {
-    if (view.raw.size() != *bytes) {
+    if (view.raw.size() != bytes) {
       return Fail("TensorProto: {} raw data size mismatch. Computed size: {}, raw_data size: {}", view.name,
-                  *bytes, view.raw.size());
+                  bytes, view.raw.size());
     }
     return FromBytes(dtype, dims, {view.raw, model_.owner, model_.file});
   }
@@ -231,19 +253,14 @@ std::vector<std::shared_ptr<const MappedFile>> TensorReader::files() const {
 
 Result<Tensor> TensorReader::FromBytes(DType dtype, const Dims& dims, const Source& source) const {
   const bool clean = dtype != DType::kBool || AreBools(source.bytes);
-  if (clean && !source.bytes.empty()) {
+  if (clean && !IsSixBit(dtype) && !source.bytes.empty()) {
     Tensor tensor = Tensor::Borrow(dtype, dims, source.bytes.data(), source.owner, source.file);
     if (source.bytes.size() < kLeastPendingBytes) static_cast<void>(tensor.data());
     return tensor;
   }
-  ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(dtype, dims));
-  if (source.bytes.empty()) return tensor;
-  std::memcpy(tensor.data(), source.bytes.data(), source.bytes.size());
-  if (!clean) {
-    for (uint8_t& byte : std::span(static_cast<uint8_t*>(tensor.data()), source.bytes.size()))
-      byte = byte != 0;
-  }
-  if (source.file != nullptr) source.file->DropPages(std::as_bytes(std::span(source.bytes)));
+  ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, CopyOfFile(dtype, dims, source.bytes));
+  if (source.file != nullptr && !source.bytes.empty())
+    source.file->DropPages(std::as_bytes(std::span(source.bytes)));
   return tensor;
 }
 

@@ -14,6 +14,10 @@
 
 namespace ortolan::model {
 
+// A tensor of its own from FileBytes(dtype, dims) bytes as raw or external data hold them: bools are 0 or 1
+// after it, 6-bit floats unpacked. Strings stand in neither.
+Result<Tensor> CopyOfFile(DType dtype, const Dims& dims, std::string_view bytes);
+
 class TensorReader {
  public:
   // `external_folder` replaces the model's own folder as the place of external data; a model from memory

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "model/six_bits.h"
 #include "support/model_builder.h"
 
 namespace ortolan::model {
@@ -126,6 +127,33 @@ TEST_F(TensorReaderTest, NarrowTypesComeFromInt32Data) {
   EXPECT_THAT(decode(DType::kFloat4E2M1, 2, {0x52}), ElementsAre(0x52));
   EXPECT_THAT(decode(DType::kUInt2, 5, {0xe4, 0x01}), ElementsAre(0xe4, 0x01));
   EXPECT_THAT(decode(DType::kInt2, 4, {0x1b}), ElementsAre(0x1b));
+  // An item of these holds one element, of which only the low six bits count.
+  EXPECT_THAT(decode(DType::kFloat6E2M3, 3, {0x3f, 0x01, 0x7f}), ElementsAre(0x3f, 0x01, 0x3f));
+}
+
+// Four elements in three bytes: the bits of 1, 2, 3, 63 and 33 in a row, from the lowest.
+TEST_F(TensorReaderTest, SixBitsComePackedInRawData) {
+  using std::literals::operator""sv;
+  const auto raw = [this](int64_t count, std::string_view bytes) {
+    const int64_t dims[] = {count};
+    return Read(RawTensorMessage("t", DType::kFloat6E3M2, dims, bytes));
+  };
+  const Result<Tensor> whole = raw(5, "\x81\x30\xfc\x21");
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  EXPECT_THAT(BytesOf(*whole), ElementsAre(1, 2, 3, 63, 33));
+  EXPECT_THAT(BytesOf(*raw(2, "\x81\x00"sv)), ElementsAre(1, 2));
+  EXPECT_THAT(BytesOf(*raw(3, "\x81\x30\x00"sv)), ElementsAre(1, 2, 3));
+  EXPECT_TRUE(raw(0, "").ok());
+  EXPECT_FALSE(raw(5, "\x81\x30\xfc").ok());
+  EXPECT_FALSE(raw(3, "\x81\x30\x00\x00"sv).ok());
+  const uint8_t codes[] = {1, 2, 3, 63, 33};
+  for (int64_t count : {0, 1, 2, 3, 4, 5}) {
+    const std::string packed = PackSixBits(codes, count);
+    EXPECT_EQ(packed.size(), FileBytes(DType::kFloat6E3M2, Dims{count}));
+    std::vector<uint8_t> back(static_cast<size_t>(count));
+    UnpackSixBits(packed.data(), count, back.data());
+    EXPECT_EQ(back, std::vector<uint8_t>(codes, codes + count));
+  }
 }
 
 TEST_F(TensorReaderTest, WideTypesComeFromTheirFields) {

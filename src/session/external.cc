@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
+#include "model/six_bits.h"
+#include "model/tensor.h"
 
 namespace ortolan::session {
 namespace {
@@ -35,16 +36,15 @@ Result<Tensor> FromMemory(const model::TensorView& view, std::span<const std::by
     return Fail("TensorProto: {} has an external_data offset that is not a number", view.name);
   const auto dtype = static_cast<DType>(view.data_type);
   const Dims dims(std::span<const int64_t>(view.dims));
-  ORTOLAN_ASSIGN_OR_RETURN(const size_t bytes, CheckedBytes(dtype, dims));
+  ORTOLAN_RETURN_IF_ERROR(CheckedBytes(dtype, dims).status());
+  const size_t bytes = model::FileBytes(dtype, dims);
   if (offset > file.size() || bytes > file.size() - offset) {
     return Fail(
         "External initializer: {} offset: {} size to read: {} given file_length: {} are out of bounds or can "
         "not be read in full.",
         view.name, offset, bytes, file.size());
   }
-  ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(dtype, dims));
-  if (bytes > 0) std::memcpy(tensor.data(), file.data() + offset, bytes);
-  return tensor;
+  return model::CopyOfFile(dtype, dims, {reinterpret_cast<const char*>(file.data()) + offset, bytes});
 }
 
 }  // namespace

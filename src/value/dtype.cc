@@ -21,14 +21,14 @@ constexpr Facts kFacts[kDTypeCount] = {
     {"float8e4m3fnuz", 8}, {"float8e5m2", 8}, {"float8e5m2fnuz", 8},
     {"uint4", 4},          {"int4", 4},       {"float4e2m1", 4},
     {"float8e8m0", 8},     {"uint2", 2},      {"int2", 2},
+    {"float6e2m3", 8},     {"float6e3m2", 8},
 };
 
-constexpr DTypeSet kFloating = SetOf(DType::kFloat, DType::kFloat16, DType::kDouble, DType::kBFloat16,
-                                     DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                                     DType::kFloat8E5M2FNUZ, DType::kFloat4E2M1, DType::kFloat8E8M0);
-constexpr DTypeSet kInteger =
-    SetOf(DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16, DType::kInt32, DType::kInt64,
-          DType::kUInt32, DType::kUInt64, DType::kUInt4, DType::kInt4, DType::kUInt2, DType::kInt2);
+constexpr DTypeSet kFloating =
+    SetOf(DType::kFloat, DType::kFloat16, DType::kDouble, DType::kBFloat16) | kSmallFloats;
+constexpr DTypeSet kInteger = SetOf(DType::kUInt8, DType::kInt8, DType::kUInt16, DType::kInt16, DType::kInt32,
+                                    DType::kInt64, DType::kUInt32, DType::kUInt64) |
+                              kPackedIntegers;
 
 }  // namespace
 

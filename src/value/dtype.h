@@ -37,10 +37,13 @@ enum class DType : uint8_t {
   kFloat8E8M0 = 24,
   kUInt2 = 25,
   kInt2 = 26,
+  kFloat6E2M3 = 27,
+  kFloat6E3M2 = 28,
 };
-inline constexpr int kDTypeCount = 27;
+inline constexpr int kDTypeCount = 29;
 
-// Bits of one element as stored: 4 and 2 for the packed types; strings count as sizeof(std::string) each.
+// Bits of one element as stored: 4 and 2 for the packed types; strings count as sizeof(std::string) each. The
+// floats of 6 bits take a byte each, as numpy keeps them; files pack them (model/six_bits.h).
 int DTypeBits(DType dtype);
 // Bytes of `count` elements as stored, packed types rounded up to whole bytes. No overflow check: see
 // CheckedBytes.
@@ -50,6 +53,9 @@ std::string_view DTypeName(DType dtype);
 bool IsDefined(int onnx_number);  // whether a number read from a file is a type of ours
 bool IsFloating(DType dtype);     // every float form, complex excluded
 bool IsInteger(DType dtype);      // bool excluded
+constexpr bool IsSixBit(DType dtype) {
+  return dtype == DType::kFloat6E2M3 || dtype == DType::kFloat6E3M2;
+}
 
 // A set of types as bits.
 using DTypeSet = uint32_t;
@@ -63,6 +69,14 @@ constexpr DTypeSet SetOf(DType first, Rest... rest) {
 constexpr bool Contains(DTypeSet set, DType dtype) {
   return (set >> static_cast<int>(dtype)) & 1;
 }
+
+// The types of 8 bits and less that no kernel computes with: conversions read and write them, and what moves
+// elements moves them. Many operators' schemas leave them out.
+inline constexpr DTypeSet kSmallFloats =
+    SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ,
+          DType::kFloat4E2M1, DType::kFloat8E8M0, DType::kFloat6E2M3, DType::kFloat6E3M2);
+inline constexpr DTypeSet kPackedIntegers = SetOf(DType::kInt4, DType::kUInt4, DType::kInt2, DType::kUInt2);
+inline constexpr DTypeSet kLowBitTypes = kSmallFloats | kPackedIntegers;
 
 template <typename T>
 inline constexpr DType kDTypeOf = DType::kUndefined;

@@ -15,6 +15,7 @@ from sweep.values import (
     BITS,
     NUMBER_TO_ELEMENT,
     OUTSIDE_NUMPY,
+    SIX_BITS,
     cast,
     dtype_of,
     element_of,
@@ -33,12 +34,21 @@ def pack(array: np.ndarray, element: str) -> bytes:
     return np.bitwise_or.reduce(codes << (np.arange(per_byte, dtype=np.uint8) * bits), axis=1).tobytes()
 
 
+def pack_six(array: np.ndarray) -> bytes:
+    """Elements of 6 bits as one row of bits from the lowest."""
+    codes = np.ascontiguousarray(array).view(np.uint8).reshape(-1, 1)
+    bits = np.unpackbits(codes, axis=1, bitorder="little")[:, :6]
+    return np.packbits(bits, bitorder="little").tobytes()
+
+
 def tensor(array: np.ndarray, element: str, name: str = "") -> onnx.TensorProto:
     made = onnx.TensorProto(name=name, data_type=number_of(element), dims=array.shape)
     if element == "string":
         made.string_data.extend(str(x).encode() for x in array.reshape(-1))
     elif element in BITS:
         made.raw_data = pack(array, element)
+    elif element in SIX_BITS:
+        made.raw_data = pack_six(array)
     else:
         made.raw_data = np.ascontiguousarray(array).tobytes()
     return made

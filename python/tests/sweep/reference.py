@@ -78,7 +78,15 @@ def _wider(schema: onnx.defs.OpSchema, types: dict[str, str]) -> list[dict[str, 
     unsigned = {t: ("uint64", "uint32", "int64", "double", "float") for t in ("uint8", "uint16", "uint32")}
     small = {
         t: ("float",)
-        for t in ("float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "float4e2m1")
+        for t in (
+            "float8e4m3fn",
+            "float8e4m3fnuz",
+            "float8e5m2",
+            "float8e5m2fnuz",
+            "float4e2m1",
+            "float6e2m3",
+            "float6e3m2",
+        )
     }
     if schema.name in THROUGH_DOUBLE:
         texts = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")

@@ -33,6 +33,8 @@ ELEMENTS: dict[str, tuple[int, np.dtype]] = {
         ("float8e5m2", TensorProto.FLOAT8E5M2, ml_dtypes.float8_e5m2),
         ("float8e5m2fnuz", TensorProto.FLOAT8E5M2FNUZ, ml_dtypes.float8_e5m2fnuz),
         ("float8e8m0", TensorProto.FLOAT8E8M0, ml_dtypes.float8_e8m0fnu),
+        ("float6e2m3", TensorProto.FLOAT6E2M3, ml_dtypes.float6_e2m3fn),
+        ("float6e3m2", TensorProto.FLOAT6E3M2, ml_dtypes.float6_e3m2fn),
         ("float4e2m1", TensorProto.FLOAT4E2M1, ml_dtypes.float4_e2m1fn),
         ("int4", TensorProto.INT4, ml_dtypes.int4),
         ("uint4", TensorProto.UINT4, ml_dtypes.uint4),
@@ -42,11 +44,21 @@ ELEMENTS: dict[str, tuple[int, np.dtype]] = {
 }
 NUMBER_TO_ELEMENT = {number: name for name, (number, _) in ELEMENTS.items()}
 BITS = {"float4e2m1": 4, "int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
-OUTSIDE_NUMPY = {"bfloat16", *BITS, *(name for name in ELEMENTS if name.startswith("float8"))}
+# A byte each in memory, four in three bytes in files.
+SIX_BITS = ("float6e2m3", "float6e3m2")
+OUTSIDE_NUMPY = {"bfloat16", *BITS, *SIX_BITS, *(name for name in ELEMENTS if name.startswith("float8"))}
 SIGNED_INTEGERS = ("int8", "int16", "int32", "int64", "int4", "int2")
 INTEGERS = (*SIGNED_INTEGERS, "uint8", "uint16", "uint32", "uint64", "uint4", "uint2")
 # Two bits hold -2 to 1, four -8 to 7; the widest numbers of others that stay exact in every type.
-_RANGES = {"int2": (-2, 1), "uint2": (0, 3), "int4": (-8, 7), "uint4": (0, 15), "float4e2m1": (-6, 6)}
+_RANGES = {
+    "int2": (-2, 1),
+    "uint2": (0, 3),
+    "int4": (-8, 7),
+    "uint4": (0, 15),
+    "float4e2m1": (-6, 6),
+    "float6e2m3": (-7.5, 7.5),
+    "float6e3m2": (-28, 28),
+}
 
 
 def element_of(type_text: str) -> str:

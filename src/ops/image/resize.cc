@@ -425,11 +425,8 @@ constexpr FormalParameter kInputs[] = {{"X", "T1"},
                                        {"scales", "tensor(float)", Arity::kOptional},
                                        {"sizes", "tensor(int64)", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T1"}};
-constexpr TypeConstraint kTypes[] = {
-    {"T1", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                              DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                              DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)},
-    {"T2", SetOf(DType::kFloat, DType::kFloat16, DType::kDouble)}};
+constexpr TypeConstraint kTypes[] = {{"T1", kAllTypes & ~kLowBitTypes},
+                                     {"T2", SetOf(DType::kFloat, DType::kFloat16, DType::kDouble)}};
 constexpr AttributeSpec kAttributes[] = {{"keep_aspect_ratio_policy", AttributeType::kString},
                                          {"axes", AttributeType::kInts},
                                          {"antialias", AttributeType::kInt},

@@ -12,7 +12,7 @@ namespace ortolan::quant {
 inline constexpr DTypeSet kQuantizedTypes =
     SetOf(DType::kInt8, DType::kUInt8, DType::kInt16, DType::kUInt16, DType::kFloat8E4M3FN,
           DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4,
-          DType::kFloat4E2M1, DType::kUInt2, DType::kInt2);
+          DType::kFloat4E2M1, DType::kUInt2, DType::kInt2, DType::kFloat6E2M3, DType::kFloat6E3M2);
 inline constexpr DTypeSet kScaleTypes = SetOf(DType::kFloat, DType::kFloat16, DType::kBFloat16);
 
 // The attributes.

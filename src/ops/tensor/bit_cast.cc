@@ -7,7 +7,8 @@
 namespace ortolan {
 namespace {
 
-constexpr DTypeSet kBitTypes = kAllTypes & ~SetOf(DType::kString);
+constexpr DTypeSet kBitTypes =
+    kAllTypes & ~SetOf(DType::kString, DType::kFloat6E2M3, DType::kFloat6E3M2);  // 6 bits that take 8
 
 Status Infer(InferContext& context) {
   const int64_t to = context.attributes().Int("to", 0);

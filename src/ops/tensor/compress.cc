@@ -82,11 +82,7 @@ using graph::AttributeType;
 constexpr int kVersions[] = {9, 11, 28};
 constexpr FormalParameter kInputs[] = {{"input", "T"}, {"condition", "T1"}};
 constexpr FormalParameter kOutputs[] = {{"output", "T"}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)},
-    {"T1", SetOf(DType::kBool)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes}, {"T1", SetOf(DType::kBool)}};
 constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace

@@ -134,10 +134,7 @@ using graph::AttributeType;
 constexpr int kVersions[] = {1, 4, 11, 13};
 constexpr FormalParameter kInputs[] = {{"inputs", "T", Arity::kVariadic}};
 constexpr FormalParameter kOutputs[] = {{"concat_result", "T"}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes}};
 constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt, true}};
 
 }  // namespace

@@ -92,11 +92,8 @@ using graph::AttributeType;
 constexpr int kVersions[] = {1, 11, 13};
 constexpr FormalParameter kInputs[] = {{"data", "T"}, {"indices", "Tind"}};
 constexpr FormalParameter kOutputs[] = {{"output", "T"}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)},
-    {"Tind", SetOf(DType::kInt32, DType::kInt64)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes},
+                                     {"Tind", SetOf(DType::kInt32, DType::kInt64)}};
 constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace

@@ -21,6 +21,10 @@ const SmallFloatFormat* FormatOf(DType dtype) {
       return &kE5M2FNUZ;
     case DType::kFloat4E2M1:
       return &kE2M1;
+    case DType::kFloat6E2M3:
+      return &kE2M3;
+    case DType::kFloat6E3M2:
+      return &kE3M2;
     default:
       return nullptr;
   }
@@ -39,9 +43,10 @@ std::array<float, 256> MakeTable(DType dtype) {
 }
 
 const std::array<float, 256>& TableOf(DType dtype) {
-  static const std::array<std::array<float, 256>, 6> tables = {
+  static const std::array<std::array<float, 256>, 8> tables = {
       MakeTable(DType::kFloat8E4M3FN),   MakeTable(DType::kFloat8E4M3FNUZ), MakeTable(DType::kFloat8E5M2),
-      MakeTable(DType::kFloat8E5M2FNUZ), MakeTable(DType::kFloat4E2M1),     MakeTable(DType::kFloat8E8M0)};
+      MakeTable(DType::kFloat8E5M2FNUZ), MakeTable(DType::kFloat4E2M1),     MakeTable(DType::kFloat6E2M3),
+      MakeTable(DType::kFloat6E3M2),     MakeTable(DType::kFloat8E8M0)};
   switch (dtype) {
     case DType::kFloat8E4M3FN:
       return tables[0];
@@ -53,8 +58,12 @@ const std::array<float, 256>& TableOf(DType dtype) {
       return tables[3];
     case DType::kFloat4E2M1:
       return tables[4];
-    default:
+    case DType::kFloat6E2M3:
       return tables[5];
+    case DType::kFloat6E3M2:
+      return tables[6];
+    default:
+      return tables[7];
   }
 }
 
@@ -197,7 +206,7 @@ Status ReadFloats(const TensorRef& from, int64_t begin, int64_t count, float* to
 Status WriteFloats(const float* from, const TensorRef& to, int64_t begin, int64_t count,
                    const LowBitRounding& rounding) {
   if (const SmallFloatFormat* format = FormatOf(to.dtype)) {
-    const bool saturate = rounding.saturate || to.dtype == DType::kFloat4E2M1;
+    const bool saturate = rounding.saturate || !format->has_nan;  // the others have no code beyond numbers
     ForEachCodesToFill(to, begin, count, [&](uint8_t* codes, int64_t at, int64_t n) {
       for (int64_t i = 0; i < n; ++i) codes[i] = EncodeSmallFloat(*format, from[at + i], saturate);
     });

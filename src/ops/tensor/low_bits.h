@@ -10,12 +10,6 @@
 
 namespace ortolan {
 
-inline constexpr DTypeSet kSmallFloats =
-    SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ,
-          DType::kFloat4E2M1, DType::kFloat8E8M0);
-inline constexpr DTypeSet kPackedIntegers = SetOf(DType::kInt4, DType::kUInt4, DType::kInt2, DType::kUInt2);
-inline constexpr DTypeSet kLowBitTypes = kSmallFloats | kPackedIntegers;
-
 // Packed elements share bytes: ranges that different threads write begin at a multiple of this.
 inline constexpr int64_t kMostPacked = 4;
 

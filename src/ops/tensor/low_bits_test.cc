@@ -82,6 +82,29 @@ TEST(LowBits, StringsGoThroughNumbers) {
   EXPECT_THAT(support::StringItems((*out)[0]), ElementsAre("-3", "5"));
 }
 
+TEST(LowBits, FloatsOfSixBits) {
+  // 2 exponent bits, 3 of fraction: steps of 1/8 up to 2, the largest is 7.5; ties go to even.
+  auto out = RunOp("Cast", {Floats({7}, {1, -0.0625f, 0.1875f, 7.75f, -1e30f, 3.125f, 0.06f})},
+                   To(DType::kFloat6E2M3));
+  ASSERT_TRUE(out.ok()) << out.status().message();
+  const auto codes = [](const Value& value) {
+    const auto bytes = value.tensor().Items<const uint8_t>();
+    return std::vector<int>(bytes.begin(), bytes.end());
+  };
+  EXPECT_THAT(codes((*out)[0]), ElementsAre(8, 32, 2, 31, 63, 20, 0));
+  out = RunOp("Cast", {(*out)[0]}, To(DType::kFloat));
+  EXPECT_THAT(Items<float>((*out)[0]), ElementsAre(1, -0.0f, 0.25f, 7.5f, -7.5f, 3, 0));
+  // 3 exponent bits, 2 of fraction: from 1/16 to 28.
+  OpRun small;
+  small.attributes = Attrs({{"output_dtype", static_cast<int64_t>(DType::kFloat6E3M2)}});
+  out = RunOp("QuantizeLinear", {Floats({4}, {2, -7.3f, 0.125f, 1000}), Floats({}, {2})}, small);
+  ASSERT_TRUE(out.ok()) << out.status().message();
+  EXPECT_THAT(codes((*out)[0]), ElementsAre(12, 0x20 | 19, 1, 31));
+  out = RunOp("DequantizeLinear", {(*out)[0], Floats({}, {2})});
+  ASSERT_TRUE(out.ok()) << out.status().message();
+  EXPECT_THAT(Items<float>((*out)[0]), ElementsAre(2, -7, 0.125f, 56));
+}
+
 TEST(LowBits, PackedTensorsAreTransposed) {
   OpRun run;
   run.attributes = Attrs({{"perm", std::vector<int64_t>{1, 0}}});

@@ -69,10 +69,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
 constexpr int kVersions[] = {9, 13};
 constexpr FormalParameter kInputs[] = {{"X", "T"}};
 constexpr FormalParameter kOutputs[] = {{"Y", "tensor(int64)"}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes}};
 
 }  // namespace
 

@@ -103,9 +103,7 @@ constexpr FormalParameter kOutputs[] = {{"output", "T3"}};
 constexpr TypeConstraint kTypes[] = {
     {"T1", kIntegerTypes | SetOf(DType::kFloat, DType::kFloat16, DType::kDouble)},
     {"T2", kIntegerTypes | SetOf(DType::kFloat, DType::kFloat16, DType::kDouble)},
-    {"T3", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                              DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                              DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+    {"T3", kAllTypes & ~kLowBitTypes}};
 constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}};
 
 }  // namespace

@@ -72,10 +72,7 @@ using graph::AttributeType;
 constexpr int kVersions[] = {10, 28};
 constexpr FormalParameter kInputs[] = {{"input", "T"}, {"sequence_lens", "tensor(int64)"}};
 constexpr FormalParameter kOutputs[] = {{"Y", "T"}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes}};
 constexpr AttributeSpec kAttributes[] = {{"batch_axis", AttributeType::kInt},
                                          {"time_axis", AttributeType::kInt}};
 

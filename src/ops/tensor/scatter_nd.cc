@@ -79,10 +79,7 @@ using graph::AttributeType;
 constexpr int kVersions[] = {11, 13, 16, 18};
 constexpr FormalParameter kInputs[] = {{"data", "T"}, {"indices", "tensor(int64)"}, {"updates", "T"}};
 constexpr FormalParameter kOutputs[] = {{"output", "T"}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes}};
 constexpr AttributeSpec kAttributes[] = {{"reduction", AttributeType::kString}};
 
 }  // namespace

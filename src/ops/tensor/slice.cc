@@ -188,11 +188,8 @@ constexpr FormalParameter kInputs[] = {{"data", "T"},
                                        {"axes", "Tind", Arity::kOptional},
                                        {"steps", "Tind", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"output", "T"}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)},
-    {"Tind", SetOf(DType::kInt32, DType::kInt64)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes},
+                                     {"Tind", SetOf(DType::kInt32, DType::kInt64)}};
 constexpr AttributeSpec kOldAttributes[] = {
     {"ends", AttributeType::kInts}, {"starts", AttributeType::kInts}, {"axes", AttributeType::kInts}};
 

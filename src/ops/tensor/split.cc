@@ -139,10 +139,7 @@ using graph::AttributeType;
 constexpr int kVersions[] = {1, 2, 11, 13, 18};
 constexpr FormalParameter kInputs[] = {{"input", "T"}, {"split", "tensor(int64)", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"outputs", "T", Arity::kVariadic}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes}};
 constexpr AttributeSpec kAttributes[] = {{"num_outputs", AttributeType::kInt}, {"axis", AttributeType::kInt}};
 constexpr AttributeSpec kOldAttributes[] = {{"split", AttributeType::kInts}};
 

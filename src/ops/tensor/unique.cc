@@ -240,10 +240,7 @@ constexpr FormalParameter kOutputs[] = {{"Y", "T"},
                                         {"indices", "tensor(int64)", Arity::kOptional},
                                         {"inverse_indices", "tensor(int64)", Arity::kOptional},
                                         {"counts", "tensor(int64)", Arity::kOptional}};
-constexpr TypeConstraint kTypes[] = {
-    {"T", kAllTypes & ~SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
-                             DType::kFloat8E5M2FNUZ, DType::kUInt4, DType::kInt4, DType::kFloat4E2M1,
-                             DType::kFloat8E8M0, DType::kUInt2, DType::kInt2)}};
+constexpr TypeConstraint kTypes[] = {{"T", kAllTypes & ~kLowBitTypes}};
 constexpr AttributeSpec kAttributes[] = {{"axis", AttributeType::kInt}, {"sorted", AttributeType::kInt}};
 
 }  // namespace
