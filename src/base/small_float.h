@@ -1,5 +1,5 @@
-// Floats of 8, 6 and 4 bits as storage types: conversion to and from float, nothing else. Arithmetic happens in
-// float, as for float16.
+// Floats of 8, 6 and 4 bits as storage types: conversion to and from float, nothing else. Arithmetic happens
+// in float, as for float16.
 #pragma once
 
 #include <bit>
