@@ -19,8 +19,10 @@
 #include "ops/all_ops.h"
 #include "ops/nn/blocked.h"
 #include "ops/nn/conv_spec.h"
+#include "ops/nn/conv_transpose_spec.h"
 #include "passes/channels.h"
 #include "passes/rewrite.h"
+#include "passes/subpixel.h"
 
 namespace ortolan::passes {
 namespace {
@@ -147,79 +149,38 @@ class Layout {
     return Replace(node, kConvBlocked, std::move(attributes), std::move(inputs), dims[0]);
   }
 
-  // Only where every output pixel has one tap: the kernel equals the stride, nothing is padded.
   Status VisitConvTranspose(Node& node) {
-    ORTOLAN_ASSIGN_OR_RETURN(const Blocked* x, Find(node.input(0), node));
+    const Value* x = node.input(0);
     const Value* w = node.input(1);
     const Value* bias = node.input(2);
-    if (!x || !w || !w->IsConstant() || (bias && !bias->IsConstant())) return OkStatus();
-    const Dims& dims = w->constant().dims();
-    if (dims.size() != 4 || w->constant().count() == 0 || dims[0] != x->channels) return OkStatus();
-    if (bias && bias->constant().dims() != Dims{dims[1]}) return OkStatus();
-    const graph::Attributes& attributes = node.attributes;
-    const auto none = [&](const char* name, int64_t neutral) {
-      const auto list = attributes.Ints(name);
-      return std::all_of(list.begin(), list.end(), [&](int64_t item) { return item == neutral; });
-    };
-    const std::string_view pad = attributes.String("auto_pad", "NOTSET");
-    const auto strides = attributes.Ints("strides");
-    const bool meets = strides.size() == 2 ? strides[0] == dims[2] && strides[1] == dims[3]
-                                           : strides.empty() && dims[2] == 1 && dims[3] == 1;
-    if (!meets || attributes.Int("group", 1) != 1 || attributes.Has("output_shape") || !none("pads", 0) ||
-        !none("output_padding", 0) || !none("dilations", 1) ||
-        (pad != "NOTSET" && pad != "VALID" && !pad.empty())) {
+    const auto stays = [&](std::string_view why) {
+      context_.Left(node, why);
       return OkStatus();
-    }
-    if (2 * dims[1] < block_ && dims[2] == dims[3] && dims[1] * dims[2] * dims[3] <= 4 * block_)
-      return MakeSubPixel(node, *x, *w, bias);
-    std::vector<Value*> inputs = node.inputs();
-    inputs[0] = x->value;
-    graph::Attributes made;
-    made.Set("block", block_);
-    return Replace(node, kConvTransposeBlocked, std::move(made), std::move(inputs), dims[1]);
-  }
-
-  // To few channels: their taps together fill a block, as channels of a 1x1 convolution at the input's size,
-  // which DepthToSpace then deals out.
-  Status MakeSubPixel(Node& node, const Blocked& x, const Value& w, const Value* bias) {
-    const Dims& dims = w.constant().dims();
-    const int64_t in = dims[0], out = dims[1], taps = dims[2] * dims[3], made_out = out * taps;
-    std::vector<float> weights(static_cast<size_t>(made_out * in)), biases;
-    const auto from = w.constant().Items<const float>();
-    for (int64_t c = 0; c < in; ++c) {
-      for (int64_t m = 0; m < made_out; ++m)
-        weights[static_cast<size_t>(m * in + c)] = from[static_cast<size_t>(c * made_out + m)];
-    }
-    std::vector<Value*> inputs = {
-        x.value, graph_.NewConstant(w.name() + "_by_tap", Tensor::Of<float>({made_out, in, 1, 1}, weights))};
-    if (bias) {
-      for (float item : bias->constant().Items<const float>())
-        biases.insert(biases.end(), static_cast<size_t>(taps), item);
-      inputs.push_back(graph_.NewConstant(bias->name() + "_by_tap", Tensor::Of<float>({made_out}, biases)));
-    }
-    graph::Attributes conv, order, deal;
-    conv.Set("block", block_);
-    order.Set("channels", made_out);
-    deal.Set("blocksize", dims[2]);
-    deal.Set("mode", std::string("CRD"));
-    Value* const y = node.output(0);
-    const auto add = [&](const OpDef& op, graph::Attributes attributes, std::vector<Value*> read,
-                         Value* made) -> Result<Value*> {
-      Node* added = graph_.InsertBefore(&node);
-      InitNode(*added, op, node);
-      added->attributes = std::move(attributes);
-      added->SetInputs(std::move(read));
-      added->SetOutput(0, made);
-      ORTOLAN_RETURN_IF_ERROR(InferNode(*added, *graph_.dims()));
-      return made;
     };
-    ORTOLAN_ASSIGN_OR_RETURN(Value * blocked, add(kConvBlocked, std::move(conv), std::move(inputs),
-                                                  graph_.NewValue(y->name() + "_taps_blocked")));
-    ORTOLAN_ASSIGN_OR_RETURN(Value * planar, add(kReorderFromBlocked, std::move(order), {blocked},
-                                                 graph_.NewValue(y->name() + "_taps")));
-    ORTOLAN_RETURN_IF_ERROR(add(kDepthToSpace, std::move(deal), {planar}, y).status());
-    graph_.EraseNode(&node);
-    return OkStatus();
+    if (!x || !w || x->type.dtype != DType::kFloat || !x->shape.has_rank() || !w->IsConstant())
+      return stays("its weights are no constant, or its input is not float32 of known rank");
+    const Dims& dims = w->constant().dims();
+    if (w->constant().count() == 0 || x->shape.rank() != static_cast<int>(dims.size())) return OkStatus();
+    const auto spec = nn::ReadConvTranspose(node.attributes);
+    if (!spec.ok()) return OkStatus();
+    if (bias && (!bias->IsConstant() || bias->constant().dims() != Dims{dims[1] * spec->groups}))
+      return stays("its bias is no constant by channel");
+    const nn::BlockedSources sources = nn::TransposedSourcesOf(isa_, *spec, dims);
+    const Blocked* blocked = nullptr;
+    if (sources.blocked) {
+      ORTOLAN_ASSIGN_OR_RETURN(blocked, Find(x, node));
+    }
+    if (!blocked && !sources.planar) return stays("no blocked kernel has its groups and sizes");
+    graph::Attributes attributes;
+    std::vector<Value*> inputs = node.inputs();
+    if (blocked) inputs[0] = blocked->value;
+    if (!blocked) attributes.Set("planar_input", int64_t{1});
+    attributes.Set("block", block_);
+    if (const auto sub_pixels = SubPixelsOf(*spec, dims, block_))
+      return MakeSubPixels(*sub_pixels, std::move(inputs), std::move(attributes), node, graph_);
+    for (const auto& [name, value] : node.attributes.items()) attributes.Set(name, value);
+    return Replace(node, kConvTransposeBlocked, std::move(attributes), std::move(inputs),
+                   dims[1] * spec->groups);
   }
 
   // Makes the blocked form of a planar value, before `node`.

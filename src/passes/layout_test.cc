@@ -237,6 +237,52 @@ TEST(Layout, UpsamplingToFewChannelsIsByTap) {
   }
 }
 
+// Random attributes of a transposed convolution, whichever form they get: the results stay.
+TEST(Layout, TransposedConvolutionsOfAllKinds) {
+  std::mt19937 random(3);
+  const auto pick = [&](int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(random() % static_cast<uint32_t>(high - low + 1));
+  };
+  bool dealt = false;
+  for (int i = 0; i < 150; ++i) {
+    Net net;
+    const size_t axes = static_cast<size_t>(i % 5 == 0 ? pick(1, 3) : 2);
+    const bool plain = i % 2 == 0;
+    const int64_t groups = plain ? 1 : pick(1, 2), in = groups * pick(1, 24), out = pick(1, plain ? 7 : 20);
+    Dims x = {2, in}, w = {in, out};
+    std::vector<int64_t> strides, dilations, pads, ends, more;
+    for (size_t a = 0; a < axes; ++a) {
+      x.push_back(pick(3, 6));
+      w.push_back(pick(1, 5));
+      strides.push_back(plain && a > 0 ? strides[0] : pick(1, 3));
+      dilations.push_back(plain ? 1 : pick(1, 3));
+      pads.push_back(pick(0, 1));
+      ends.push_back(pick(0, 1));
+      more.push_back(pick(0, strides.back() - 1));
+    }
+    pads.insert(pads.end(), ends.begin(), ends.end());
+    graph::Attributes attributes;
+    attributes.Set("strides", strides);
+    attributes.Set("dilations", dilations);
+    attributes.Set("pads", pads);
+    attributes.Set("output_padding", more);
+    attributes.Set("group", groups);
+    if (i % 7 == 0) attributes.Set("auto_pad", std::string("SAME_UPPER"));
+    std::vector<graph::Value*> inputs = {net.Input(x), net.Constant(w)};
+    if (i % 3 != 0) inputs.push_back(net.Constant({out * groups}));
+    graph::Value* y = inputs[0];
+    if (i % 4 == 1 && axes == 2) inputs[0] = net.Conv(y, in, in, 1);
+    y = net.Add("ConvTranspose", inputs, attributes);
+    if (i % 4 >= 2) y = net.Add("Sigmoid", {y});
+    net.graph.AddOutput(y);
+    SCOPED_TRACE(i);
+    const std::string after = net.Check();
+    EXPECT_EQ(after.find("ConvTranspose "), std::string::npos) << after;
+    dealt = dealt || after.find("Slice") != std::string::npos;
+  }
+  EXPECT_TRUE(dealt);
+}
+
 TEST(Layout, ResizeOfSpatialAxesStaysBlocked) {
   const auto numbers = [](Net& net, auto items) {
     using T = typename decltype(items)::value_type;

@@ -18,6 +18,8 @@
 
 namespace ortolan::kernels {
 
+class ScratchSlots;
+
 enum class ConvLayout : uint8_t { kPlanar, kBlocked };
 
 struct PackedConv {
@@ -57,6 +59,16 @@ struct ColumnSegment {
   int64_t steps_per_row = 0;  // of one (kd, kh)
 };
 
+// Where the pixels of a convolution stand whose output is dealt out over a larger map. In floats but for
+// `pixel_step`.
+struct OutputGrid {
+  int64_t origin = 0;
+  int64_t pixel_step = 1;  // pixels of the map from one to the next
+  int64_t row_stride = 0;
+  int64_t slice_stride = 0;  // from a depth slice to the next
+  int64_t plane_stride = 0;  // from a block of channels to the next
+};
+
 struct DirectPlan {
   Window window;
   int64_t batch = 0;
@@ -79,12 +91,18 @@ struct DirectPlan {
   int64_t row_chunks = 1;
   int64_t panels_per_chunk = 1;
   int64_t panel_chunks = 1;
-  int slots = 1;  // slabs: as many as there are threads
+  OutputGrid grid;
+  bool deals = false;        // whether rows are made in scratch and dealt out from there
+  int64_t dealt_floats = 0;  // of such a row
+  int slots = 1;             // of slot_floats(): as many as there are threads
   size_t scratch_bytes = 0;
+
+  int64_t slot_floats() const { return slab_floats + dealt_floats; }
 };
 
-// kInvalidArgument where the problem is too large to index.
-Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, int threads);
+// kInvalidArgument where the problem is too large to index. With a `grid` the output is dealt out.
+Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, int threads,
+                              const OutputGrid* grid = nullptr);
 
 // What happens to the output besides the bias, which was packed. `residual` is laid out as the output.
 struct ConvEpilogue {
@@ -104,6 +122,12 @@ struct ConvEpilogue {
 
 void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,
                const ConvEpilogue& epilogue, std::byte* scratch, ThreadPool& threads);
+
+// The same piece by piece, for who runs chunks of several plans together. Programs of the epilogue do not run
+// where the output is dealt out.
+int64_t DirectChunks(const PackedConv& conv, const DirectPlan& plan);
+void RunDirectChunk(const PackedConv& conv, const DirectPlan& plan, int64_t index, const float* x, float* y,
+                    const ConvEpilogue& epilogue, ScratchSlots& slots);
 
 // One row of pixels of a panel of `channels`, at most kStripVectors blocks, in strips of nearly equal length;
 // what other convolutions build on the strips with.

@@ -160,7 +160,8 @@ void CutChunks(const PackedConv& conv, const ConvShape& shape, int threads, Dire
 
 }  // namespace
 
-Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, int threads) {
+Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, int threads,
+                              const OutputGrid* grid) {
   DirectPlan plan;
   plan.batch = shape.batch;
   plan.window = shape.window;
@@ -172,7 +173,14 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     return plan;
   }
   const std::array<int64_t, kSpatialAxes> first = DropDeadTaps(plan.window);
-  if (IsPointwise(plan.window)) Flatten(plan);
+  if (grid) {
+    plan.deals = true;
+    plan.grid = *grid;
+    plan.dealt_floats = kStripVectors * CeilDiv(plan.window.out[2] * conv.block(), 16) * 16;
+    plan.out_plane = grid->plane_stride;
+  } else if (IsPointwise(plan.window)) {
+    Flatten(plan);
+  }
   const Window& w = plan.window;
   plan.copies = !plan.flat && !(ReadsInside(w, 0) && ReadsInside(w, 1) && ReadsInside(w, 2));
   plan.row_stride = w.in[2] * plan.pixel;
@@ -199,8 +207,10 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.slice_stride = plan.slab_rows * plan.row_stride;
     plan.plane_stride = plan.slab_depth * plan.slice_stride;
     plan.slab_floats = CeilDiv(planes * plan.plane_stride, 16) * 16;
+  }
+  if (plan.slot_floats() != 0) {
     plan.slots = std::max(1, threads);
-    plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, static_cast<size_t>(plan.slab_floats));
+    plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, static_cast<size_t>(plan.slot_floats()));
   }
   for (const LiveSegment& segment : CutColumns(plan.window))
     MakeSteps(conv, shape.window.kernel, first, segment, plan);

@@ -84,9 +84,17 @@ std::span<const ReductionStep> StepsOf(const DirectPlan& plan, const ColumnSegme
                static_cast<size_t>(count * segment.steps_per_row));
 }
 
+// Pixels to places `step` pixels apart. A block is 8 or 16 floats: copied in registers.
+void DealOut(const float* from, int64_t pixels, int64_t block, int64_t step, float* to) {
+  for (int64_t i = 0; i < pixels; ++i) {
+    std::memcpy(to + i * step * block, from + i * block, 32);
+    if (block == 16) std::memcpy(to + i * step * block + 8, from + i * block + 8, 32);
+  }
+}
+
 // The rows of one segment of columns, so that the weights of its taps stay in the cache.
 void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, const ColumnSegment& segment,
-             int64_t panel, const float* in, float* y, const ConvEpilogue& epilogue) {
+             int64_t panel, const float* in, float* y, float* dealt, const ConvEpilogue& epilogue) {
   const Window& w = plan.window;
   const int64_t block = conv.block(), out_blocks = conv.out_blocks();
   const StripTable& table = TableFor(conv, plan);
@@ -97,7 +105,7 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
   args.pixel_stride = w.stride[2] * plan.pixel;
   args.weights = reinterpret_cast<const float*>(conv.weights.data()) + first * block * conv.depth();
   args.bias = reinterpret_cast<const float*>(conv.bias.data()) + first * block;
-  args.out_block_stride = plan.out_plane;
+  args.out_block_stride = plan.deals ? plan.dealt_floats / kStripVectors : plan.out_plane;
   args.lower = epilogue.lower;
   args.upper = epilogue.upper;
   const int64_t out_base = (c.n * conv.groups * out_blocks + first) * plan.out_plane;
@@ -109,20 +117,27 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
     args.in = in + (oh - c.oh0) * w.stride[1] * plan.row_stride + segment.begin * args.pixel_stride;
     args.steps = steps.data();
     args.step_count = static_cast<int64_t>(steps.size());
-    args.out = y + out_base + pixel0 * block;
+    args.out = plan.deals ? dealt : y + out_base + pixel0 * block;
     args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
     RunStrips(*conv.variant, table, channels, pixels, args);
     for (int64_t v = 0; v < CeilDiv(channels, block); ++v) {
+      if (plan.deals) {
+        const OutputGrid& grid = plan.grid;
+        float* const to = y + out_base + v * plan.out_plane + grid.origin + c.od * grid.slice_stride +
+                          oh * grid.row_stride + segment.begin * grid.pixel_step * block;
+        DealOut(dealt + v * args.out_block_stride, pixels, block, grid.pixel_step, to);
+        continue;
+      }
       epilogue.Finish(args.out + v * plan.out_plane, c.n, first + v, pixel0, pixels, block);
     }
   }
 }
 
 void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, const float* in, float* y,
-              const ConvEpilogue& epilogue) {
+              float* dealt, const ConvEpilogue& epilogue) {
   for (int64_t panel = c.panel0; panel < c.panel_end; ++panel) {
     for (const ColumnSegment& segment : plan.segments)
-      RunRows(conv, plan, c, segment, panel, in, y, epilogue);
+      RunRows(conv, plan, c, segment, panel, in, y, dealt, epilogue);
   }
 }
 
@@ -150,29 +165,37 @@ void RunStrips(const ConvVariant& variant, const StripTable& table, int64_t chan
   run(strips - longer, length);
 }
 
-void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,
-               const ConvEpilogue& epilogue, std::byte* scratch, ThreadPool& threads) {
-  if (plan.batch == 0) return;
+int64_t DirectChunks(const PackedConv& conv, const DirectPlan& plan) {
+  return plan.batch * conv.groups * plan.window.out[0] * plan.row_chunks * plan.panel_chunks;
+}
+
+void RunDirectChunk(const PackedConv& conv, const DirectPlan& plan, int64_t index, const float* x, float* y,
+                    const ConvEpilogue& epilogue, ScratchSlots& slots) {
   const Window& w = plan.window;
   const int64_t planes =
       conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
-  ScratchSlots slots(scratch, plan.copies ? plan.slots : 0, static_cast<size_t>(plan.slab_floats));
-  const int64_t chunks = plan.batch * conv.groups * w.out[0] * plan.row_chunks * plan.panel_chunks;
-  threads.ParallelFor(chunks, [&](int64_t index) {
-    const Chunk c = ChunkAt(conv, plan, index);
-    const float* in = x + (c.n * conv.groups + c.group) * planes * plan.in_plane;
-    if (!plan.copies) {
-      in += ((c.od * w.stride[0] - w.pad[0]) * w.in[1] + c.oh0 * w.stride[1] - w.pad[1]) * plan.row_stride -
-            w.pad[2] * plan.pixel;
-      RunChunk(conv, plan, c, in, y, epilogue);
-      return;
-    }
-    const int slot = slots.Take();
-    float* slab = slots.At(slot);
-    FillSlab(conv, plan, in, c.od, c.oh0, c.rows, slab);
-    RunChunk(conv, plan, c, slab, y, epilogue);
-    slots.Give(slot);
-  });
+  const Chunk c = ChunkAt(conv, plan, index);
+  const float* in = x + (c.n * conv.groups + c.group) * planes * plan.in_plane;
+  const int slot = plan.slot_floats() != 0 ? slots.Take() : -1;
+  float* const scratch = slot >= 0 ? slots.At(slot) : nullptr;
+  if (plan.copies) {
+    FillSlab(conv, plan, in, c.od, c.oh0, c.rows, scratch);
+    in = scratch;
+  } else {
+    in += ((c.od * w.stride[0] - w.pad[0]) * w.in[1] + c.oh0 * w.stride[1] - w.pad[1]) * plan.row_stride -
+          w.pad[2] * plan.pixel;
+  }
+  RunChunk(conv, plan, c, in, y, scratch + plan.slab_floats, epilogue);
+  if (slot >= 0) slots.Give(slot);
+}
+
+void RunDirect(const PackedConv& conv, const DirectPlan& plan, const float* x, float* y,
+               const ConvEpilogue& epilogue, std::byte* scratch, ThreadPool& threads) {
+  if (plan.batch == 0) return;
+  ScratchSlots slots(scratch, plan.slot_floats() != 0 ? plan.slots : 0,
+                     static_cast<size_t>(plan.slot_floats()));
+  threads.ParallelFor(DirectChunks(conv, plan),
+                      [&](int64_t index) { RunDirectChunk(conv, plan, index, x, y, epilogue, slots); });
 }
 
 }  // namespace ortolan::kernels
