@@ -237,6 +237,41 @@ def _(d: Draw) -> Case:
     return Case(inputs, attributes, wanted, relative=2e-3, absolute=5e-3, compared=compared)
 
 
+@case("GroupQueryAttention float8")
+def _(d: Draw) -> Case:
+    import ml_dtypes  # onnxruntime has these caches on GPUs only
+
+    kv, group, size, b, s = d.size(1, 3), d.size(1, 3), 2 * d.size(1, 8), d.size(1, 3), d.size(1, 4)
+    n, lengths, channels = kv * group, d.ints(s, s + 6, b), d.flip()
+    total = int(lengths.max())
+    if s > 1:  # tokens of a prompt, or all behind as many
+        lengths[:] = total
+    small = ml_dtypes.float8_e4m3fn
+    caches = [d.normal(b, kv, total, size).astype(small) for _ in range(2)]
+    shape = (1, kv, 1, size) if channels else (1,)
+    scales = [d.random.uniform(0.1, 2, shape).astype(np.float32) for _ in range(2)]
+    query, key, value = (d.normal(b, s, heads * size) for heads in (n, kv, kv))
+    after = [cache.copy() for cache in caches]
+    y = np.zeros((b, s, n, size))
+    for i, length in enumerate(lengths):
+        for cache, fresh, scale in zip(after, (key, value), scales, strict=True):
+            heads = fresh[i].reshape(s, kv, size).transpose(1, 0, 2)
+            cache[i, :, length - s : length] = (heads / (scale[0] if channels else scale)).astype(small)
+        keys, values = (
+            np.repeat(cache[i].astype(np.float32) * (scale[0] if channels else scale), group, 0)
+            for cache, scale in zip(after, scales, strict=True)
+        )
+        scores = np.einsum("shc,htc->hst", query[i].reshape(s, n, size), keys) / np.sqrt(size)
+        seen = np.arange(total) <= np.arange(length - s, length)[:, None]
+        y[i] = np.einsum("hst,htc->shc", softmax(np.where(seen, scores, -np.inf)), values)
+    kind = "PER_CHANNEL" if channels else "PER_TENSOR"
+    attributes: dict[str, Any] = {"num_heads": n, "kv_num_heads": kv}
+    attributes |= {"k_quant_type": kind, "v_quant_type": kind, "kv_cache_bit_width": 8}
+    inputs = [query, key, value, *caches, (lengths - 1).astype(np.int32), np.array(total, np.int32)]
+    inputs += [*[None] * 5, *scales]
+    return Case(inputs, attributes, expected=[y.reshape(b, s, -1)], relative=2e-3, absolute=2e-3)
+
+
 @case("GroupQueryAttention window")
 def _(d: Draw) -> Case:
     kv, group, half = d.size(1, 3), d.size(1, 3), 8

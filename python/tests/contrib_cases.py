@@ -121,6 +121,11 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return e / np.maximum(e.sum(-1, keepdims=True), 1e-300)
 
 
+def rms(x: np.ndarray, weight: np.ndarray, epsilon: float) -> np.ndarray:
+    """Compute the normalization by the root of the mean square."""
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + epsilon) * weight
+
+
 # ------------------------------------------------------------------------------------------- elementwise
 
 

@@ -85,7 +85,8 @@ def _(d: Draw) -> Case:
     c, m, k = group * d.size(1, 3), d.size(1, 3), d.size(2, 3)
     x, w = d.normal(1, c, 5, 4), d.small(c, m, k, k)
     attributes = {"group": group, "kernel_shape": [k, k], "strides": [d.size(1, 2)] * 2}
-    return Case([x, w, d.ints(0, 2, 4), d.maybe(d.normal(m * group))], attributes, constants=[2])
+    constants = [2] if d.flip() else []
+    return Case([x, w, d.ints(0, 2, 4), d.maybe(d.normal(m * group))], attributes, constants=constants)
 
 
 # ------------------------------------------------------------------------------------------- normalisation

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from contrib_cases import MS, Case, Draw
+from contrib_cases import MS, Case, Draw, softmax
 
 CASES: dict[tuple[str, str], Callable[[Draw], Case]] = {}
 
@@ -297,7 +297,7 @@ def _(d: Draw) -> Case:
     ]
     direction = "bidirectional" if directions == 2 else d.pick("forward", "reverse")
     attributes = {"hidden_size": hidden, "direction": direction}
-    constants = (1, 2, 8, 9, 10, 11)
+    constants = (1, 2, 8, 9, 10, 11) if d.flip() else ()
     # One step of a quantized state apart where rounding falls on either side.
     return Case(inputs, attributes, (True, True, True), constants=constants, absolute=2e-2, relative=2e-2)
 
@@ -367,12 +367,12 @@ def _(d: Draw) -> Case:
 
 @case("MatMulFpQ4")
 def _(d: Draw) -> Case:
-    form, block = d.pick(0, 1), 32
+    form, block = d.pick(0, 1, 2), 32
     n, k = d.size(1, 20), d.size(1, 5) * block
     parts = []
     for _ in range(n * (k // block)):
         parts.append(np.frombuffer(scale_of(d).tobytes(), np.uint8))
-        if form == 1:
+        if form > 0:
             parts.append(d.ints(0, 16, 1, dtype=np.uint8))
         parts.append(d.ints(0, 256, block // 2, dtype=np.uint8))
     shape = np.array([k, n], np.int64)
@@ -382,19 +382,39 @@ def _(d: Draw) -> Case:
 
 @case("GatherBlockQuantized")
 def _(d: Draw) -> Case:
-    bits, block = d.pick(4, 8), d.pick(16, 32)
-    shape = (d.size(1, 5), d.size(1, 4), d.size(1, 3) * 2 * block - d.pick(0, 2, 10))
-    gather = 0
+    bits, block = d.pick(2, 4, 8), d.pick(16, 32)
+    shape = (d.size(1, 5), d.size(1, 4), d.size(1, 3) * 2 * block - d.pick(0, 4, 12))
     blocks = (*shape[:2], -(-shape[2] // block))
     data = d.random.integers(0, 2**bits, shape)
     zeros = d.random.integers(0, 2**bits, blocks)
+    zeros = np.pad(zeros, [(0, 0), (0, 0), (0, -blocks[2] % (8 // bits))])
+    outside = d.size(0, 1)  # there are zeros
     indices = d.ints(
-        -shape[gather], shape[gather], *d.shape(d.size(0, 2), 1, 4), dtype=d.pick(np.int32, np.int64)
+        -shape[0] - outside,
+        shape[0] + outside,
+        *d.shape(d.size(0, 2), 1, 4),
+        dtype=d.pick(np.int32, np.int64),
     )
     scales = d.random.uniform(0.01, 0.1, blocks).astype(d.pick(np.float32, np.float16))
     inputs = [pack(data, bits), indices, scales, d.maybe(pack(zeros, bits))]
-    attributes = {"bits": bits, "block_size": block, "gather_axis": gather, "quantize_axis": 2}
+    attributes = {"bits": bits, "block_size": block, "gather_axis": 0, "quantize_axis": 2}
     return Case(inputs, attributes, constants=(0, 2) if inputs[3] is None else (0, 2, 3), absolute=1e-5)
+
+
+@case("GatherBlockQuantized small floats")
+def _(d: Draw) -> Case:
+    import ml_dtypes
+
+    names = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float4_e2m1fn")
+    block, gather = d.pick(0, 16), d.pick(0, 1)
+    shape = (d.size(1, 5), d.size(1, 4), d.size(1, 20) * 2)
+    blocks = [*shape[:2], -(-shape[2] // block) if block else 1]
+    blocks = [1 if axis < 2 and d.flip() else size for axis, size in enumerate(blocks)]
+    data = d.normal(*shape).astype(getattr(ml_dtypes, d.pick(*names)))
+    indices = d.ints(-shape[gather], shape[gather], *d.shape(d.size(0, 2), 1, 4))
+    attributes = {"block_size": block, "gather_axis": gather, "quantize_axis": 2}
+    scales = d.random.uniform(0.01, 0.1, blocks).astype(np.float32)
+    return Case([data, indices, scales], attributes, constants=(0, 2))
 
 
 @case("QEmbedLayerNormalization")
@@ -417,15 +437,11 @@ def _(d: Draw) -> Case:
     return Case(inputs, outputs=(True, True), absolute=1e-3, relative=1e-3)
 
 
-@case("QAttention")
-def _(d: Draw) -> Case:
-    kind = d.pick(np.uint8, np.int8)
-    batch, rows, heads, size = d.size(1, 3), d.size(1, 6), d.size(1, 3), 4 * d.size(1, 3)
+def q_attention(d: Draw, mask: np.ndarray | None, shape: tuple[int, ...]) -> Case:
+    """Give QAttention; shape: batch, rows, heads, size, past."""
+    kind, (batch, rows, heads, size, past) = d.pick(np.uint8, np.int8), shape
     width = heads * size
-    past = d.size(1, 4) if d.flip() else 0
-    per_column = d.flip()
-    count = (3 * width,) if per_column else ()
-    mask = d.maybe(d.ints(1, rows + past + 1, batch, dtype=np.int32))
+    count = (3 * width,) if d.flip() else ()
     inputs = [
         bytes_of(d, np.uint8, batch, rows, width),
         bytes_of(d, kind, width, 3 * width),
@@ -437,6 +453,58 @@ def _(d: Draw) -> Case:
         np.asarray(bytes_of(d, kind, *count)),
         d.normal(2, batch, heads, past, size) if past else None,
     ]
-    attributes = {"num_heads": heads, "unidirectional": int(d.flip())}
+    attributes: dict[str, Any] = {"num_heads": heads, "unidirectional": int(d.flip())}
+    if d.flip():
+        attributes["scale"] = 0.3
+    if d.flip():
+        attributes["mask_filter_value"] = -100.0
     present = (True, True) if past else (True,)
     return Case(inputs, attributes, present, constants=(1, 2, 3, 4, 6, 7), absolute=2e-3, relative=1e-3)
+
+
+@case("QAttention")
+def _(d: Draw) -> Case:
+    shape = (d.size(1, 3), d.size(1, 6), d.size(1, 3), 4 * d.size(1, 3), d.size(1, 4) if d.flip() else 0)
+    total = shape[1] + shape[4]
+    lengths = d.ints(1, total + 1, shape[0], dtype=np.int32)
+    kept = d.ints(0, 3, shape[0], total, dtype=np.int32).clip(0, 1)
+    kept[:, 0] = 1
+    return q_attention(d, d.pick(None, lengths, kept), shape)
+
+
+@case("QAttention do_rotary")
+def _(d: Draw) -> Case:
+    batch, rows, heads, size, past = d.size(1, 2), d.size(1, 5), d.size(1, 3), 4 * d.size(1, 3), d.size(0, 3)
+    made = q_attention(d, None, (batch, rows, heads, size, past))
+    made.attributes["do_rotary"] = 1
+    x, w, bias, x_scale, w_scale, _, x_zero, w_zero, cache = made.inputs
+    product = (x.astype(np.int64) - x_zero) @ (w.astype(np.int64) - w_zero) * (x_scale * w_scale) + bias
+    parts = list(product.reshape(batch, rows, 3, heads, size).transpose(2, 0, 3, 1, 4))
+    turns = np.arange(past, past + rows)[:, None] / 10000 ** (np.arange(0, size, 2) / size)
+    for i in range(2):  # onnxruntime's CPU kernel leaves them as they are
+        a, b = np.split(parts[i], 2, -1)
+        parts[i] = np.concatenate(
+            [a * np.cos(turns) - b * np.sin(turns), b * np.cos(turns) + a * np.sin(turns)], -1
+        )
+    if past:
+        parts[1:] = [np.concatenate([old, new], 2) for old, new in zip(cache, parts[1:], strict=True)]
+    scores = parts[0] @ parts[1].transpose(0, 1, 3, 2) * made.attributes.get("scale", 1 / np.sqrt(size))
+    if made.attributes["unidirectional"]:
+        scores = np.where(np.tri(rows, past + rows, past, dtype=bool), scores, -np.inf)
+    y = (softmax(scores) @ parts[2]).transpose(0, 2, 1, 3).reshape(batch, rows, -1)
+    made.expected = [y, np.stack(parts[1:])] if past else [y]
+    made.declared = True
+    return made
+
+
+@case("QLinearReduceMean")
+def _(d: Draw) -> Case:
+    kind, shape = d.pick(np.uint8, np.int8), d.shape(d.size(1, 4))
+    axes = sorted({d.size(0, len(shape) - 1) for _ in range(2)})
+    x, keep = bytes_of(d, kind, *shape), d.size(0, 1)
+    (scale, zero), (to_scale, to_zero) = facts(d, kind), facts(d, kind)
+    mean = ((x.astype(np.float64) - zero) * scale).mean(tuple(axes), keepdims=bool(keep))
+    info = np.iinfo(kind)
+    y = np.clip(np.rint(mean / to_scale) + to_zero, info.min, info.max).astype(kind)
+    attributes = {"axes": axes, "keepdims": keep}
+    return Case([x, scale, zero, to_scale, to_zero], attributes, expected=[y])

@@ -11,7 +11,10 @@ import os
 import contrib_attention_cases
 import contrib_decoder_cases
 import contrib_network_cases
+import contrib_ordered_cases
 import contrib_other_cases
+import contrib_sparse_cases
+import contrib_weight_cases
 import numpy as np
 import ortolan
 import pytest
@@ -21,7 +24,15 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 # Each enters its cases as it is imported.
-MODULES = (contrib_attention_cases, contrib_decoder_cases, contrib_network_cases, contrib_other_cases)
+MODULES = (
+    contrib_attention_cases,
+    contrib_decoder_cases,
+    contrib_network_cases,
+    contrib_ordered_cases,
+    contrib_other_cases,
+    contrib_sparse_cases,
+    contrib_weight_cases,
+)
 SEEDS = int(os.environ.get("ORTOLAN_CONTRIB_SEEDS", "6"))
 
 

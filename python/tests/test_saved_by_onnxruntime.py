@@ -7,7 +7,7 @@ activations, tensors of 8 bits.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -30,6 +30,7 @@ LEVELS = [
     if hasattr(onnxruntime.GraphOptimizationLevel, level)
 ]
 HEADS, SIZE, WIDTH = 2, 8, 16
+Choice = TypeVar("Choice")
 
 
 def convolutions(rng: np.random.Generator) -> tuple[bytes, dict[str, np.ndarray]]:
@@ -215,3 +216,85 @@ def test_what_the_transformer_optimizer_writes(kind: str, half: bool, tmp_path: 
     (expected,) = run_theirs(source, feeds, LEVELS[0])
     (found,) = ortolan.InferenceSession(path).run(None, feeds)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-2 if half else 1e-4)
+
+
+class Chain:
+    """A random chain of convolutions, pools and what stands between them."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+        self.channels = int(self.rng.integers(1, 40))
+        self.shape = [1, self.channels, *(int(size) for size in self.rng.integers(12, 24, 2))]
+        self.last = "x"
+
+    def pick(self, *choices: Choice) -> Choice:
+        return choices[int(self.rng.integers(0, len(choices)))]
+
+    def add(self, op: str, inputs: list[str], **attributes: object) -> None:
+        name = f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, [self.last, *inputs], [name], **attributes))
+        self.last = name
+
+    def constant(self, items: np.ndarray) -> str:
+        name = f"c{len(self.weights)}"
+        self.weights.append(weight(name, items))
+        return name
+
+    def convolution(self, given: int | None = None) -> None:
+        depthwise = given is None and self.rng.random() < 0.3
+        out = self.channels if depthwise else given or 8 * int(self.rng.integers(1, 7))
+        group = self.channels if depthwise else 1
+        k, dilation = self.pick(1, 3), self.pick(1, 1, 2)
+        w = self.rng.standard_normal((out, self.channels // group, k, k)) / np.sqrt(
+            self.channels // group * k
+        )
+        names = [self.constant(w.astype(np.float32))]
+        if self.pick(True, False):
+            names.append(self.constant(self.rng.standard_normal(out).astype(np.float32)))
+        pads = [dilation * (k // 2)] * 4
+        before = self.last
+        stride = self.pick(1, 1, 2) if len(self.nodes) < 6 else 1
+        self.add("Conv", names, group=group, pads=pads, dilations=[dilation] * 2, strides=[stride] * 2)
+        if out == self.channels and stride == 1 and before != "x" and self.pick(True, False):
+            self.add("Add", [before])
+        self.channels = out
+        op = self.pick("Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", None)
+        if op is not None:
+            self.add(op, [])
+
+    def pool(self) -> None:
+        op = self.pick("MaxPool", "AveragePool")
+        own = {"count_include_pad": self.pick(0, 1)} if op == "AveragePool" else {}
+        self.add(op, [], kernel_shape=[3, 3], pads=[1] * 4, strides=[1, 1], **own)
+
+    def upsample(self) -> None:
+        scales = self.constant(np.array([1, 1, 2, 2], np.float32))
+        mode = self.pick("nearest", "linear")
+        place = "asymmetric" if mode == "nearest" else self.pick("half_pixel", "align_corners")
+        own = {"nearest_mode": "floor"} if mode == "nearest" else {}
+        self.add("Resize", ["", scales], mode=mode, coordinate_transformation_mode=place, **own)
+
+    def build(self) -> tuple[bytes, dict[str, np.ndarray]]:
+        self.convolution(16 * self.pick(1, 2, 3))
+        self.convolution(32)  # in that layout on every machine
+        for _ in range(3):
+            self.pick(self.convolution, self.convolution, self.pool, self.upsample)()
+        self.convolution()
+        if self.pick(True, False):
+            self.add(self.pick("GlobalAveragePool", "GlobalMaxPool"), [])
+        inputs, outputs = [value("x", self.shape)], [value(self.last, None)]
+        feeds = {"x": self.rng.standard_normal(self.shape).astype(np.float32)}
+        return model(self.nodes, inputs, outputs, self.weights), feeds
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_chains_in_its_own_layout_agree(seed: int, tmp_path: Path) -> None:
+    source, feeds = Chain(seed).build()
+    saved = tmp_path / "saved.onnx"
+    (expected,) = run_theirs(source, feeds, LEVELS[-1], saved)
+    domains = {node.domain for node in onnx.load(saved).graph.node}
+    assert "com.microsoft.nchwc" in domains
+    (found,) = ortolan.InferenceSession(saved).run(None, feeds)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * float(np.abs(expected).max()) + 1e-6)

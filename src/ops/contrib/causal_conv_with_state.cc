@@ -1,5 +1,6 @@
 // CausalConvWithState: a depthwise convolution over the past of a sequence, whose end is handed on; with
-// channels behind the sequence, dilation, SiLU, and a window of states. Refuses more than one spatial axis.
+// channels behind the sequence, dilation, SiLU, and a window of states. Of several spatial axes the last is
+// the sequence, and the others keep their sizes by zeros around them, as many in front as behind or one less.
 #include "ops/compose.h"
 #include "ops/contrib/attention_parts.h"
 
@@ -11,6 +12,7 @@ using graph::Value;
 struct Form {
   int64_t window, dilation, state;  // state: elements handed on
   bool last;
+  int64_t axis;  // of the sequence
 };
 
 // (batch, length, d1, ..., dn) -> (batch, channels, length).
@@ -31,9 +33,9 @@ Value* States(Composer& make, const Form& form, Value* all, Value* x, Value* lik
   const auto shaped = [&](Value* state) { return form.last ? Outward(make, state, like) : state; };
   const auto ending = [&](Value* from) {
     Value* to = make.Node("Add", {from, make.Int(form.state)});
-    return shaped(make.Node("Slice", {all, from, to, make.Ints({2})}));
+    return shaped(make.Node("Slice", {all, from, to, make.Ints({form.axis})}));
   };
-  Value* length = make.Sizes(x, 2, 3);
+  Value* length = make.Sizes(x, form.axis, form.axis + 1);
   if (form.window == 0) return ending(length);
   std::vector<Value*> slots;
   for (int64_t j = 0; j < form.window; ++j) {
@@ -53,17 +55,28 @@ Status Raise(RaiseContext& context) {
     return InvalidArgument("CausalConvWithState: activation cannot be '{}'", activation);
   }
   Form form{attributes.Int("state_window", 0), attributes.Int("dilation", 1), 0,
-            attributes.Int("channels_last", 0) != 0};
-  if (attributes.Int("ndim", 1) != 1) return NotImplemented("CausalConvWithState over more than one axis");
+            attributes.Int("channels_last", 0) != 0, attributes.Int("ndim", 1) + 1};
+  if (form.axis < 2 || form.axis > 4 || (form.last && form.axis != 2)) {
+    return InvalidArgument("CausalConvWithState: ndim {} and channels_last {}", form.axis - 1, form.last);
+  }
   if (form.window < 0 || form.window > 8 || form.dilation < 1 || form.dilation > INT32_MAX) {
     return InvalidArgument("CausalConvWithState: state_window {} and dilation {}", form.window,
                            form.dilation);
   }
   Composer make(context);
   ORTOLAN_ASSIGN_OR_RETURN(const int64_t channels, KnownDim(make.input(1), 0, "CausalConvWithState: weight"));
-  ORTOLAN_ASSIGN_OR_RETURN(const int64_t taps, KnownDim(make.input(1), 2, "CausalConvWithState: weight"));
+  ORTOLAN_ASSIGN_OR_RETURN(const int64_t taps,
+                           KnownDim(make.input(1), form.axis, "CausalConvWithState: weight"));
   if (taps < 1 || taps > INT32_MAX) return InvalidArgument("CausalConvWithState: {} taps", taps);
   form.state = (taps - 1) * form.dilation;
+  std::vector<int64_t> pads(static_cast<size_t>(2 * (form.axis - 1)), 0), dilations(pads.size() / 2, 1);
+  dilations.back() = form.dilation;
+  for (int64_t i = 2; i < form.axis; ++i) {
+    ORTOLAN_ASSIGN_OR_RETURN(const int64_t size, KnownDim(make.input(1), i, "CausalConvWithState: weight"));
+    if (size < 1 || size > INT32_MAX) return InvalidArgument("CausalConvWithState: {} taps", size);
+    const auto at = static_cast<size_t>(i - 2);
+    pads[at] = (size - 1) / 2, pads[at + dilations.size()] = size - 1 - pads[at];
+  }
   Value* x = form.last ? Inward(make, make.input(0)) : make.input(0);
   Value* past = make.input(3);
   if (past != nullptr && form.window > 0) {
@@ -71,12 +84,12 @@ Status Raise(RaiseContext& context) {
   }
   Value* all = nullptr;
   if (past != nullptr) {
-    all = make.Node("Concat", {form.last ? Inward(make, past) : past, x}, {{"axis", int64_t{2}}});
+    all = make.Node("Concat", {form.last ? Inward(make, past) : past, x}, {{"axis", form.axis}});
   } else {
-    all = make.Node("Pad", {x, make.Ints({form.state, 0}), nullptr, make.Ints({2})});
+    all = make.Node("Pad", {x, make.Ints({form.state, 0}), nullptr, make.Ints({form.axis})});
   }
   Value* y = make.Node("Conv", {all, make.input(1), make.input(2)},
-                       {{"group", channels}, {"dilations", std::vector<int64_t>{form.dilation}}});
+                       {{"group", channels}, {"dilations", std::move(dilations)}, {"pads", std::move(pads)}});
   if (activation != "none") y = make.Node("Swish", {y});
   if (form.last) y = Outward(make, y, make.input(0));
   Value* present = make.Wants(1) ? States(make, form, all, x, make.input(0)) : nullptr;

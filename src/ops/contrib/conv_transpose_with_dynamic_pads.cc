@@ -1,4 +1,7 @@
-// ConvTransposeWithDynamicPads: ConvTranspose whose pads are an input. Refuses pads that are no constant.
+// ConvTransposeWithDynamicPads: ConvTranspose whose pads are an input. Those that are no constant are cut off
+// a result without pads.
+#include <numeric>
+
 #include "ops/compose.h"
 #include "ops/contrib/convolution.h"
 
@@ -11,11 +14,26 @@ Status Raise(RaiseContext& context) {
     attributes.emplace_back("output_padding", *padding);
   }
   Composer make(context);
-  const graph::Value* pads = make.input(2);
-  if (pads != nullptr) {
-    if (!pads->IsConstant()) return NotImplemented("ConvTransposeWithDynamicPads: pads that are no constant");
+  graph::Value* pads = make.input(2);
+  const std::string_view automatic = context.node.attributes.String("auto_pad", "NOTSET");
+  if (pads != nullptr && pads->IsConstant()) {
     const std::span<const int64_t> given = pads->constant().Items<const int64_t>();
     attributes.emplace_back("pads", std::vector<int64_t>(given.begin(), given.end()));
+  } else if (pads != nullptr && (automatic == "NOTSET" || automatic.empty())) {
+    const graph::Shape& x = make.input(0)->shape;
+    if (!x.has_rank() || x.rank() < 3)
+      return NotImplemented("ConvTransposeWithDynamicPads of {}", ShapeText(x));
+    const int64_t axes = x.rank() - 2;
+    graph::Value* whole =
+        make.Node("ConvTranspose", {make.input(0), make.input(1), make.input(3)}, std::move(attributes));
+    graph::Value* behind = make.Sliced(pads, 0, axes, 2 * axes);
+    graph::Value* end = make.Node("Sub", {make.Sizes(whole, 2, 2 + axes), behind});
+    end = make.Node("Max", {end, make.Ints({0})});  // below 0 Slice would count from the end
+    std::vector<int64_t> spatial(static_cast<size_t>(axes));
+    std::iota(spatial.begin(), spatial.end(), int64_t{2});
+    make.Last("Slice", {whole, make.Sliced(pads, 0, 0, axes), end,
+                        make.Constant(Tensor::Of<int64_t>({axes}, spatial))});
+    return OkStatus();
   }
   make.Last("ConvTranspose", {make.input(0), make.input(1), make.input(3)}, std::move(attributes));
   return OkStatus();

@@ -1,6 +1,7 @@
-// GatherBlockQuantized: Gather of a tensor of 4 or 8 bits whose elements have a scale and a zero point for
-// each block of an axis, as floats. uint8 data of 4 bits holds two numbers a byte, the first in the low bits,
-// along its last axis.
+// GatherBlockQuantized: Gather of a tensor of small numbers whose elements have a scale and a zero point for
+// each block of an axis, as floats. uint8 data of 2 or 4 bits holds several numbers a byte, the first in the
+// low bits, along its last axis. Small floats have no zero points; one block may be the whole axis, and
+// scales may be the same along other axes. Where an index points nowhere there are zeros.
 #include <algorithm>
 #include <vector>
 
@@ -10,28 +11,32 @@
 namespace ortolan {
 namespace {
 
+constexpr DTypeSet kSmallFloats = SetOf(DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
+                                        DType::kFloat8E5M2FNUZ, DType::kFloat4E2M1);
+
 struct State {
   int64_t gather_axis = 0, quantize_axis = 1, block = 128, bits = 4;
 };
 
-Result<State> Read(const graph::Attributes& attributes) {
+Result<State> Read(const graph::Attributes& attributes, DType data) {
   State state{attributes.Int("gather_axis", 0), attributes.Int("quantize_axis", 1),
               attributes.Int("block_size", 128), attributes.Int("bits", 4)};
-  if (state.block < 16 || (state.block & (state.block - 1)) != 0)
+  const bool whole = state.block == 0 && Contains(kSmallFloats, data);
+  if (!whole && (state.block < 16 || (state.block & (state.block - 1)) != 0))
     return InvalidArgument(
         "GatherBlockQuantized: attribute block_size is {}, expected a power of two from 16 on", state.block);
-  if (state.bits != 4 && state.bits != 8)
-    return InvalidArgument("GatherBlockQuantized: attribute bits is {}, expected 4 or 8", state.bits);
+  if (state.bits != 2 && state.bits != 4 && state.bits != 8)
+    return InvalidArgument("GatherBlockQuantized: attribute bits is {}, expected 2, 4 or 8", state.bits);
   return state;
 }
 
 // Numbers in a byte of uint8 data.
 int64_t PerByte(const State& state, DType dtype) {
-  return dtype == DType::kUInt8 && state.bits == 4 ? 2 : 1;
+  return dtype == DType::kUInt8 ? 8 / state.bits : 1;
 }
 
 Status Infer(InferContext& context) {
-  ORTOLAN_ASSIGN_OR_RETURN(const State state, Read(context.attributes()));
+  ORTOLAN_ASSIGN_OR_RETURN(const State state, Read(context.attributes(), context.dtype(0)));
   context.SetType(0, context.dtype(2));
   const graph::Shape& data = context.shape(0);
   const graph::Shape& indices = context.shape(1);
@@ -50,11 +55,55 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
-int32_t NumberAt(const TensorRef& tensor, int64_t at, int64_t per_byte) {
-  if (per_byte == 2) return tensor.As<const uint8_t>()[at / 2] >> at % 2 * 4 & 15;
-  int64_t number = 0;
-  (void)ReadInts(tensor, at, 1, &number);
-  return static_cast<int32_t>(number);
+// `count` numbers from number `begin` on.
+Status ReadNumbers(const TensorRef& tensor, int64_t per_byte, int64_t begin, int64_t count, float* to) {
+  if (per_byte == 1) return ReadFloats(tensor, begin, count, to);
+  const auto* bytes = tensor.As<const uint8_t>();
+  const int64_t bits = 8 / per_byte;
+  for (int64_t i = begin; i < begin + count; ++i)
+    to[i - begin] = static_cast<float>(bytes[i / per_byte] >> i % per_byte * bits & ((1 << bits) - 1));
+  return OkStatus();
+}
+
+// Where the scale of each number stands.
+struct Places {
+  Dims dims;                     // of the numbers
+  std::vector<int64_t> strides;  // of the scales, 0 where they are the same along an axis
+  size_t quantized = 0;
+  int64_t block = 1;
+
+  int64_t Of(int64_t number) const {
+    int64_t at = 0;
+    for (size_t i = dims.size(); i-- > 0; number /= dims[i]) {
+      const int64_t place = number % dims[i];
+      at += (i == quantized ? place / block : place) * strides[i];
+    }
+    return at;
+  }
+};
+
+Result<Places> PlacesOf(const State& state, const Dims& dims, const TensorRef& data,
+                        const TensorRef& scales) {
+  Places places{dims, std::vector<int64_t>(dims.size()), 0, state.block};
+  ORTOLAN_ASSIGN_OR_RETURN(const int64_t axis,
+                           NormalizeAxis(state.quantize_axis, static_cast<int64_t>(dims.size())));
+  places.quantized = static_cast<size_t>(axis);
+  const int64_t length = dims[places.quantized];
+  if (places.block == 0) places.block = std::max<int64_t>(length, 1);
+  Dims expected = dims;
+  expected[places.quantized] = (length + places.block - 1) / places.block;
+  bool fits = scales.dims.size() == dims.size();
+  int64_t stride = 1;
+  for (size_t i = dims.size(); fits && i-- > 0;) {
+    const bool same = scales.dims[i] == 1 && i != places.quantized && Contains(kSmallFloats, data.dtype);
+    fits = same || scales.dims[i] == expected[i];
+    places.strides[i] = same ? 0 : stride;
+    stride *= scales.dims[i];
+  }
+  if (!fits)
+    return InvalidArgument("GatherBlockQuantized: scales have shape {}, expected {}", DimsText(scales.dims),
+                           DimsText(expected));
+  return places;
 }
 
 Status Run(const void* opaque, RunContext& context) {
@@ -67,55 +116,48 @@ Status Run(const void* opaque, RunContext& context) {
   Dims dims = data.dims;
   if (dims.empty()) return InvalidArgument("GatherBlockQuantized: data is a scalar");
   dims.back() *= per_byte;
-  const auto rank = static_cast<int64_t>(dims.size());
-  ORTOLAN_ASSIGN_OR_RETURN(const int64_t axis, NormalizeAxis(state.gather_axis, rank));
-  ORTOLAN_ASSIGN_OR_RETURN(const int64_t quantize_axis, NormalizeAxis(state.quantize_axis, rank));
-  if (per_byte == 2 && quantize_axis != rank - 1)
-    return InvalidArgument("GatherBlockQuantized: quantize_axis of uint8 data of 4 bits is to be the last");
+  ORTOLAN_ASSIGN_OR_RETURN(const int64_t axis,
+                           NormalizeAxis(state.gather_axis, static_cast<int64_t>(dims.size())));
+  ORTOLAN_ASSIGN_OR_RETURN(const Places places, PlacesOf(state, dims, data, scales));
   const std::span<const int64_t> all(dims.data(), dims.size());
-  const auto at = static_cast<size_t>(axis), quantized = static_cast<size_t>(quantize_axis);
+  const auto at = static_cast<size_t>(axis);
   const int64_t size = dims[at], inner = ElementCount(all.subspan(at + 1)),
                 outer = ElementCount(all.first(at));
-  const int64_t length = dims[quantized], stride = ElementCount(all.subspan(quantized + 1));
-  const int64_t blocks = (length + state.block - 1) / state.block;
-  Dims expected = dims;
-  expected[quantized] = blocks;
-  if (scales.dims != expected)
-    return InvalidArgument("GatherBlockQuantized: scales have shape {}, expected {}", DimsText(scales.dims),
-                           DimsText(expected));
-  const int64_t scale_count = ElementCount(expected);
-  if (zeros != nullptr && zeros->count() * per_byte < scale_count)
-    return InvalidArgument("GatherBlockQuantized: zero_points have shape {}, expected {}",
-                           DimsText(zeros->dims), DimsText(expected));
+  // Zero points of several numbers a byte lie in rows of whole bytes.
+  const int64_t zero_row = scales.dims.back(), padded_row = (zero_row + per_byte - 1) / per_byte * per_byte;
+  const int64_t zero_count = scales.count() / std::max<int64_t>(zero_row, 1) * padded_row;
+  std::vector<float> points;
+  if (zeros != nullptr) {
+    if (zeros->count() * per_byte != zero_count)
+      return InvalidArgument("GatherBlockQuantized: zero_points have shape {} for scales of {}",
+                             DimsText(zeros->dims), DimsText(scales.dims));
+    points.resize(static_cast<size_t>(zero_count));
+    ORTOLAN_RETURN_IF_ERROR(ReadNumbers(*zeros, per_byte, 0, zero_count, points.data()));
+  }
   std::vector<int64_t> index(static_cast<size_t>(indices.count()));
   ORTOLAN_RETURN_IF_ERROR(ReadInts(indices, 0, indices.count(), index.data()));
-  for (int64_t& i : index) {
-    if (i < -size || i >= size)
-      return InvalidArgument("GatherBlockQuantized: index {} is out of range for axis {} of size {}", i, axis,
-                             size);
-    if (i < 0) i += size;
-  }
-  std::vector<float> factors(static_cast<size_t>(scale_count));
-  ORTOLAN_RETURN_IF_ERROR(ReadFloats(scales, 0, scale_count, factors.data()));
-  // Zero points of packed uint8 lie in rows of whole bytes.
-  const int64_t zero_row = (blocks + 1) / 2 * 2;
-  const int32_t otherwise = data.dtype == DType::kUInt8 ? 1 << (state.bits - 1) : 0;
+  std::vector<float> factors(static_cast<size_t>(scales.count()));
+  ORTOLAN_RETURN_IF_ERROR(ReadFloats(scales, 0, scales.count(), factors.data()));
+  const float otherwise = data.dtype == DType::kUInt8 ? static_cast<float>(1 << (state.bits - 1)) : 0.0f;
   const auto rows = static_cast<int64_t>(index.size());
   context.threads().ParallelRanges(
       outer * rows, std::max<int64_t>(1, 4096 / std::max<int64_t>(inner, 1)),
       [&](int64_t begin, int64_t end) {
         std::vector<float> row(static_cast<size_t>(inner));
         for (int64_t i = begin; i < end; ++i) {
-          const int64_t from = (i / rows * size + index[static_cast<size_t>(i % rows)]) * inner;
-          for (int64_t j = 0; j < inner; ++j) {
-            const int64_t flat = from + j, place = flat / stride % length;
-            const int64_t line = flat / (stride * length), block = place / state.block;
-            const int64_t scale = (line * blocks + block) * stride + flat % stride;
-            int32_t zero = otherwise;
-            if (zeros != nullptr)
-              zero = NumberAt(*zeros, per_byte == 2 ? line * zero_row + block : scale, per_byte);
-            row[static_cast<size_t>(j)] = static_cast<float>(NumberAt(data, flat, per_byte) - zero) *
-                                          factors[static_cast<size_t>(scale)];
+          const int64_t given = index[static_cast<size_t>(i % rows)];
+          if (given < -size || given >= size) {
+            std::fill(row.begin(), row.end(), 0.0f);
+          } else {
+            const int64_t from = (i / rows * size + (given < 0 ? given + size : given)) * inner;
+            (void)ReadNumbers(data, per_byte, from, inner, row.data());
+            for (int64_t j = 0; j < inner; ++j) {
+              const int64_t scale = places.Of(from + j);
+              const int64_t point = scale / zero_row * padded_row + scale % zero_row;
+              const float zero = zeros != nullptr ? points[static_cast<size_t>(point)] : otherwise;
+              row[static_cast<size_t>(j)] =
+                  (row[static_cast<size_t>(j)] - zero) * factors[static_cast<size_t>(scale)];
+            }
           }
           (void)WriteFloats(row.data(), context.output(0), i * inner, inner, {});
         }
@@ -124,10 +166,10 @@ Status Run(const void* opaque, RunContext& context) {
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
-  ORTOLAN_ASSIGN_OR_RETURN(const State state, Read(context.node.attributes));
   const DType data = context.input_dtype(0);
-  if (data != DType::kUInt8 && data != DType::kInt4 && data != DType::kUInt4)
-    return NotImplemented("GatherBlockQuantized of {}", DTypeName(data));
+  ORTOLAN_ASSIGN_OR_RETURN(const State state, Read(context.node.attributes, data));
+  if (Contains(kSmallFloats, data) && context.node.HasInput(3))
+    return InvalidArgument("GatherBlockQuantized: {} has no zero points", DTypeName(data));
   prepared->state = std::make_shared<const State>(state);
   prepared->run = Run;
   prepared->kernel = "gather_blocks";
@@ -140,7 +182,7 @@ constexpr int kVersions[] = {1};
 constexpr FormalParameter kInputs[] = {
     {"data", "T1"}, {"indices", "Tind"}, {"scales", "T2"}, {"zero_points", "T1", Arity::kOptional}};
 constexpr FormalParameter kOutputs[] = {{"output", "T2"}};
-constexpr TypeConstraint kTypes[] = {{"T1", SetOf(DType::kInt4, DType::kUInt4, DType::kUInt8)},
+constexpr TypeConstraint kTypes[] = {{"T1", kSmallFloats | SetOf(DType::kInt4, DType::kUInt4, DType::kUInt8)},
                                      {"T2", kFloats},
                                      {"Tind", SetOf(DType::kInt32, DType::kInt64)}};
 constexpr AttributeSpec kAttributes[] = {{"bits", AttributeType::kInt},
