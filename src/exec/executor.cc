@@ -1,6 +1,7 @@
 #include "exec/executor.h"
 
 #include <algorithm>
+#include <new>
 
 #include "exec/frame.h"
 
@@ -16,22 +17,22 @@ Dims DimsOf(const Value& value) {
   return value.kind() == Value::Kind::kTensor ? value.tensor().dims() : Dims();
 }
 
-bool Matches(const plan::BoundPlan& bound, std::span<const Value> inputs) {
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].kind() == Value::Kind::kTensor && !(inputs[i].tensor().dims() == bound.input_dims[i]))
-      return false;
-  }
-  return true;
-}
-
 }  // namespace
 
-Executor::Executor(std::shared_ptr<const plan::Plan> plan, std::shared_ptr<ThreadPool> threads)
+Executor::Executor(std::shared_ptr<const plan::Plan> plan, std::shared_ptr<ThreadPool> threads, bool body)
     : plan_(std::move(plan)), threads_(std::move(threads)), binder_(plan_) {
   for (const plan::Step& step : plan_->steps()) {
     auto& bodies = bodies_.emplace_back();
-    for (const auto& body : step.bodies) bodies.push_back(std::make_unique<Executor>(body, threads_));
+    for (const auto& body_plan : step.bodies)
+      bodies.push_back(std::make_unique<Executor>(body_plan, threads_, true));
   }
+  if (body) return;
+  foresight_ = std::make_unique<Foresight>([this](std::span<const Dims> signature) {
+    try {
+      (void)Bind(signature);  // a run of these shapes would meet the same error, and report it
+    } catch (const std::bad_alloc&) {
+    }
+  });
 }
 
 Executor::~Executor() = default;
@@ -40,25 +41,48 @@ std::span<const std::unique_ptr<Executor>> Executor::BodiesOf(const plan::Step& 
   return bodies_[static_cast<size_t>(&step - plan_->steps().data())];
 }
 
-Result<std::shared_ptr<const plan::BoundPlan>> Executor::BindingFor(std::span<const Value> inputs) {
-  {
-    std::lock_guard lock(mutex_);
-    for (size_t i = bindings_.size(); i-- > 0;) {
-      if (!Matches(*bindings_[i], inputs)) continue;
-      std::rotate(bindings_.begin() + static_cast<ptrdiff_t>(i),
-                  bindings_.begin() + static_cast<ptrdiff_t>(i) + 1, bindings_.end());
-      return bindings_.back();
-    }
+// Null where no binding matches; one that does becomes the most recently used.
+template <typename Matches>
+std::shared_ptr<const plan::BoundPlan> Executor::FindBinding(const Matches& matches) {
+  std::lock_guard lock(mutex_);
+  for (size_t i = bindings_.size(); i-- > 0;) {
+    if (!matches(*bindings_[i])) continue;
+    std::rotate(bindings_.begin() + static_cast<ptrdiff_t>(i),
+                bindings_.begin() + static_cast<ptrdiff_t>(i) + 1, bindings_.end());
+    return bindings_.back();
   }
+  return nullptr;
+}
+
+Result<std::shared_ptr<const plan::BoundPlan>> Executor::BindingFor(std::span<const Value> inputs) {
+  auto bound = FindBinding([&](const plan::BoundPlan& known) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].kind() == Value::Kind::kTensor && !(inputs[i].tensor().dims() == known.input_dims[i]))
+        return false;
+    }
+    return true;
+  });
+  if (bound != nullptr) return bound;
   std::vector<Dims> dims;
   for (const Value& input : inputs) dims.push_back(DimsOf(input));
-  std::unique_lock binding(binder_mutex_);
+  return Bind(dims);
+}
+
+Result<std::shared_ptr<const plan::BoundPlan>> Executor::Bind(std::span<const Dims> signature) {
+  std::lock_guard binding(binder_mutex_);
+  // Another thread may have bound the same shapes while this one waited.
+  auto known = FindBinding(
+      [&](const plan::BoundPlan& bound) { return std::ranges::equal(bound.input_dims, signature); });
+  if (known != nullptr) return known;
   ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const plan::BoundPlan> bound,
-                           binder_.Bind(dims, threads_->thread_count()));
-  binding.unlock();
+                           binder_.Bind(signature, threads_->thread_count()));
+  std::shared_ptr<const plan::BoundPlan> oldest;  // is taken apart without the lock
   std::lock_guard lock(mutex_);
   bindings_.push_back(bound);
-  if (bindings_.size() > kMostBindings) bindings_.erase(bindings_.begin());
+  if (bindings_.size() > kMostBindings) {
+    oldest = std::move(bindings_.front());
+    bindings_.erase(bindings_.begin());
+  }
   return bound;
 }
 
@@ -110,7 +134,13 @@ Status Executor::Run(const RunRequest& request) {
   Status status =
       request.wanted.empty() ? frame->Run(request, {}) : frame->Run(request, StepsFor(request.wanted));
   GiveFrame(std::move(frame));
+  if (status.ok()) Foresee(*bound);
   return status;
+}
+
+void Executor::Foresee(const plan::BoundPlan& ran) {
+  if (foresight_ == nullptr || ran_last_.exchange(&ran, std::memory_order_relaxed) == &ran) return;
+  foresight_->Ran(ran.input_dims);
 }
 
 MemoryStats Executor::memory_stats() const {

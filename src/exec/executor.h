@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "exec/foresight.h"
 #include "plan/bound_plan.h"
 #include "value/value.h"
 
@@ -17,7 +18,8 @@ namespace ortolan::exec {
 
 class Frame;
 
-// Told about each step; for profiles. Called on the thread that runs.
+// Told about each step; for profiles. Called on the thread that ran the step, from several at once where the
+// plan is parallel.
 class StepObserver {
  public:
   virtual ~StepObserver() = default;
@@ -46,7 +48,8 @@ struct MemoryStats {
 
 class Executor {
  public:
-  Executor(std::shared_ptr<const plan::Plan> plan, std::shared_ptr<ThreadPool> threads);
+  // body: of a control flow step. Its runs follow each other at once, which leaves no time for foresight.
+  Executor(std::shared_ptr<const plan::Plan> plan, std::shared_ptr<ThreadPool> threads, bool body = false);
   ~Executor();
 
   Status Run(const RunRequest& request);
@@ -61,8 +64,12 @@ class Executor {
  private:
   std::vector<char> StepsFor(std::span<const int> outputs) const;
   Result<std::shared_ptr<const plan::BoundPlan>> BindingFor(std::span<const Value> inputs);
+  Result<std::shared_ptr<const plan::BoundPlan>> Bind(std::span<const Dims> signature);
+  template <typename Matches>
+  std::shared_ptr<const plan::BoundPlan> FindBinding(const Matches& matches);
   std::unique_ptr<Frame> TakeFrame(const std::shared_ptr<const plan::BoundPlan>& bound);
   void GiveFrame(std::unique_ptr<Frame> frame);
+  void Foresee(const plan::BoundPlan& ran);
 
   std::shared_ptr<const plan::Plan> plan_;
   std::shared_ptr<ThreadPool> threads_;
@@ -73,6 +80,8 @@ class Executor {
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<const plan::BoundPlan>> bindings_;  // most recently used last
   std::vector<std::unique_ptr<Frame>> idle_;
+  std::atomic<const plan::BoundPlan*> ran_last_{nullptr};  // to be compared only
+  std::unique_ptr<Foresight> foresight_;  // null for bodies; the last member: its thread uses the others
 };
 
 }  // namespace ortolan::exec

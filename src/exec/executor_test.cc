@@ -248,5 +248,24 @@ TEST(Executor, LoopCarriesAndStacks) {
   EXPECT_THAT(none[1].tensor().dims(), ElementsAre(0, 2));
 }
 
+TEST(Executor, AnswersAGrowingSeriesAsAnyOtherShape) {
+  Builder builder;
+  graph::Value* past = builder.Input("past", DType::kFloat, {builder.Symbol("n")});
+  graph::Value* next = builder.Input("next", DType::kFloat, {1});
+  graph::Attributes axis;
+  axis.Set("axis", int64_t{0});
+  graph::Value* present = builder.Node("Concat", {past, next}, axis);
+  auto executor = builder.Finish({present, builder.Node("Shape", {present})});
+  std::vector<float> items;
+  Value cache = Floats({0}, {});
+  for (int n = 0; n < 100; ++n) {
+    items.push_back(static_cast<float>(n));
+    const std::vector<Value> outputs = RunOrDie(*executor, {cache, Floats({1}, {static_cast<float>(n)})});
+    EXPECT_THAT(outputs[0].tensor().Items<float>(), ::testing::ElementsAreArray(items));
+    EXPECT_THAT(outputs[1].tensor().Items<int64_t>(), ElementsAre(n + 1));
+    cache = outputs[0];
+  }
+}
+
 }  // namespace
 }  // namespace ortolan::exec
