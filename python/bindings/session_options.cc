@@ -46,6 +46,7 @@ session::Options OptionsFromPython(nb::handle python) {
   const nb::dict given = nb::cast<nb::dict>(python.attr("_for_engine")());
   options.intra_op_threads = nb::cast<int>(given["intra_op_num_threads"]);
   options.inter_op_threads = nb::cast<int>(given["inter_op_num_threads"]);
+  options.parallel_steps = nb::cast<bool>(given["parallel_steps"]);
   options.optimization_level =
       static_cast<session::OptimizationLevel>(nb::cast<int>(given["graph_optimization_level"]));
   options.deterministic_compute = nb::cast<bool>(given["use_deterministic_compute"]);

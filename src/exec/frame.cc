@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "exec/control_flow.h"
@@ -85,15 +86,15 @@ Status Frame::Prepare(std::shared_ptr<const plan::BoundPlan> bound) {
   const plan::Plan& plan = *bound_->plan;
   const size_t count = bound_->values.size();
   refs_.assign(count, {});
-  objects_.assign(count, {});
+  objects_.resize(count);  // empty between runs
   values_of_input_.assign(plan.inputs().size(), {});
   values_of_output_.assign(plan.outputs().size(), {});
   for (size_t i = 0; i < count; ++i) {
     const plan::BoundValue& value = bound_->values[i];
-    refs_[i] = {plan.values()[i].source->type.dtype, value.dims, nullptr};
+    refs_[i] = {plan.values()[i].dtype, value.dims, nullptr};
     switch (value.place) {
       case plan::Place::kConstant:
-        refs_[i].data = value.constant.data();
+        refs_[i].data = value.constant->data();
         break;
       case plan::Place::kArena:
         refs_[i].data = arena_.data() + value.offset;
@@ -119,8 +120,9 @@ Status Frame::Prepare(std::shared_ptr<const plan::BoundPlan> bound) {
   arguments_.clear();
   for (const plan::BoundStep& step : bound_->steps) {
     arguments_.push_back({input_refs_.size(), output_refs_.size()});
-    for (int i : step.step->inputs) input_refs_.push_back(i < 0 ? nullptr : &refs_[static_cast<size_t>(i)]);
-    for (int o : step.step->outputs) output_refs_.push_back(o < 0 ? nullptr : &refs_[static_cast<size_t>(o)]);
+    const plan::StepFacts& facts = plan.step_facts()[static_cast<size_t>(step.step - plan.steps().data())];
+    for (int i : facts.inputs) input_refs_.push_back(i < 0 ? nullptr : &refs_[static_cast<size_t>(i)]);
+    for (int o : facts.outputs) output_refs_.push_back(o < 0 ? nullptr : &refs_[static_cast<size_t>(o)]);
   }
   return OkStatus();
 }
@@ -178,27 +180,53 @@ Status Frame::SetOutputs(const RunRequest& request) {
 
 Status Frame::RunSteps(const RunRequest& request, std::span<const char> needed) {
   StepContext context(*this, executor_.threads(), request.cancelled);
-  const size_t count = bound_->steps.size();
-  for (size_t s = 0; s < count; ++s) {
-    if (context.cancelled()) return Fail("Exiting due to terminate flag being set to true.");
-    const plan::BoundStep& step = bound_->steps[s];
-    if (!needed.empty() && needed[static_cast<size_t>(step.step - bound_->plan->steps().data())] == 0)
-      continue;
-    context.Enter(step, input_refs_.data() + arguments_[s].first_input,
-                  output_refs_.data() + arguments_[s].first_output, arena_.data() + step.scratch_offset);
-    const int64_t start = request.observer != nullptr ? NowNs() : 0;
-    Status status = step.dynamic ? RunDynamic(step, context)
-                                 : step.step->prepared.run(step.step->prepared.state.get(), context);
-    if (!status.ok()) {
-      if (context.cancelled()) return Fail("Exiting due to terminate flag being set to true.");
-      return plan::NodeError(*step.step->node, std::move(status));
+  for (size_t begin = 0; begin < bound_->steps.size();) {
+    const size_t end = bound_->steps[begin].group_end;
+    if (end == begin + 1) {
+      ORTOLAN_RETURN_IF_ERROR(RunStep(begin, request, needed, context));
+    } else {
+      ORTOLAN_RETURN_IF_ERROR(RunGroup(begin, end, request, needed));
     }
-    if (request.observer != nullptr) request.observer->StepDone(*bound_, step, start, NowNs(), context);
-    for (int value : step.released) {
+    for (int value : bound_->steps[end - 1].released) {
       objects_[static_cast<size_t>(value)] = Value();
       refs_[static_cast<size_t>(value)].data = nullptr;
     }
+    begin = end;
   }
+  return OkStatus();
+}
+
+Status Frame::RunStep(size_t s, const RunRequest& request, std::span<const char> needed,
+                      StepContext& context) {
+  if (context.cancelled()) return Fail("Exiting due to terminate flag being set to true.");
+  const plan::BoundStep& step = bound_->steps[s];
+  if (!needed.empty() && needed[static_cast<size_t>(step.step - bound_->plan->steps().data())] == 0)
+    return OkStatus();
+  context.Enter(step, input_refs_.data() + arguments_[s].first_input,
+                output_refs_.data() + arguments_[s].first_output, arena_.data() + step.scratch_offset);
+  const int64_t start = request.observer != nullptr ? NowNs() : 0;
+  Status status = step.dynamic ? RunDynamic(step, context)
+                               : step.step->prepared.run(step.step->prepared.state.get(), context);
+  if (!status.ok()) {
+    if (context.cancelled()) return Fail("Exiting due to terminate flag being set to true.");
+    return plan::NodeError(*step.step->node, std::move(status));
+  }
+  if (request.observer != nullptr) request.observer->StepDone(*bound_, step, start, NowNs(), context);
+  return OkStatus();
+}
+
+// The error of the first step that has one, as if they had run in order.
+Status Frame::RunGroup(size_t begin, size_t end, const RunRequest& request, std::span<const char> needed) {
+  std::vector<Status> ended(end - begin);
+  executor_.threads().ParallelFor(static_cast<int64_t>(end - begin), [&](int64_t i) {
+    StepContext context(*this, executor_.threads(), request.cancelled);
+    try {
+      ended[static_cast<size_t>(i)] = RunStep(begin + static_cast<size_t>(i), request, needed, context);
+    } catch (const std::bad_alloc&) {
+      ended[static_cast<size_t>(i)] = Error(StatusCode::kRuntimeException, "Failed to allocate memory");
+    }
+  });
+  for (Status& status : ended) ORTOLAN_RETURN_IF_ERROR(std::move(status));
   return OkStatus();
 }
 
@@ -238,7 +266,7 @@ Status Frame::RunDynamic(const plan::BoundStep& bound, StepContext& context) {
       continue;
     }
     const TensorRef& ref = refs_[static_cast<size_t>(i)];
-    const bool tensor = ref.data != nullptr || plan.values()[static_cast<size_t>(i)].source->type.IsTensor();
+    const bool tensor = ref.data != nullptr || plan.values()[static_cast<size_t>(i)].tensor;
     // Only an optional may hold nothing; what a kernel reads as a tensor is there, or has no elements.
     if (tensor && ref.data == nullptr && ref.count() != 0 &&
         bound_->values[static_cast<size_t>(i)].place == plan::Place::kDynamic) {
@@ -293,7 +321,7 @@ Status Frame::RunView(const plan::BoundStep& bound, const graph::Shape& shape) {
   const auto whole =
       static_cast<size_t>(bound.step->inputs[static_cast<size_t>(bound.step->node->op->traits.view_of)]);
   const auto view = static_cast<size_t>(bound.step->outputs[0]);
-  if (!bound_->plan->values()[whole].source->type.IsTensor()) {  // a sequence or an optional: shared as it is
+  if (!bound_->plan->values()[whole].tensor) {  // a sequence or an optional: shared as it is
     objects_[view] = ValueOf(static_cast<int>(whole));
     refs_[view] = refs_[whole];
     return OkStatus();
@@ -319,7 +347,7 @@ Value Frame::ValueOf(int i) const {
   const auto index = static_cast<size_t>(i);
   if (objects_[index].kind() != Value::Kind::kNone) return objects_[index];
   const TensorRef& ref = refs_[index];
-  if (!bound_->plan->values()[index].source->type.IsTensor() && ref.data == nullptr) return {};
+  if (!bound_->plan->values()[index].tensor && ref.data == nullptr) return {};
   return Tensor::Wrap(ref.dtype, ref.dims, ref.data, nullptr);
 }
 

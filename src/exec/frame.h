@@ -29,6 +29,9 @@ class Frame {
   void SetInputs(const RunRequest& request);
   Status SetOutputs(const RunRequest& request);
   Status RunSteps(const RunRequest& request, std::span<const char> needed);
+  Status RunStep(size_t s, const RunRequest& request, std::span<const char> needed,
+                 class StepContext& context);
+  Status RunGroup(size_t begin, size_t end, const RunRequest& request, std::span<const char> needed);
   Status RunDynamic(const plan::BoundStep& step, class StepContext& context);
   Status RunView(const plan::BoundStep& step, const graph::Shape& shape);
   Status GiveOutputs(const RunRequest& request);

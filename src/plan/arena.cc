@@ -19,22 +19,20 @@ size_t ArenaPlanner::Take(size_t bytes) {
   most_live_ = std::max(most_live_, live_);
   auto best = holes_.end();
   for (auto hole = holes_.begin(); hole != holes_.end(); ++hole) {
-    if (hole->second >= bytes && (best == holes_.end() || hole->second < best->second)) best = hole;
+    if (hole->bytes >= bytes && (best == holes_.end() || hole->bytes < best->bytes)) best = hole;
   }
   if (best != holes_.end()) {
-    const auto [offset, size] = *best;
-    holes_.erase(best);
-    if (size > bytes) holes_.emplace(offset + bytes, size - bytes);
+    const size_t offset = best->offset;
+    best->offset += bytes;
+    best->bytes -= bytes;
+    if (best->bytes == 0) holes_.erase(best);
     return offset;
   }
   // No hole fits: a hole at the very end is extended, else the block goes behind everything.
   size_t offset = end_;
-  if (!holes_.empty()) {
-    const auto last = std::prev(holes_.end());
-    if (last->first + last->second == end_) {
-      offset = last->first;
-      holes_.erase(last);
-    }
+  if (!holes_.empty() && holes_.back().offset + holes_.back().bytes == end_) {
+    offset = holes_.back().offset;
+    holes_.pop_back();
   }
   end_ = offset + bytes;
   return offset;
@@ -44,16 +42,18 @@ void ArenaPlanner::Give(size_t offset, size_t bytes) {
   bytes = Rounded(bytes);
   if (bytes == 0) return;
   live_ -= bytes;
-  auto [hole, inserted] = holes_.emplace(offset, bytes);
-  if (const auto next = std::next(hole); next != holes_.end() && hole->first + hole->second == next->first) {
-    hole->second += next->second;
-    holes_.erase(next);
-  }
-  if (hole != holes_.begin()) {
-    if (const auto before = std::prev(hole); before->first + before->second == hole->first) {
-      before->second += hole->second;
-      holes_.erase(hole);
-    }
+  auto after = std::ranges::lower_bound(holes_, offset, {}, &Hole::offset);
+  const bool meets_after = after != holes_.end() && offset + bytes == after->offset;
+  const bool meets_before =
+      after != holes_.begin() && std::prev(after)->offset + std::prev(after)->bytes == offset;
+  if (meets_before) {
+    std::prev(after)->bytes += bytes + (meets_after ? after->bytes : 0);
+    if (meets_after) holes_.erase(after);
+  } else if (meets_after) {
+    after->offset = offset;
+    after->bytes += bytes;
+  } else {
+    holes_.insert(after, {offset, bytes});
   }
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
+#include <vector>
 
 namespace ortolan::plan {
 
@@ -19,7 +19,11 @@ class ArenaPlanner {
   size_t live_now() const { return live_; }
 
  private:
-  std::map<size_t, size_t> holes_;  // offset -> bytes; neighbours are merged
+  struct Hole {
+    size_t offset;
+    size_t bytes;
+  };
+  std::vector<Hole> holes_;  // by offset; neighbours are merged
   size_t end_ = 0;
   size_t live_ = 0;
   size_t most_live_ = 0;

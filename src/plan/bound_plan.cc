@@ -37,8 +37,10 @@ class Binder::Work {
     ORTOLAN_RETURN_IF_ERROR(InferShapes());
     bound_->values = described_;
     ChooseSteps();
-    PlaceValues();
+    ListSteps();
     ORTOLAN_RETURN_IF_ERROR(BindKernels(last.get()));
+    GroupSteps();
+    PlaceValues();
     AssignOffsets();
     // Unknown sizes have fresh symbols in every binding.
     if (unknowns_->symbol_count() == 0) {
@@ -49,28 +51,40 @@ class Binder::Work {
   }
 
  private:
-  // What is known of a value, and which value's memory it uses.
+  // What inference found of a value; it stays from one binding to the next.
   struct Facts {
     graph::Shape shape;
     std::optional<graph::Contents> contents;
-    Tensor elements;        // the contents as a tensor, once somebody needed it
-    bool needed = false;    // somebody reads its elements during the run
-    int root = -1;          // the value whose memory this one shares; itself for most
-    int lender = -1;        // of a view that a dynamic step makes: the root whose memory it will look into
-    int last_use = -1;      // of a root: index into bound_->steps
-    bool assigned = false;  // of a root: its offset is
+    std::shared_ptr<const Tensor> elements;  // the contents as a tensor, once somebody needed it
+  };
+  // How one binding uses a value, and which value's memory it has.
+  struct Use {
+    int root = -1;             // the value whose memory this one shares; itself for most
+    int lender = -1;           // of a view that a dynamic step makes: the root whose memory it will look into
+    int last_use = -1;         // of a root: the last step of the group that uses it last
+    int last_user = -1;        // of a root: a step of that group
+    bool last_shared = false;  // ... and not the only one of it
+    bool needed = false;       // somebody reads its elements during the run
+    bool assigned = false;     // of a root: its offset is
   };
 
   const Step& step(size_t i) const { return plan_.steps()[i]; }
+  const StepFacts& step_facts(size_t i) const { return plan_.step_facts()[i]; }
+  size_t IndexOf(const BoundStep& bound) const {
+    return static_cast<size_t>(bound.step - plan_.steps().data());
+  }
+  const StepFacts& step_facts(const BoundStep& bound) const { return step_facts(IndexOf(bound)); }
   BoundValue& value(int i) { return bound_->values[static_cast<size_t>(i)]; }
   Facts& facts(int i) { return facts_[static_cast<size_t>(i)]; }
-  const graph::Value& source(int i) const { return *plan_.values()[static_cast<size_t>(i)].source; }
+  Use& use(int i) { return uses_[static_cast<size_t>(i)]; }
+  const ValueType& type(int i) const { return plan_.values()[static_cast<size_t>(i)].source->type; }
+  DType dtype(int i) const { return plan_.values()[static_cast<size_t>(i)].dtype; }
   // Views and values written in place share the memory of another value, which may itself share a third
   // one's.
   int RootOf(int i) {
-    int root = facts(i).root;
-    while (facts(root).root != root) root = facts(root).root;
-    return facts(i).root = root;
+    int root = use(i).root;
+    while (use(root).root != root) root = use(root).root;
+    return use(i).root = root;
   }
 
   // The state before the first binding: constants alone are known.
@@ -86,7 +100,7 @@ class Binder::Work {
       const Tensor& tensor = planned.source->constant();
       facts_[i].shape = graph::Shape::OfConstants(tensor.dims());
       facts_[i].contents = planned.source->contents;
-      described_[i] = {Place::kConstant, true, tensor.dims(), 0, -1, tensor};
+      described_[i] = {Place::kConstant, true, tensor.dims(), 0, -1, &tensor};
     }
   }
 
@@ -94,7 +108,7 @@ class Binder::Work {
     for (size_t k = 0; k < plan_.inputs().size(); ++k) {
       const auto i = static_cast<size_t>(plan_.inputs()[k]);
       BoundValue& input = described_[i];
-      const bool tensor = plan_.values()[i].source->type.IsTensor();
+      const bool tensor = plan_.values()[i].tensor;
       input.place = tensor ? Place::kInput : Place::kDynamic;
       input.index = static_cast<int>(k);
       const Dims& dims = bound_->input_dims[k];
@@ -104,15 +118,11 @@ class Binder::Work {
       input.dims = dims;
       facts_[i].shape = graph::Shape::OfConstants(dims);
     }
-    for (size_t i = 0; i < facts_.size(); ++i) {
-      Facts& known = facts_[i];
-      known.root = static_cast<int>(i);
-      known.needed = known.assigned = false;
-      known.lender = known.last_use = -1;
-    }
+    uses_.assign(facts_.size(), {});
+    for (size_t i = 0; i < uses_.size(); ++i) uses_[i].root = static_cast<int>(i);
   }
 
-  bool Changed(const std::vector<int>& values) const {
+  bool Changed(std::span<const int> values) const {
     return std::ranges::any_of(values,
                                [this](int i) { return i >= 0 && changed_[static_cast<size_t>(i)] != 0; });
   }
@@ -120,7 +130,7 @@ class Binder::Work {
   Status InferShapes() {
     for (size_t s = 0; s < plan_.steps().size(); ++s) {
       // A step without inputs has outputs that were never inferred only the first time.
-      if (!Changed(step(s).inputs) && !Changed(step(s).outputs)) continue;
+      if (!Changed(step_facts(s).inputs) && !Changed(step_facts(s).outputs)) continue;
       if (Status status = InferStep(step(s)); !status.ok())
         return NodeError(*step(s).node, std::move(status));
     }
@@ -136,15 +146,15 @@ class Binder::Work {
         continue;
       }
       const BoundValue& described = described_[static_cast<size_t>(i)];
-      const TensorRef* data = described.place == Place::kConstant ? &described.constant.ref() : nullptr;
+      const TensorRef* data = described.place == Place::kConstant ? &described.constant->ref() : nullptr;
       if (data != nullptr && data->data == nullptr) data = nullptr;
       inputs.push_back(
-          {true, source(i).type, facts(i).shape, facts(i).contents ? &*facts(i).contents : nullptr, data});
+          {true, type(i), facts(i).shape, facts(i).contents ? &*facts(i).contents : nullptr, data});
     }
     InferContext context(*step.node, std::move(inputs), step.outputs.size(), unknowns_.get());
     context.set_at_run(true);
     for (size_t o = 0; o < step.outputs.size(); ++o) {
-      if (step.outputs[o] >= 0) context.output(o).type = source(step.outputs[o]).type;
+      if (step.outputs[o] >= 0) context.output(o).type = type(step.outputs[o]);
     }
     if (step.node->op->infer != nullptr && !step.node->op->traits.control_flow) {
       ORTOLAN_RETURN_IF_ERROR(step.node->op->infer(context));
@@ -164,11 +174,11 @@ class Binder::Work {
     known.shape = std::move(found.shape);
     bound.known = false;
     changed_[static_cast<size_t>(o)] = 1;
-    if (!source(o).type.IsTensor() || !known.shape.IsConstant()) return OkStatus();
+    if (!plan_.values()[static_cast<size_t>(o)].tensor || !known.shape.IsConstant()) return OkStatus();
     bound.known = true;
     bound.dims.clear();
     for (const graph::Dim& dim : known.shape.dims()) bound.dims.push_back(dim.constant());
-    ORTOLAN_RETURN_IF_ERROR(CheckedBytes(source(o).type.dtype, bound.dims).status());
+    ORTOLAN_RETURN_IF_ERROR(CheckedBytes(dtype(o), bound.dims).status());
     if (const int view = step.node->op->traits.view_of; view >= 0) {
       const auto& whole = described_[static_cast<size_t>(step.inputs[static_cast<size_t>(view)])];
       if (whole.known && ElementCount(whole.dims) != ElementCount(bound.dims)) {
@@ -182,7 +192,7 @@ class Binder::Work {
     const bool same =
         known_before && bound.dims == dims_before && SameContents(known.contents, contents_before);
     changed_[static_cast<size_t>(o)] = same ? 0 : 1;
-    if (!same) known.elements = Tensor();
+    if (!same) known.elements = nullptr;
     return OkStatus();
   }
 
@@ -191,130 +201,187 @@ class Binder::Work {
   }
 
   // Strings are objects, not bytes: they never live in the arena.
-  bool IsDynamic(const Step& step) {
+  bool IsDynamic(const StepFacts& step) {
     auto known_tensor = [this](int i) { return i < 0 || value(i).known; };
-    auto fits_arena = [&](int o) {
-      return known_tensor(o) && (o < 0 || source(o).type.dtype != DType::kString);
-    };
-    return step.node->op->traits.control_flow ||
-           !std::all_of(step.inputs.begin(), step.inputs.end(), known_tensor) ||
+    auto fits_arena = [&](int o) { return known_tensor(o) && (o < 0 || dtype(o) != DType::kString); };
+    return step.control_flow || !std::all_of(step.inputs.begin(), step.inputs.end(), known_tensor) ||
            !std::all_of(step.outputs.begin(), step.outputs.end(), fits_arena);
   }
 
   // Backwards: a step runs when an output of it is read and is not known already.
   void ChooseSteps() {
-    for (int output : plan_.outputs()) facts(output).needed = true;
-    std::vector<const Step*> chosen;
+    for (int output : plan_.outputs()) use(output).needed = true;
+    chosen_.clear();
     for (size_t s = plan_.steps().size(); s-- > 0;) {
-      const Step& candidate = step(s);
+      const StepFacts& candidate = step_facts(s);
       const bool wanted = std::any_of(candidate.outputs.begin(), candidate.outputs.end(), [this](int o) {
-        return o >= 0 && facts(o).needed && !facts(o).contents;
+        return o >= 0 && use(o).needed && !facts(o).contents;
       });
       if (!wanted) continue;
-      chosen.push_back(&candidate);
-      const int view = candidate.node->op->traits.view_of;
+      chosen_.push_back(s);
+      const int view = candidate.view_of;
       const bool only_view = view >= 0 && !IsDynamic(candidate);
       for (size_t i = 0; i < candidate.inputs.size(); ++i) {
         if (candidate.inputs[i] < 0 || (only_view && static_cast<int>(i) != view)) continue;
-        facts(candidate.inputs[i]).needed = true;
+        use(candidate.inputs[i]).needed = true;
       }
     }
-    std::reverse(chosen.begin(), chosen.end());
-    chosen_ = std::move(chosen);
+    std::reverse(chosen_.begin(), chosen_.end());
     for (size_t i = 0; i < facts_.size(); ++i) MaterializeContents(static_cast<int>(i));
   }
 
   // A needed value whose elements follow from shapes becomes a constant of this binding.
   void MaterializeContents(int i) {
     Facts& known = facts(i);
-    if (!known.needed || !known.contents || value(i).place != Place::kUnused) return;
-    if (known.elements.defined()) {
-      value(i).place = Place::kConstant;
-      value(i).constant = known.elements;
-      return;
-    }
-    const DType dtype = source(i).type.dtype;
-    Result<Tensor> made = Tensor::Allocate(dtype, value(i).dims);
-    if (!made.ok() || !Contains(SetOf(DType::kInt64, DType::kInt32, DType::kBool), dtype)) return;
-    for (size_t k = 0; k < known.contents->size(); ++k) {
-      const int64_t element = (*known.contents)[k].constant();
-      if (dtype == DType::kInt64) {
+    if (!use(i).needed || !known.contents || value(i).place != Place::kUnused) return;
+    if (known.elements == nullptr) known.elements = ElementsOf(i);
+    if (known.elements == nullptr) return;
+    value(i).place = Place::kConstant;
+    value(i).constant = known.elements.get();
+    bound_->made.push_back(known.elements);
+  }
+
+  // Null for a type that shape arithmetic does not have.
+  std::shared_ptr<const Tensor> ElementsOf(int i) {
+    const graph::Contents& contents = *facts(i).contents;
+    if (!Contains(SetOf(DType::kInt64, DType::kInt32, DType::kBool), dtype(i))) return nullptr;
+    Result<Tensor> made = Tensor::Allocate(dtype(i), value(i).dims);
+    if (!made.ok()) return nullptr;
+    for (size_t k = 0; k < contents.size(); ++k) {
+      const int64_t element = contents[k].constant();
+      if (dtype(i) == DType::kInt64) {
         made->Items<int64_t>()[k] = element;
-      } else if (dtype == DType::kBool) {
+      } else if (dtype(i) == DType::kBool) {
         made->Items<uint8_t>()[k] = element != 0;
       } else {
         made->Items<int32_t>()[k] = static_cast<int32_t>(element);
       }
     }
-    value(i).place = Place::kConstant;
-    value(i).constant = known.elements = std::move(*made);
+    return std::make_shared<const Tensor>(std::move(*made));
   }
 
-  void PlaceValues() {
-    // Views first, so that the last use of a value counts the uses of its views.
-    for (const Step* candidate : chosen_) {
-      const int view = candidate->node->op->traits.view_of;
-      bool dynamic = IsDynamic(*candidate);
+  // Views become another name for their whole; every other chosen step will run.
+  void ListSteps() {
+    bound_->steps.reserve(chosen_.size());
+    for (size_t s : chosen_) {
+      const StepFacts& candidate = step_facts(s);
+      const int view = candidate.view_of;
+      bool dynamic = IsDynamic(candidate);
       if (view >= 0 && !dynamic) {
-        const int whole = candidate->inputs[static_cast<size_t>(view)];
+        const int whole = candidate.inputs[static_cast<size_t>(view)];
         if (value(RootOf(whole)).place != Place::kDynamic) {
-          facts(candidate->outputs[0]).root = RootOf(whole);
+          use(candidate.outputs[0]).root = RootOf(whole);
           continue;
         }
         dynamic = true;
       }
-      if (view >= 0)
-        facts(candidate->outputs[0]).lender = RootOf(candidate->inputs[static_cast<size_t>(view)]);
-      for (int o : candidate->outputs) {
+      if (view >= 0) use(candidate.outputs[0]).lender = RootOf(candidate.inputs[static_cast<size_t>(view)]);
+      for (int o : candidate.outputs) {
         if (o >= 0) value(o).place = dynamic ? Place::kDynamic : Place::kArena;
       }
       BoundStep& placed = bound_->steps.emplace_back();
-      placed.step = candidate;
+      placed.step = &step(s);
       placed.dynamic = dynamic;
     }
+  }
+
+  // Neighbours in a group do not read what another one of it writes. Groups of one where steps run one after
+  // another; else steps stand by how many others they wait for. A dynamic step is alone.
+  void GroupSteps() {
+    std::vector<BoundStep>& steps = bound_->steps;
+    if (!plan_.parallel()) {
+      for (size_t s = 0; s < steps.size(); ++s) steps[s].group_end = s + 1;
+      return;
+    }
+    std::vector<size_t> made(facts_.size(), 0);    // by value: the first level at which it can be read
+    std::vector<std::pair<size_t, size_t>> order;  // level, step
+    size_t deepest = 0;
+    size_t least = 0;  // levels below are in front of a dynamic step
+    for (size_t s = 0; s < steps.size(); ++s) {
+      const StepFacts& step = step_facts(steps[s]);
+      size_t level = least;
+      for (int i : step.inputs) {
+        if (i >= 0) level = std::max(level, made[static_cast<size_t>(RootOf(i))]);
+      }
+      if (steps[s].dynamic) level = deepest;
+      deepest = std::max(deepest, level + 1);
+      if (steps[s].dynamic) least = deepest;
+      for (int o : step.outputs) {
+        if (o >= 0) made[static_cast<size_t>(RootOf(o))] = level + 1;
+      }
+      order.emplace_back(level, s);
+    }
+    std::ranges::sort(order);
+    std::vector<BoundStep> sorted;
+    sorted.reserve(steps.size());
+    for (size_t begin = 0; begin < order.size();) {
+      size_t end = begin;
+      while (end < order.size() && order[end].first == order[begin].first) ++end;
+      for (; begin < end; ++begin) {
+        sorted.push_back(std::move(steps[order[begin].second]));
+        sorted.back().group_end = end;
+      }
+    }
+    steps = std::move(sorted);
+  }
+
+  void PlaceValues() {
     for (size_t s = 0; s < bound_->steps.size(); ++s) {
-      for (const auto* list : {&bound_->steps[s].step->inputs, &bound_->steps[s].step->outputs}) {
-        for (int i : *list) {
-          if (i >= 0) KeepUntil(i, static_cast<int>(s));
+      const StepFacts& step = step_facts(bound_->steps[s]);
+      for (std::span<const int> list : {step.inputs, step.outputs}) {
+        for (int i : list) {
+          if (i >= 0) UsedBy(i, s);
         }
       }
     }
-    for (int output : plan_.outputs()) KeepUntil(output, kForever);
-    for (size_t s = 0; s < bound_->steps.size(); ++s) ShareInPlace(static_cast<int>(s));
+    for (int output : plan_.outputs()) {
+      for (int root = RootOf(output); root >= 0; root = use(root).lender) use(root).last_use = kForever;
+    }
+    for (size_t s = 0; s < bound_->steps.size(); ++s) ShareInPlace(s);
     ClaimOutputs();
     FinishViews();
     ListReleases();
   }
 
-  void KeepUntil(int i, int step) {
-    for (int root = RootOf(i); root >= 0; root = facts(root).lender) facts(root).last_use = step;
+  void UsedBy(int i, size_t step) {
+    const int end = LastOfGroup(step);
+    for (int root = RootOf(i); root >= 0; root = use(root).lender) {
+      Use& of = use(root);
+      of.last_shared = of.last_use == end && (of.last_shared || of.last_user != static_cast<int>(step));
+      of.last_use = end;
+      of.last_user = static_cast<int>(step);
+    }
   }
+  int LastOfGroup(size_t step) const { return static_cast<int>(bound_->steps[step].group_end) - 1; }
 
   // Output 0 takes over the memory of an input that dies here, where the operator allows it.
-  void ShareInPlace(int s) {
-    const BoundStep& bound = bound_->steps[static_cast<size_t>(s)];
-    const uint8_t allowed = bound.step->node->op->traits.in_place;
+  void ShareInPlace(size_t s) {
+    const BoundStep& bound = bound_->steps[s];
+    const StepFacts& step = step_facts(bound);
+    const uint8_t allowed = step.in_place;
     if (bound.dynamic || allowed == 0) return;
-    const int output = bound.step->outputs[0];
+    const int output = step.outputs[0];
     if (output < 0) return;
-    const DType dtype = source(output).type.dtype;
-    for (size_t i = 0; i < bound.step->inputs.size() && i < 8; ++i) {
-      const int input = bound.step->inputs[i];
+    const DType wanted = dtype(output);
+    for (size_t i = 0; i < step.inputs.size() && i < 8; ++i) {
+      const int input = step.inputs[i];
       if (!((allowed >> i) & 1) || input < 0) continue;
       const int root = RootOf(input);
-      if (value(root).place != Place::kArena || facts(root).last_use != s ||
-          source(input).type.dtype != dtype || dtype == DType::kString ||
+      if (value(root).place != Place::kArena || use(root).last_use != LastOfGroup(s) ||
+          use(root).last_shared || dtype(input) != wanted || wanted == DType::kString ||
           !(value(input).dims == value(output).dims)) {
         continue;
       }
       // A second reader of the same memory under another shape would see elements that were overwritten
       // already.
-      const bool hazard = std::any_of(bound.step->inputs.begin(), bound.step->inputs.end(), [&](int other) {
+      const bool hazard = std::ranges::any_of(step.inputs, [&](int other) {
         return other >= 0 && RootOf(other) == root && !(value(other).dims == value(input).dims);
       });
       if (hazard) continue;
-      facts(output).root = root;
-      facts(root).last_use = std::max(s, facts(output).last_use);
+      use(output).root = root;
+      use(root).last_use = std::max(use(root).last_use, use(output).last_use);
+      use(root).last_user = use(output).last_user;
+      use(root).last_shared = use(output).last_shared;
       return;
     }
   }
@@ -344,29 +411,30 @@ class Binder::Work {
   void ListReleases() {
     for (size_t i = 0; i < facts_.size(); ++i) {
       if (bound_->values[i].place != Place::kDynamic) continue;
-      const int last = facts_[i].last_use;
+      const int last = uses_[i].last_use;
       if (last >= 0 && last != kForever)
         bound_->steps[static_cast<size_t>(last)].released.push_back(static_cast<int>(i));
     }
   }
 
-  // The steps of both bindings stand in the plan's order.
   Status BindKernels(const BoundPlan* last) {
-    size_t before = 0;
+    std::vector<const BoundStep*> before(plan_.steps().size());  // of the last binding, by step of the plan
+    if (last != nullptr) {
+      for (const BoundStep& bound : last->steps) before[IndexOf(bound)] = &bound;
+    }
     for (BoundStep& bound : bound_->steps) {
-      if (bound.dynamic || bound.step->prepared.bind == nullptr) continue;
-      while (last != nullptr && before < last->steps.size() && last->steps[before].step < bound.step)
-        ++before;
-      const bool known = last != nullptr && before < last->steps.size() &&
-                         last->steps[before].step == bound.step && !last->steps[before].dynamic;
-      if (known && !Changed(bound.step->inputs) && !Changed(bound.step->outputs)) {
-        bound.binding = last->steps[before].binding;
+      if (bound.dynamic) continue;
+      const StepFacts& step = step_facts(bound);
+      const BoundStep* known = before[IndexOf(bound)];
+      if (known != nullptr && !known->dynamic && !Changed(step.inputs) && !Changed(step.outputs)) {
+        bound.binding = known->binding;
         continue;
       }
+      if (bound.step->prepared.bind == nullptr) continue;
       std::vector<Dims> inputs;
       std::vector<Dims> outputs;
-      for (int i : bound.step->inputs) inputs.push_back(i < 0 ? Dims() : value(i).dims);
-      for (int o : bound.step->outputs) outputs.push_back(o < 0 ? Dims() : value(o).dims);
+      for (int i : step.inputs) inputs.push_back(i < 0 ? Dims() : value(i).dims);
+      for (int o : step.outputs) outputs.push_back(o < 0 ? Dims() : value(o).dims);
       Status status = bound.step->prepared.bind(bound.step->prepared.state.get(), {inputs, outputs, threads_},
                                                 &bound.binding);
       if (!status.ok()) return NodeError(*bound.step->node, std::move(status));
@@ -376,34 +444,38 @@ class Binder::Work {
 
   void AssignOffsets() {
     ArenaPlanner arena;
-    auto bytes_of = [this](int root) {
-      return DTypeBytes(source(root).type.dtype, ElementCount(value(root).dims));
-    };
+    auto bytes_of = [this](int root) { return DTypeBytes(dtype(root), ElementCount(value(root).dims)); };
     std::vector<std::vector<int>> dying(bound_->steps.size());
     for (size_t i = 0; i < facts_.size(); ++i) {
-      const Facts& known = facts_[i];
+      const Use& known = uses_[i];
       if (known.root != static_cast<int>(i) || bound_->values[i].place != Place::kArena) continue;
       if (known.last_use >= 0 && known.last_use != kForever)
         dying[static_cast<size_t>(known.last_use)].push_back(static_cast<int>(i));
     }
-    for (size_t s = 0; s < bound_->steps.size(); ++s) {
-      BoundStep& bound = bound_->steps[s];
-      for (int o : bound.step->outputs) {
-        if (o < 0) continue;
-        const int root = RootOf(o);
-        if (value(root).place != Place::kArena || facts(root).assigned) continue;
-        value(root).offset = arena.Take(bytes_of(root));
-        facts(root).assigned = true;
+    std::span<BoundStep> steps = bound_->steps;
+    for (size_t begin = 0; begin < steps.size();) {
+      const size_t end = steps[begin].group_end;
+      const std::span<BoundStep> group = steps.subspan(begin, end - begin);
+      for (const BoundStep& bound : group) {
+        for (int o : step_facts(bound).outputs) {
+          if (o < 0) continue;
+          const int root = RootOf(o);
+          if (value(root).place != Place::kArena || use(root).assigned) continue;
+          value(root).offset = arena.Take(bytes_of(root));
+          use(root).assigned = true;
+        }
       }
-      bound.live_bytes = arena.live_now();
-      if (bound.binding.scratch_bytes > 0) {
-        bound.scratch_offset = arena.Take(bound.binding.scratch_bytes);
-        bound.live_bytes = arena.live_now();
-        arena.Give(bound.scratch_offset, bound.binding.scratch_bytes);
+      for (BoundStep& bound : group) {
+        if (bound.binding.scratch_bytes > 0) bound.scratch_offset = arena.Take(bound.binding.scratch_bytes);
       }
-      for (int root : dying[s]) arena.Give(value(root).offset, bytes_of(root));
+      for (BoundStep& bound : group) bound.live_bytes = arena.live_now();
+      for (const BoundStep& bound : group) {
+        if (bound.binding.scratch_bytes > 0) arena.Give(bound.scratch_offset, bound.binding.scratch_bytes);
+      }
+      for (int root : dying[end - 1]) arena.Give(value(root).offset, bytes_of(root));
+      begin = end;
     }
-    for (size_t i = 0; i < facts_.size(); ++i) bound_->values[i].offset = value(facts_[i].root).offset;
+    for (size_t i = 0; i < facts_.size(); ++i) bound_->values[i].offset = value(uses_[i].root).offset;
     bound_->arena_bytes = arena.arena_bytes();
     bound_->live_bytes = arena.live_bytes();
   }
@@ -413,9 +485,10 @@ class Binder::Work {
   int threads_ = 0;
   std::shared_ptr<BoundPlan> bound_;
   std::vector<Facts> facts_;
+  std::vector<Use> uses_;
   std::vector<BoundValue> described_;  // inputs, constants and what inference found, before values are placed
   std::vector<char> changed_;          // since the last binding
-  std::vector<const Step*> chosen_;
+  std::vector<size_t> chosen_;         // steps of the plan
   std::unique_ptr<graph::DimPool> unknowns_;  // what only data can tell, told apart from every constant
   std::shared_ptr<const BoundPlan> last_;     // null where facts_ are not those of a whole binding
 };

@@ -29,9 +29,9 @@ struct BoundValue {
   Place place = Place::kUnused;
   bool known = false;  // dims are
   Dims dims;
-  size_t offset = 0;  // kArena
-  int index = -1;     // kInput: which input; kOutput: the output whose memory it shares
-  Tensor constant;    // kConstant
+  size_t offset = 0;                 // kArena
+  int index = -1;                    // kInput: which input; kOutput: the output whose memory it shares
+  const Tensor* constant = nullptr;  // kConstant: the plan's, or one of BoundPlan::made
 };
 
 struct BoundStep {
@@ -40,6 +40,7 @@ struct BoundStep {
   Binding binding;
   size_t scratch_offset = 0;
   size_t live_bytes = 0;      // of the arena while it runs, its scratch included
+  size_t group_end = 0;       // one past the last of the neighbouring steps that may run side by side with it
   std::vector<int> released;  // dynamic values that nothing reads after this step
 };
 
@@ -48,6 +49,7 @@ struct BoundPlan {
   std::vector<Dims> input_dims;    // the signature
   std::vector<BoundValue> values;  // by the plan's value index
   std::vector<BoundStep> steps;
+  std::vector<std::shared_ptr<const Tensor>> made;  // the results of shape arithmetic that steps read
   size_t arena_bytes = 0;
   size_t live_bytes = 0;  // the most that is alive at once: what no placement can go below
 };

@@ -100,11 +100,13 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
   if (options.store == nullptr) options.store = &own;
   options.store->Expect(ConstantBytes(*graph));
   auto plan = std::make_shared<Plan>();
+  plan->parallel_ = options.parallel;
   std::unordered_map<const graph::Value*, int> index;
   for (const auto& value : graph->values()) {
     if (value == nullptr) continue;
     index.emplace(value.get(), static_cast<int>(plan->values_.size()));
-    plan->values_.push_back({value.get(), -1, value->IsConstant()});
+    plan->values_.push_back(
+        {value.get(), -1, value->type.IsTensor(), value->type.dtype, value->IsConstant()});
   }
   auto index_of = [&index](const graph::Value* value) { return value == nullptr ? -1 : index.at(value); };
   for (const graph::Value* input : graph->inputs()) {
@@ -113,20 +115,32 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
   }
   for (const graph::Value* output : graph->outputs()) plan->outputs_.push_back(index_of(output));
 
+  size_t argument_count = 0;
+  for (const graph::Node* node = graph->first(); node != nullptr; node = node->next())
+    argument_count += node->inputs().size() + node->outputs().size();
+  plan->arguments_.reserve(argument_count);  // spans point into it
+  auto arguments = [&](const auto& values) {
+    const size_t first = plan->arguments_.size();
+    for (const graph::Value* value : values) plan->arguments_.push_back(index_of(value));
+    return std::span<const int>(plan->arguments_).subspan(first);
+  };
   PackedConstants packed;
   for (graph::Node* node = graph->first(); node != nullptr; node = node->next()) {
     ORTOLAN_RETURN_IF_ERROR(CopyBorrowedAttributes(*node));
     Step step;
     step.node = node;
-    for (const graph::Value* value : node->inputs()) step.inputs.push_back(index_of(value));
-    for (const graph::Value* value : node->outputs()) step.outputs.push_back(index_of(value));
+    step.inputs = arguments(node->inputs());
+    step.outputs = arguments(node->outputs());
+    const Traits& traits = node->op->traits;
+    plan->step_facts_.push_back(
+        {step.inputs, step.outputs, traits.view_of, traits.in_place, traits.control_flow});
     for (const auto& [name, attribute] : node->attributes.items()) {
       if (const auto* body = std::get_if<std::shared_ptr<graph::Graph>>(&attribute)) {
         ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> made, Make(*body, options, threads));
         step.bodies.push_back(std::move(made));
       }
     }
-    if (node->op->traits.view_of < 0 && !node->op->traits.control_flow) {
+    if (traits.view_of < 0 && !traits.control_flow) {
       PrepareContext context{*node, options.isa, threads, options.deterministic, options.store};
       if (Status status = PrepareNode(context, &step.prepared); !status.ok())
         return NodeError(*node, std::move(status));
@@ -141,7 +155,7 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
 
 std::string Dump(const Plan& plan) {
   std::string text;
-  auto list = [&](const std::vector<int>& indices) {
+  auto list = [&](std::span<const int> indices) {
     std::string items;
     for (int i : indices) {
       if (!items.empty()) items += ", ";

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,16 @@ namespace ortolan::plan {
 struct PlanOptions {
   Isa isa = Isa::kScalar;
   bool deterministic = false;
+  bool parallel = false;         // steps that do not wait for each other run side by side
   WeightStore* store = nullptr;  // for packed weights, used while the plan is made; null: one of its own
 };
 
 // An edge of the plan; its index is how steps name it.
 struct PlanValue {
   const graph::Value* source = nullptr;
-  int input = -1;  // position among the plan's inputs
+  int input = -1;       // position among the plan's inputs
+  bool tensor = false;  // as source->type says
+  DType dtype = DType::kUndefined;
   bool constant =
       false;  // source->constant() holds it (without its elements, where every reader packed them)
 };
@@ -35,10 +39,20 @@ class Plan;
 struct Step {
   const graph::Node* node = nullptr;  // kept alive by the plan
   Prepared prepared;                  // no run function for views and control flow
-  std::vector<int> inputs;            // value indices, -1 where absent
-  std::vector<int> outputs;
+  std::span<const int> inputs;        // value indices, -1 where absent
+  std::span<const int> outputs;
   std::vector<std::shared_ptr<const Plan>>
       bodies;  // plans of the node's subgraphs, in the order of its attributes
+};
+
+// What a binding asks of every step, side by side in memory: between two runs a model's weights have pushed
+// the nodes and operators themselves out of the caches.
+struct StepFacts {
+  std::span<const int> inputs;  // as the step's
+  std::span<const int> outputs;
+  int8_t view_of = -1;  // as Traits has them
+  uint8_t in_place = 0;
+  bool control_flow = false;
 };
 
 class Plan {
@@ -50,15 +64,20 @@ class Plan {
   const graph::Graph& graph() const { return *graph_; }
   const std::vector<PlanValue>& values() const { return values_; }
   const std::vector<Step>& steps() const { return steps_; }
+  std::span<const StepFacts> step_facts() const { return step_facts_; }  // by step
   const std::vector<int>& inputs() const { return inputs_; }
   const std::vector<int>& outputs() const { return outputs_; }
+  bool parallel() const { return parallel_; }
 
  private:
   std::shared_ptr<graph::Graph> graph_;
   std::vector<PlanValue> values_;
   std::vector<Step> steps_;
+  std::vector<StepFacts> step_facts_;
+  std::vector<int> arguments_;  // the inputs and outputs of all steps, one after another
   std::vector<int> inputs_;
   std::vector<int> outputs_;
+  bool parallel_ = false;
 };
 
 // A line a step: operator, kernel, inputs, outputs. For `inspect --stage plan`.

@@ -209,7 +209,7 @@ class Listener {
   int64_t start_ns_ = 0;
 };
 
-double BytesOf(const plan::BoundPlan& bound, const std::vector<int>& values) {
+double BytesOf(const plan::BoundPlan& bound, std::span<const int> values) {
   double bytes = 0;
   for (const int i : values) {
     if (i < 0 || !bound.values[static_cast<size_t>(i)].known) continue;
@@ -226,7 +226,7 @@ ExplainedStep StepOf(const plan::BoundPlan& bound, const plan::BoundStep& step, 
   ExplainedStep made{.op = TextOf(node), .kernel = step.step->prepared.kernel, .name = node.name};
   made.sources = node.sources;
   made.live_bytes = step.live_bytes;
-  const auto dims_of = [&](const std::vector<int>& values) {
+  const auto dims_of = [&](std::span<const int> values) {
     std::vector<Dims> dims;
     for (const int i : values) dims.push_back(i < 0 ? Dims() : bound.values[static_cast<size_t>(i)].dims);
     return dims;

@@ -25,6 +25,7 @@ struct ExternalFile {
 struct Options {
   int intra_op_threads = 0;  // 0: the pool that all sessions share, one thread per usable core
   int inter_op_threads = 0;
+  bool parallel_steps = false;  // ORT_PARALLEL: steps that do not wait for each other run side by side
   OptimizationLevel optimization_level = OptimizationLevel::kAll;
   std::vector<std::string> disabled_passes;  // by the names that `inspect --stage passes` shows
   bool deterministic_compute = false;

@@ -144,7 +144,8 @@ Result<std::unique_ptr<exec::Executor>> Session::MakeExecutor(std::shared_ptr<gr
                                                               WeightStore* store) const {
   passes::PassContext context = PassContextOf(options_, *threads_);
   ORTOLAN_RETURN_IF_ERROR(passes::RunPasses(*graph, context));
-  plan::PlanOptions plan_options{GetCpuInfo().isa, options_.deterministic_compute, store};
+  plan::PlanOptions plan_options{GetCpuInfo().isa, options_.deterministic_compute, options_.parallel_steps,
+                                 store};
   ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const plan::Plan> plan,
                            plan::Plan::Make(std::move(graph), plan_options, *threads_));
   return std::make_unique<exec::Executor>(std::move(plan), threads_);

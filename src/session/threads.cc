@@ -132,6 +132,8 @@ Result<std::shared_ptr<ThreadPool>> MakeThreads(const Options& options) {
     if (const char* given = std::getenv("ORT_INTRA_OP_NUM_THREADS"))
       threads = static_cast<int>(std::strtol(given, nullptr, 10));
   }
+  // One pool serves both purposes.
+  if (options.parallel_steps && threads > 0) threads = std::max(threads, options.inter_op_threads);
   const std::string_view wanted = ConfigOf(options, kAffinityKey);
   const bool flush = FlushesDenormals(options);
   if (threads <= 0 && wanted.empty() && !flush) return SharedThreadPool();

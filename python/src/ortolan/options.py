@@ -104,7 +104,11 @@ class SessionOptions:
     enable_profiling = Property(
         bool, False, "Whether each run is profiled; see InferenceSession.end_profiling."
     )
-    execution_mode = Property(ExecutionMode, ExecutionMode.ORT_SEQUENTIAL, "Sequential or parallel branches.")
+    execution_mode = Property(
+        ExecutionMode,
+        ExecutionMode.ORT_SEQUENTIAL,
+        "ORT_PARALLEL: nodes that do not wait for each other run side by side, at the price of more memory.",
+    )
     execution_order = Property(ExecutionOrder, ExecutionOrder.DEFAULT, "The order in which nodes run.")
     graph_optimization_level = Property(
         GraphOptimizationLevel, GraphOptimizationLevel.ORT_ENABLE_ALL, "How much the graph is rewritten."
@@ -266,6 +270,7 @@ class SessionOptions:
         facts = {
             "intra_op_num_threads": max(self.intra_op_num_threads, 0),
             "inter_op_num_threads": max(self.inter_op_num_threads, 0),
+            "parallel_steps": self.execution_mode == ExecutionMode.ORT_PARALLEL,
             "graph_optimization_level": int(self.graph_optimization_level),
             "use_deterministic_compute": self.use_deterministic_compute,
             "enable_profiling": self.enable_profiling,
