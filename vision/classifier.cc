@@ -7,8 +7,6 @@
 namespace ortolan::vision {
 namespace {
 
-constexpr std::array<float, 3> kImagenetMean = {0.485F, 0.456F, 0.406F};
-constexpr std::array<float, 3> kImagenetDeviation = {0.229F, 0.224F, 0.225F};
 constexpr int kUsualSide = 224;
 
 // Such a model takes samples in 0..1 and ends in a softmax.

@@ -54,6 +54,37 @@ int Pixel(float value, int limit) {
   return value > 0 ? static_cast<int>(std::min(std::round(value), static_cast<float>(limit))) : 0;
 }
 
+// A filled square around each step of a line.
+void DrawLine(Image& image, const Corner& from, const Corner& to, int thick, const Color& color) {
+  const float limit = static_cast<float>(image.width) + static_cast<float>(image.height);
+  const auto inside = [&](const Corner& corner) {
+    return std::abs(corner.x) <= limit && std::abs(corner.y) <= limit;  // false for NaN
+  };
+  if (!inside(from) || !inside(to)) return;
+  const float reach = std::max(std::abs(to.x - from.x), std::abs(to.y - from.y));
+  const int steps = std::max(1, static_cast<int>(reach));
+  for (int i = 0; i <= steps; ++i) {
+    const float share = static_cast<float>(i) / static_cast<float>(steps);
+    const int x = static_cast<int>(from.x + (to.x - from.x) * share) - thick / 2,
+              y = static_cast<int>(from.y + (to.y - from.y) * share) - thick / 2;
+    Fill(image, x, y, x + thick, y + thick, color);
+  }
+}
+
+void DrawTurned(Image& image, const std::vector<Corner>& corners, int thick, const Color& color) {
+  for (size_t i = 0; i < corners.size(); ++i)
+    DrawLine(image, corners[i], corners[(i + 1) % corners.size()], thick, color);
+}
+
+void DrawKeypoints(Image& image, const std::vector<Keypoint>& keypoints, int thick, const Color& color) {
+  for (const Keypoint& point : keypoints) {
+    if (!(point.certainty >= 0.5F)) continue;
+    const int x = Pixel(point.x, image.width), y = Pixel(point.y, image.height);
+    Fill(image, x - 2 * thick, y - 2 * thick, x + 2 * thick, y + 2 * thick, kBlack);
+    Fill(image, x - thick - 1, y - thick - 1, x + thick + 1, y + thick + 1, color);
+  }
+}
+
 // Whichever of black and white is easier to read on `color`, by its perceived brightness.
 Color InkOn(const Color& color) {
   return color[0] * 299 + color[1] * 587 + color[2] * 114 > 140 * 1000 ? kBlack : kWhite;
@@ -107,6 +138,11 @@ Status DrawMarkings(Image& image, std::span<const Marking> markings) {
     const Marking& marking = markings[i];
     const int left = Pixel(marking.box.left, image.width), right = Pixel(marking.box.right, image.width);
     const int top = Pixel(marking.box.top, image.height), bottom = Pixel(marking.box.bottom, image.height);
+    DrawKeypoints(image, marking.keypoints, frame, marking.color);
+    if (!marking.corners.empty()) {
+      DrawTurned(image, marking.corners, frame, marking.color);
+      continue;
+    }
     if (right <= left || bottom <= top) continue;
     Fill(image, left, top, right, std::min(bottom, top + frame), marking.color);
     Fill(image, left, std::max(top, bottom - frame), right, bottom, marking.color);
@@ -121,6 +157,23 @@ Status DrawMarkings(Image& image, std::span<const Marking> markings) {
     const int top = Pixel(marking.box.top, image.height), left = Pixel(marking.box.left, image.width);
     DrawStrip(image, font, left, top >= height ? top - height : std::min(top, image.height - height),
               marking.caption, marking.color);
+  }
+  return OkStatus();
+}
+
+Status TintClasses(Image& image, std::span<const uint16_t> classes, int width, int height) {
+  ORTOLAN_RETURN_IF_ERROR(CheckImage(image));
+  if (width != image.width || height != image.height || classes.size() * 3 != image.pixels.size())
+    return InvalidArgument("a map of {} x {} pixels does not fit a picture of {} x {}", width, height,
+                           image.width, image.height);
+  // Neighbours mostly are of one class.
+  uint16_t last = 0;
+  Color color = ColorOf(last);
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] == 0) continue;
+    if (classes[i] != last) color = ColorOf(last = classes[i]);
+    for (size_t c = 0; c < 3; ++c)
+      image.pixels[i * 3 + c] = static_cast<uint8_t>((image.pixels[i * 3 + c] + color[c]) / 2);
   }
   return OkStatus();
 }

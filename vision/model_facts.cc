@@ -19,6 +19,25 @@ std::string Metadata(const InferenceSession& session, const std::string& key) {
   return found == session.metadata().end() ? "" : found->second;
 }
 
+PictureInput ReadPictureSize(const InferenceSession& session, const NodeArg& input, int wanted_width,
+                             int wanted_height, int usual) {
+  const size_t rank = input.shape.size();
+  const auto sides = ParseIntegers(Metadata(session, "imgsz")).value_or(std::vector<int64_t>{});
+  const auto choose = [&](size_t from_end, int wanted, int64_t told) {
+    const int64_t fixed = rank >= 3 ? input.shape[rank - from_end] : -1;
+    const int64_t side = fixed > 0 ? fixed : wanted > 0 ? wanted : told;
+    if (side < 1 || side > 1 << 14)
+      Refuse("The model's input side of " + std::to_string(side) + " is out of range");
+    return static_cast<int>(side);
+  };
+  PictureInput facts;
+  facts.name = input.name;
+  facts.half = input.type == "tensor(float16)";
+  facts.height = choose(2, wanted_height, sides.empty() ? usual : sides.front());
+  facts.width = choose(1, wanted_width, sides.empty() ? usual : sides.back());
+  return facts;
+}
+
 PictureInput ReadPictureInput(const InferenceSession& session, const std::string& kind, int wanted_width,
                               int wanted_height, int usual) {
   if (session.inputs().size() != 1 || session.outputs().empty())
@@ -29,24 +48,20 @@ PictureInput ReadPictureInput(const InferenceSession& session, const std::string
   if (!input.shape.empty() && input.shape.size() != 4)
     Refuse("A " + kind + "'s input has 4 dimensions (N, 3, H, W); " + input.name + " has " +
            std::to_string(input.shape.size()));
+  CheckPictureInput(input, kind);
+  return ReadPictureSize(session, input, wanted_width, wanted_height, usual);
+}
+
+void CheckPictureInput(const NodeArg& input, const std::string& kind) {
+  const size_t rank = input.shape.size();
+  if (rank != 0 && rank != 3 && rank != 4)
+    Refuse("A " + kind + "'s input is (N, 3, H, W) or (3, H, W); " + input.name + " has " +
+           std::to_string(rank) + " dimensions");
   if (input.type != "tensor(float)" && input.type != "tensor(float16)")
     Refuse("A " + kind + "'s input is tensor(float) or tensor(float16); " + input.name + " is " + input.type);
-  if (input.shape.size() == 4 && input.shape[1] > 0 && input.shape[1] != 3)
-    Refuse("A " + kind + "'s input has 3 channels; " + input.name + " has " + std::to_string(input.shape[1]));
-  const auto sides = ParseIntegers(Metadata(session, "imgsz")).value_or(std::vector<int64_t>{});
-  const auto choose = [&](size_t axis, int wanted, int64_t told) {
-    const int64_t fixed = input.shape.size() == 4 ? input.shape[axis] : -1;
-    const int64_t side = fixed > 0 ? fixed : wanted > 0 ? wanted : told;
-    if (side < 1 || side > 1 << 14)
-      Refuse("The model's input side of " + std::to_string(side) + " is out of range");
-    return static_cast<int>(side);
-  };
-  PictureInput facts;
-  facts.name = input.name;
-  facts.half = input.type == "tensor(float16)";
-  facts.height = choose(2, wanted_height, sides.empty() ? usual : sides.front());
-  facts.width = choose(3, wanted_width, sides.empty() ? usual : sides.back());
-  return facts;
+  if (rank >= 3 && input.shape[rank - 3] > 0 && input.shape[rank - 3] != 3)
+    Refuse("A " + kind + "'s input has 3 channels; " + input.name + " has " +
+           std::to_string(input.shape[rank - 3]));
 }
 
 std::vector<std::string> ReadLabels(const InferenceSession& session, const std::vector<std::string>& given,

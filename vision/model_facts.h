@@ -22,10 +22,18 @@ struct PictureInput {
   int height = 0;
 };
 
+// The input's width and height where `input` is (n, 3, h, w) or (3, h, w): the graph's where it says so, else
+// the wanted ones where these are positive, else the metadata's `imgsz`, else `usual` both ways.
+PictureInput ReadPictureSize(const InferenceSession& session, const NodeArg& input, int wanted_width,
+                             int wanted_height, int usual);
+
 // Its size is the graph's where that says it, else the wanted one where that is positive, else the metadata's
 // `imgsz`, else `usual` both ways. Throws kInvalidArgument where the model is no `kind` ("classifier").
 PictureInput ReadPictureInput(const InferenceSession& session, const std::string& kind, int wanted_width,
                               int wanted_height, int usual);
+
+// Throws kInvalidArgument where a `kind` cannot take pictures by this input.
+void CheckPictureInput(const NodeArg& input, const std::string& kind);
 
 // `given`, where there are any, else the model's own; throws where their number is not `classes` (if that is
 // positive).

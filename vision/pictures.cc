@@ -33,8 +33,8 @@ void Draw(Image& image, const Detections& detections) {
   ThrowIfError(CheckImage(image));
   std::vector<Marking> markings;
   for (const Detection& object : detections.objects)
-    markings.push_back(
-        {object.box, Caption(object.label, object.score), ColorOf(object.class_id), object.mask});
+    markings.push_back({object.box, Caption(object.label, object.score), ColorOf(object.class_id),
+                        object.mask, object.keypoints, object.corners});
   ThrowIfError(DrawMarkings(image, markings));
 }
 
@@ -44,6 +44,11 @@ void Draw(Image& image, const Classification& classification) {
   for (const ClassProbability& entry : classification.top)
     lines.push_back(Caption(entry.label, entry.probability));
   ThrowIfError(DrawLines(image, lines));
+}
+
+void Draw(Image& image, const ClassMap& map) {
+  ThrowIfError(CheckImage(image));
+  ThrowIfError(TintClasses(image, map.classes, map.width, map.height));
 }
 
 }  // namespace ortolan::vision

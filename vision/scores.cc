@@ -6,7 +6,7 @@
 
 namespace ortolan::vision {
 
-void NormalizeToPlanes(const Image& image, const std::array<float, 3>& mean,
+void NormalizeToPlanes(const ImageView& image, const std::array<float, 3>& mean,
                        const std::array<float, 3>& deviation, std::span<float> out) {
   const size_t count = static_cast<size_t>(image.width) * image.height;
   for (size_t c = 0; c < 3; ++c) {

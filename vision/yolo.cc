@@ -68,29 +68,32 @@ std::vector<size_t> SuppressOverlaps(std::span<const Box> boxes, std::span<const
   return kept;
 }
 
+std::vector<Candidate> FindCandidates(const float* scores, size_t classes, size_t cells, float least) {
+  const BestClasses best = FindBestClasses(scores, classes, cells);
+  std::vector<Candidate> sure;
+  for (size_t i = 0; i < cells; ++i)
+    if (best.score[i] >= least) sure.push_back({i, best.class_id[i], best.score[i]});
+  // NaN never passes the comparison above, so that this is an order.
+  std::stable_sort(sure.begin(), sure.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+  return sure;
+}
+
 std::vector<ScoredBox> DecodeYolo(std::span<const float> output, size_t classes, size_t cells,
                                   const Letterbox& place, int picture_width, int picture_height,
                                   const YoloLimits& limits) {
   if (classes < 1 || output.size() != (4 + classes) * cells) return {};
-  const BestClasses best = FindBestClasses(output.data() + 4 * cells, classes, cells);
-  std::vector<size_t> sure;
-  for (size_t i = 0; i < cells; ++i)
-    if (best.score[i] >= limits.score) sure.push_back(i);
-  // NaN never passes the comparison above, so that this is an order.
-  std::stable_sort(sure.begin(), sure.end(),
-                   [&](size_t a, size_t b) { return best.score[a] > best.score[b]; });
-
   std::vector<ScoredBox> found;
   std::vector<std::vector<Box>> kept(classes);
-  for (const size_t i : sure) {
+  for (const Candidate& sure : FindCandidates(output.data() + 4 * cells, classes, cells, limits.score)) {
     if (found.size() >= limits.most) break;
-    const Box box = ToPicture(output.data(), cells, i, place, picture_width, picture_height);
-    std::vector<Box>& rivals = kept[static_cast<size_t>(best.class_id[i])];
+    const Box box = ToPicture(output.data(), cells, sure.cell, place, picture_width, picture_height);
+    std::vector<Box>& rivals = kept[static_cast<size_t>(sure.class_id)];
     const bool doubled = std::any_of(rivals.begin(), rivals.end(),
                                      [&](const Box& rival) { return Overlap(rival, box) > limits.overlap; });
     if (doubled) continue;
     rivals.push_back(box);
-    found.push_back({box, best.class_id[i], best.score[i], i});
+    found.push_back({box, sure.class_id, sure.score, sure.cell});
   }
   return found;
 }

@@ -23,6 +23,17 @@ struct YoloLimits {
   size_t most = 300;      // boxes in all
 };
 
+// A cell and its best class.
+struct Candidate {
+  size_t cell = 0;
+  int class_id = 0;
+  float score = 0;
+};
+
+// Those of `cells` cells whose best score reaches `least`, best first, of equals the lower cell; `scores`
+// holds a row for each class. NaN never reaches it.
+std::vector<Candidate> FindCandidates(const float* scores, size_t classes, size_t cells, float least);
+
 // `output` holds 4 + classes rows of `cells` numbers: centre x and y, width and height in input pixels, then
 // a score for each class. The boxes are those of the original picture, clipped to it, best first; of equals
 // the lower cell comes first.

@@ -64,6 +64,7 @@ std::string ArrayText(const Array& array);
 std::string DeclarationText(const NodeArg& arg);
 
 void AddPredict(CLI::App& app);
+void AddLabel(CLI::App& app);
 void AddRun(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddBench(CLI::App& app);

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
       "missing, "
       "broken or not supported.");
   ortolan::cli::AddPredict(app);
+  ortolan::cli::AddLabel(app);
   ortolan::cli::AddRun(app);
   ortolan::cli::AddInspect(app);
   ortolan::cli::AddExplain(app);

@@ -1,6 +1,8 @@
-// `ortolan predict`: pictures through a classifier or a detector.
+// `ortolan predict`: pictures through a classifier, a detector, or what segments. `ortolan label`: what a
+// model of these expects.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -18,10 +20,12 @@ struct PredictOptions {
   std::string model;
   std::vector<std::string> images;
   std::string labels;
+  std::string head;
   std::string out;
   size_t top = 3;
   float confidence = 0.25F;
   float overlap = 0.45F;
+  float mask_threshold = 0.5F;
   int threads = 0;
   bool json = false;
 };
@@ -52,14 +56,73 @@ nlohmann::json JsonOf(const std::string& path, const vision::Classification& res
   return {{"image", path}, {"top", std::move(top)}, {"speed_ms", JsonOf(result.speed)}};
 }
 
+// As COCO writes masks: the size, and the lengths of runs down the columns, of zeros first.
+nlohmann::json RunLengths(const vision::Mask& mask) {
+  std::vector<int64_t> counts;
+  int64_t run = 0;
+  bool inside = false;
+  for (int x = 0; x < mask.width; ++x)
+    for (int y = 0; y < mask.height; ++y, ++run)
+      if ((mask.pixels[static_cast<size_t>(y) * mask.width + x] != 0) != inside) {
+        counts.push_back(run);
+        run = 0;
+        inside = !inside;
+      }
+  counts.push_back(run);
+  return {{"size", {mask.height, mask.width}}, {"counts", std::move(counts)}};
+}
+
+nlohmann::json JsonOf(const vision::Detection& object) {
+  nlohmann::json made = {{"class_id", object.class_id},
+                         {"label", object.label},
+                         {"score", object.score},
+                         {"box", {object.box.left, object.box.top, object.box.right, object.box.bottom}}};
+  if (!object.mask.pixels.empty()) made["mask"] = RunLengths(object.mask);
+  for (const vision::Keypoint& point : object.keypoints)
+    made["keypoints"].push_back({point.x, point.y, point.certainty});
+  for (const vision::Corner& corner : object.corners) made["corners"].push_back({corner.x, corner.y});
+  if (!object.corners.empty()) made["angle"] = object.angle;
+  return made;
+}
+
 nlohmann::json JsonOf(const std::string& path, const vision::Detections& result) {
   nlohmann::json objects = nlohmann::json::array();
-  for (const vision::Detection& object : result.objects)
-    objects.push_back({{"class_id", object.class_id},
-                       {"label", object.label},
-                       {"score", object.score},
-                       {"box", {object.box.left, object.box.top, object.box.right, object.box.bottom}}});
+  for (const vision::Detection& object : result.objects) objects.push_back(JsonOf(object));
   return {{"image", path}, {"objects", std::move(objects)}, {"speed_ms", JsonOf(result.speed)}};
+}
+
+struct ClassShare {
+  int class_id;
+  std::string label;
+  double share;  // of the picture
+};
+
+// The classes of a map, the largest first.
+std::vector<ClassShare> SharesOf(const vision::ClassMap& map) {
+  std::vector<size_t> counts(1 << 16);
+  for (const uint16_t id : map.classes) ++counts[id];
+  std::vector<ClassShare> shares;
+  for (size_t id = 0; id < counts.size(); ++id) {
+    if (counts[id] == 0) continue;
+    shares.push_back({static_cast<int>(id),
+                      id < map.labels.size() ? map.labels[id] : fmt::format("class_{}", id),
+                      static_cast<double>(counts[id]) / static_cast<double>(map.classes.size())});
+  }
+  std::stable_sort(shares.begin(), shares.end(),
+                   [](const ClassShare& a, const ClassShare& b) { return a.share > b.share; });
+  return shares;
+}
+
+nlohmann::json JsonOf(const std::string& path, const vision::ClassMap& map) {
+  nlohmann::json classes = nlohmann::json::array();
+  for (const ClassShare& entry : SharesOf(map))
+    classes.push_back({{"class_id", entry.class_id}, {"label", entry.label}, {"share", entry.share}});
+  return {{"image", path}, {"classes", std::move(classes)}, {"speed_ms", JsonOf(map.speed)}};
+}
+
+void PrintTable(const vision::ClassMap& map) {
+  for (const ClassShare& entry : SharesOf(map))
+    fmt::print("  {:6.2f} %  {}\n", entry.share * 100, entry.label);
 }
 
 void PrintTable(const vision::Classification& result) {
@@ -149,6 +212,13 @@ void PredictAll(const PredictOptions& options, Predictor predict) {
   if (options.json) fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+// A head that the user names says what the model is for.
+vision::Task TaskOf(const InferenceSession& session, const std::string& head) {
+  if (head.empty()) return vision::RecognizeTask(session);
+  if (head == "classifier") return vision::Task::kClassify;
+  return head == "semantic" ? vision::Task::kLabelPixels : vision::Task::kDetect;
+}
+
 void Predict(const PredictOptions& options) {
   const std::vector<std::string> labels =
       options.labels.empty() ? std::vector<std::string>{} : ReadLabels(options.labels);
@@ -157,15 +227,23 @@ void Predict(const PredictOptions& options) {
     settings.threads = options.threads;
     return InferenceSession(options.model, settings);
   });
-  const vision::Task task = Guard(kBadInput, options.model, [&] { return vision::RecognizeTask(session); });
-  if (task == vision::Task::kDetect) {
+  const vision::Task task = Guard(kBadInput, options.model, [&] { return TaskOf(session, options.head); });
+  if (task == vision::Task::kDetect || task == vision::Task::kSegment) {
     vision::DetectorOptions settings;
+    settings.head = options.head;
+    settings.mask_threshold = options.mask_threshold;
     settings.labels = labels;
     settings.confidence = options.confidence;
     settings.overlap = options.overlap;
     const auto detector =
         Guard(kBadInput, options.model, [&] { return vision::Detector(std::move(session), settings); });
     PredictAll(options, [&](const vision::Image& image) { return detector.Predict(image); });
+  } else if (task == vision::Task::kLabelPixels) {
+    vision::SemanticOptions settings;
+    settings.labels = labels;
+    const auto segmenter = Guard(kBadInput, options.model,
+                                 [&] { return vision::SemanticSegmenter(std::move(session), settings); });
+    PredictAll(options, [&](const vision::Image& image) { return segmenter.Predict(image); });
   } else {
     vision::ClassifierOptions settings;
     settings.labels = labels;
@@ -180,8 +258,10 @@ void Predict(const PredictOptions& options) {
 void AddPredict(CLI::App& app) {
   auto options = std::make_shared<PredictOptions>();
   CLI::App* command = app.add_subcommand(
-      "predict", "Name what pictures show, with a classifier, or find objects in them, with a detector");
-  command->add_option("model", options->model, "ONNX file of a classifier or a detector")->required();
+      "predict",
+      "Name what pictures show, find objects in them, their shapes and poses, or label their pixels");
+  command->add_option("model", options->model, "ONNX file of a classifier, a detector or a segmenter")
+      ->required();
   command->add_option("images", options->images, "BMP, JPEG, JPEG 2000, PNG, PNM, TIFF or WebP files")
       ->required();
   command->add_option("--out", options->out, "folder for the pictures with the answer drawn on them");
@@ -191,12 +271,29 @@ void AddPredict(CLI::App& app) {
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--iou", options->overlap, "most overlap of two objects of a class (0.45)")
       ->check(CLI::Range(0.0, 1.0));
+  command->add_option("--mask", options->mask_threshold, "what a pixel of a mask has to reach (0.5)")
+      ->check(CLI::Range(0.0, 1.0));
+  command->add_option(
+      "--head", options->head,
+      "what the outputs mean, where the model does not tell: yolov8, yolov5, end2end (each also "
+      "with -seg, -pose or -obb), rtdetr, detr, boxes, semantic, classifier");
   command->add_option("--labels", options->labels, "class names, one a line (default: the model's own)")
       ->check(CLI::ExistingFile);
   command->add_option("--threads", options->threads, "threads of a run (default: one per core)")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options] { Predict(*options); });
+}
+
+void AddLabel(CLI::App& app) {
+  auto model = std::make_shared<std::string>();
+  CLI::App* command =
+      app.add_subcommand("label", "Tell in words what a model of pictures expects and what its outputs mean");
+  command->add_option("model", *model, "ONNX file of a classifier, a detector or a segmenter")->required();
+  command->callback([model] {
+    const auto session = Guard(kBadInput, *model, [&] { return InferenceSession(*model); });
+    fmt::print("{}", Guard(kBadInput, *model, [&] { return vision::Describe(session); }));
+  });
 }
 
 }  // namespace ortolan::cli

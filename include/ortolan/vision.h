@@ -121,12 +121,27 @@ struct Mask {
   std::vector<uint8_t> pixels;  // height * width
 };
 
+// A joint, an eye: where it is in the picture, and how certain that is (1 where the model does not say).
+struct Keypoint {
+  float x = 0;
+  float y = 0;
+  float certainty = 1;
+};
+
+struct Corner {
+  float x = 0;
+  float y = 0;
+};
+
 struct Detection {
   int class_id = 0;
   std::string label;
   float score = 0;
   Box box;
   Mask mask;  // of segmenters; its upper left pixel is that in which the box's corner lies
+  std::vector<Keypoint> keypoints;  // of pose models
+  std::vector<Corner> corners;      // of turned boxes: four, around which `box` is the upright one
+  float angle = 0;                  // of turned boxes, in radians, clockwise
 };
 
 struct Detections {
@@ -138,16 +153,24 @@ struct Detections {
 // 640 pixels.
 struct DetectorOptions {
   SessionOptions session;
+  std::string head;                 // what the outputs mean; empty: told from their shapes and the metadata
   std::vector<std::string> labels;  // by class; none: the model's, else "class_0", "class_1", ...
   int width = 0;                    // for models that leave their input's size open
   int height = 0;
   float confidence = 0.25F;  // least score
   float overlap = 0.45F;  // of two boxes of one class that overlap by more, the less certain one is dropped
   size_t most = 300;      // objects in a picture
+  float mask_threshold = 0.5F;  // what a pixel of a mask has to reach, of 0 to 1
 };
 
-// Of the YOLO family: the output (1, 4 + classes, cells) holds centre, width and height in input pixels, then
-// a score for each class. The picture is scaled to fit the input and surrounded with grey.
+// Finds objects, and their shapes, keypoints or turned boxes where the model has them. Heads:
+//   yolov8       (1, 4 + classes, cells): YOLOv8 to v12; yolov8-seg, -pose and -obb with what they add
+//   yolov5       (1, cells, 5 + classes): YOLOv5 and v7; yolov5-seg
+//   end2end      (1, n, 6): YOLOv10, and exports with suppression inside; end2end-seg, -pose and -obb
+//   rtdetr       (1, n, 4 + classes), or boxes and logits (1, n, classes) apart
+//   detr         boxes and logits (1, n, classes + 1)
+//   boxes        boxes (n, 4), labels (n) and scores (n): torchvision's SSD, RetinaNet and R-CNNs
+// Throws kInvalidArgument where the outputs fit none or several of them.
 class ORTOLAN_EXPORT Detector {
  public:
   explicit Detector(const std::string& model_path, const DetectorOptions& options = {});
@@ -161,6 +184,7 @@ class ORTOLAN_EXPORT Detector {
   Detections Predict(const Image& image) const;
   Detections Predict(const std::string& path) const;
 
+  const std::string& head() const;  // one of the names above, "yolo" for yolov8
   const std::vector<std::string>& labels() const;
   int width() const;  // of the model's input
   int height() const;
@@ -171,13 +195,72 @@ class ORTOLAN_EXPORT Detector {
   std::unique_ptr<Impl> impl_;
 };
 
-// Draws a frame around each object, with its label and score; the most certain ones on top.
+// A Detector whose objects have masks; throws kInvalidArgument for a model that makes none.
+class ORTOLAN_EXPORT Segmenter : public Detector {
+ public:
+  explicit Segmenter(const std::string& model_path, const DetectorOptions& options = {});
+  explicit Segmenter(InferenceSession session, const DetectorOptions& options = {});
+};
+
+// A class for each pixel of the picture, rows from the top.
+struct ClassMap {
+  int width = 0;
+  int height = 0;
+  std::vector<uint16_t> classes;    // height * width
+  std::vector<std::string> labels;  // by class; may be empty
+  Speed speed;
+};
+
+// What is left unset is read from the model's metadata, and where that is silent it is 520 x 520 pixels, with
+// ImageNet's mean and deviation.
+struct SemanticOptions {
+  SessionOptions session;
+  std::vector<std::string> labels;
+  int width = 0;  // for models that leave their input's size open
+  int height = 0;
+  std::optional<std::array<float, 3>> mean;
+  std::optional<std::array<float, 3>> deviation;
+};
+
+// Labels pixels: one output (1, classes, h, w) of logits, as torchvision's DeepLab, FCN and LR-ASPP have it,
+// or of classes, integers (1, h, w).
+class ORTOLAN_EXPORT SemanticSegmenter {
+ public:
+  explicit SemanticSegmenter(const std::string& model_path, const SemanticOptions& options = {});
+  explicit SemanticSegmenter(InferenceSession session, const SemanticOptions& options = {});
+  ~SemanticSegmenter();
+  SemanticSegmenter(SemanticSegmenter&&) noexcept;
+  SemanticSegmenter& operator=(SemanticSegmenter&&) noexcept;
+
+  // Safe to call from several threads at once.
+  ClassMap Predict(const Image& image) const;
+  ClassMap Predict(const std::string& path) const;
+
+  const std::vector<std::string>& labels() const;
+  int width() const;  // of the model's input
+  int height() const;
+  const InferenceSession& session() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Draws a frame around each object, with its label and score, its mask and its keypoints; the most certain
+// ones on top.
 ORTOLAN_EXPORT void Draw(Image& image, const Detections& detections);
 // Writes the most probable classes into the upper left corner.
 ORTOLAN_EXPORT void Draw(Image& image, const Classification& classification);
 
-enum class Task { kClassify, kDetect };
-// What a model is for, by its metadata's `task`, else by the rank of its output.
+// Tints the pixels of each class but 0, which is the background.
+ORTOLAN_EXPORT void Draw(Image& image, const ClassMap& map);
+
+enum class Task { kClassify, kDetect, kSegment, kLabelPixels };
+// What a model is for, by its metadata's `task`, else by its outputs.
 ORTOLAN_EXPORT Task RecognizeTask(const InferenceSession& session);
+
+// What a model expects and answers, in words: its task, the picture's way into it, what its outputs mean, its
+// classes.
+ORTOLAN_EXPORT std::string Describe(const InferenceSession& session);
 
 }  // namespace ortolan::vision

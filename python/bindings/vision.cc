@@ -1,14 +1,17 @@
 // Pictures for ortolan.vision: what is too slow in Python, on arrays. Errors are ValueError and
 // FileNotFoundError; the package turns them into its own.
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "bindings.h"
+#include "vision/decode.h"
 #include "vision/draw.h"
 #include "vision/encode.h"
+#include "vision/fit.h"
 #include "vision/image.h"
 #include "vision/letterbox.h"
 #include "vision/masks.h"
@@ -146,40 +149,47 @@ std::tuple<NewIds, NewFloats<2>, NewIds, NewFloats<1>> DecodeYolo(const Floats& 
 
 using NewMask = nb::ndarray<nb::numpy, uint8_t, nb::ndim<2>>;
 
-// Each of `boxes` with the mask of its cell; with a picture, what is under each mask too. Both are lists of
-// arrays.
-std::tuple<nb::list, nb::list> DecodeMasks(const Floats& output, const Floats& prototypes, size_t classes,
-                                           const Floats& boxes, const std::vector<int64_t>& cells,
-                                           std::tuple<int, int> pad, double scale, std::tuple<int, int> input,
-                                           float threshold, const std::optional<Pixels>& picture) {
-  if (prototypes.ndim() != 3 || output.ndim() != 2 || output.shape(0) != 4 + classes + prototypes.shape(0))
-    throw nb::value_error("the output is not (4 + classes + coefficients, cells)");
-  if (boxes.ndim() != 2 || boxes.shape(1) != 4 || boxes.shape(0) != cells.size())
-    throw nb::value_error("boxes are (n, 4), and a cell for each");
+vision::Prototypes PrototypesOf(const Floats& prototypes) {
   if (std::max(prototypes.shape(1), prototypes.shape(2)) > vision::kMostPixels)
     throw nb::value_error("prototypes are too large");
-  const size_t stride = output.shape(1);
-  for (const int64_t cell : cells)
-    if (cell < 0 || static_cast<size_t>(cell) >= stride) throw nb::value_error("there is no such cell");
+  return {{prototypes.data(), prototypes.size()},
+          prototypes.shape(0),
+          static_cast<int>(prototypes.shape(1)),
+          static_cast<int>(prototypes.shape(2))};
+}
+
+vision::Letterbox PlaceOf(std::tuple<int, int> pad, double scale) {
   vision::Letterbox place;
   place.scale = scale;
   std::tie(place.left, place.top) = pad;
-  const vision::Prototypes planes{{prototypes.data(), prototypes.size()},
-                                  prototypes.shape(0),
-                                  static_cast<int>(prototypes.shape(1)),
-                                  static_cast<int>(prototypes.shape(2))};
-  std::vector<vision::Mask> masks(cells.size());
-  std::vector<Image> cuts(picture ? cells.size() : 0);
+  return place;
+}
+
+struct MaskQuestion {
+  vision::Prototypes prototypes;
+  vision::Letterbox place;
+  int input_width, input_height;
+  float threshold;
+  std::vector<const float*> coefficients;  // of each box, `stride` apart
+  size_t stride = 1;
+};
+
+// Masks and, with a picture, what is under them: lists of arrays.
+std::tuple<nb::list, nb::list> MaskArrays(const MaskQuestion& question, const Floats& boxes,
+                                          const std::optional<Pixels>& picture) {
+  const size_t count = question.coefficients.size();
+  std::vector<vision::Mask> masks(count);
+  std::vector<Image> cuts(picture ? count : 0);
   std::optional<ImageView> view;
   if (picture) view = ViewOf(*picture);
   OrRaise(Released([&]() -> Status {
-    for (size_t i = 0; i < cells.size(); ++i) {
+    for (size_t i = 0; i < count; ++i) {
       const float* edges = boxes.data() + i * 4;
       const vision::Box box{edges[0], edges[1], edges[2], edges[3]};
-      const float* coefficients = output.data() + (4 + classes) * stride + static_cast<size_t>(cells[i]);
       ORTOLAN_ASSIGN_OR_RETURN(
-          masks[i], vision::DecodeMask(planes, coefficients, stride, box, place, std::get<0>(input),
-                                       std::get<1>(input), threshold));
+          masks[i], vision::DecodeMask(question.prototypes, question.coefficients[i], question.stride, box,
+                                       question.place, question.input_width, question.input_height,
+                                       question.threshold));
       if (view) cuts[i] = vision::CutOut(*view, box, masks[i]);
     }
     return OkStatus();
@@ -190,6 +200,43 @@ std::tuple<nb::list, nb::list> DecodeMasks(const Floats& output, const Floats& p
                                         {static_cast<size_t>(mask.height), static_cast<size_t>(mask.width)}));
   for (Image& cut : cuts) cut_arrays.append(ArrayOf(std::move(cut)));
   return {mask_arrays, cut_arrays};
+}
+
+// Each of `boxes` with the mask of its cell; with a picture, what is under each mask too. Both are lists of
+// arrays.
+std::tuple<nb::list, nb::list> DecodeMasks(const Floats& output, const Floats& prototypes, size_t classes,
+                                           const Floats& boxes, const std::vector<int64_t>& cells,
+                                           std::tuple<int, int> pad, double scale, std::tuple<int, int> input,
+                                           float threshold, const std::optional<Pixels>& picture) {
+  if (prototypes.ndim() != 3 || output.ndim() != 2 || output.shape(0) != 4 + classes + prototypes.shape(0))
+    throw nb::value_error("the output is not (4 + classes + coefficients, cells)");
+  if (boxes.ndim() != 2 || boxes.shape(1) != 4 || boxes.shape(0) != cells.size())
+    throw nb::value_error("boxes are (n, 4), and a cell for each");
+  const size_t stride = output.shape(1);
+  MaskQuestion question{PrototypesOf(prototypes), PlaceOf(pad, scale), std::get<0>(input), std::get<1>(input),
+                        threshold};
+  question.stride = stride;
+  for (const int64_t cell : cells) {
+    if (cell < 0 || static_cast<size_t>(cell) >= stride) throw nb::value_error("there is no such cell");
+    question.coefficients.push_back(output.data() + (4 + classes) * stride + static_cast<size_t>(cell));
+  }
+  return MaskArrays(question, boxes, picture);
+}
+
+// Each of `boxes` with the mask that its coefficients give; the rest as in DecodeMasks.
+std::tuple<nb::list, nb::list> MasksOf(const Floats& coefficients, const Floats& prototypes,
+                                       const Floats& boxes, std::tuple<int, int> pad, double scale,
+                                       std::tuple<int, int> input, float threshold,
+                                       const std::optional<Pixels>& picture) {
+  if (coefficients.ndim() != 2 || prototypes.ndim() != 3 || coefficients.shape(1) != prototypes.shape(0))
+    throw nb::value_error("coefficients are (n, m), and prototypes (m, h, w)");
+  if (boxes.ndim() != 2 || boxes.shape(1) != 4 || boxes.shape(0) != coefficients.shape(0))
+    throw nb::value_error("boxes are (n, 4), as many as coefficients");
+  MaskQuestion question{PrototypesOf(prototypes), PlaceOf(pad, scale), std::get<0>(input), std::get<1>(input),
+                        threshold};
+  for (size_t i = 0; i < boxes.shape(0); ++i)
+    question.coefficients.push_back(coefficients.data() + i * coefficients.shape(1));
+  return MaskArrays(question, boxes, picture);
 }
 
 NewIds SuppressOverlaps(const Floats& boxes, const Floats& scores, float overlap) {
@@ -205,6 +252,118 @@ NewIds SuppressOverlaps(const Floats& boxes, const Floats& scores, float overlap
   const size_t count = ids.size();
   return ArrayOf<NewIds>(std::move(ids), {count});
 }
+
+// An argument of a model as Python tells it: name, type, sizes (-1: open).
+using Declared = std::tuple<std::string, std::string, std::vector<int64_t>>;
+
+std::vector<NodeArg> ArgumentsOf(const std::vector<Declared>& declared) {
+  std::vector<NodeArg> arguments;
+  for (const auto& [name, type, shape] : declared) arguments.push_back({name, type, shape, {}});
+  return arguments;
+}
+
+vision::HeadSpec RecognizeHead(const std::vector<Declared>& inputs, const std::vector<Declared>& outputs,
+                               const std::map<std::string, std::string>& metadata, const std::string& wanted,
+                               int64_t labels, int width, int height) {
+  const std::vector<NodeArg> takes = ArgumentsOf(inputs), gives = ArgumentsOf(outputs);
+  return OrRaise(vision::RecognizeHead({takes, gives, metadata, wanted, labels, width, height}));
+}
+
+const char* FitName(const vision::HeadSpec& spec) {
+  switch (spec.fit) {
+    case vision::Fit::kLetterbox:
+      return "letterbox";
+    case vision::Fit::kStretch:
+      return "stretch";
+    case vision::Fit::kWhole:
+      return "whole";
+    case vision::Fit::kShortest:
+      break;
+  }
+  return "shortest";
+}
+
+// The planes, the letterbox's scale and padding, and the input's width and height.
+std::tuple<NewFloats<4>, double, std::tuple<int, int>, std::tuple<int, int>> FillInput(
+    const vision::HeadSpec& spec, const Pixels& pixels, int width, int height) {
+  const ImageView picture = ViewOf(pixels);
+  const vision::View view = OrRaise(vision::PlanInput(spec, picture.width, picture.height, width, height));
+  const auto rows = static_cast<size_t>(view.input_height), columns = static_cast<size_t>(view.input_width);
+  // Every element is written, so that none needs to be zero first.
+  auto* planes = new float[3 * rows * columns];
+  nb::capsule owner(planes, [](void* self) noexcept { delete[] static_cast<float*>(self); });
+  OrRaise(Released([&] { return vision::FillInput(spec, picture, view, {planes, 3 * rows * columns}); }));
+  return {NewFloats<4>(planes, {size_t{1}, size_t{3}, rows, columns}, owner),
+          view.place.scale,
+          {view.place.left, view.place.top},
+          {view.input_width, view.input_height}};
+}
+
+using AnyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+
+vision::Output OutputOf(const AnyArray& array) {
+  vision::Output output;
+  for (size_t i = 0; i < array.ndim(); ++i) output.shape.push_back(static_cast<int64_t>(array.shape(i)));
+  if (array.dtype() == nb::dtype<float>()) {
+    output.floats = {static_cast<const float*>(array.data()), array.size()};
+  } else if (array.dtype() == nb::dtype<int64_t>()) {
+    output.integers = {static_cast<const int64_t*>(array.data()), array.size()};
+  } else {
+    throw nb::value_error("outputs are float32 or int64");
+  }
+  return output;
+}
+
+// What is found, best first: cells, boxes (n, 4), classes, scores, keypoints (n, k, 2 or 3), turned boxes
+// (n, 5), their corners (n, 4, 2), and coefficients of masks (n, m); each with no columns where there are
+// none.
+nb::tuple DecodeHead(const vision::HeadSpec& spec, const std::vector<AnyArray>& arrays,
+                     std::tuple<int, int> picture, std::tuple<int, int> input, std::tuple<int, int> pad,
+                     double scale, float confidence, float overlap, int64_t most) {
+  std::vector<vision::Output> outputs;
+  for (const AnyArray& array : arrays) outputs.push_back(OutputOf(array));
+  vision::View view;
+  view.place = PlaceOf(pad, scale);
+  std::tie(view.picture_width, view.picture_height) = picture;
+  std::tie(view.input_width, view.input_height) = input;
+  vision::Decoded found = OrRaise(Released([&] {
+    return vision::DecodeHead(spec, outputs, view,
+                              {confidence, overlap, most < 0 ? 0 : static_cast<size_t>(most)});
+  }));
+  const size_t count = found.objects.size();
+  std::vector<float> boxes, scores, turned, corners;
+  std::vector<int64_t> cells, classes;
+  for (const vision::ScoredBox& object : found.objects) {
+    boxes.insert(boxes.end(), {object.box.left, object.box.top, object.box.right, object.box.bottom});
+    scores.push_back(object.score);
+    classes.push_back(object.class_id);
+    cells.push_back(static_cast<int64_t>(object.cell));
+  }
+  for (const vision::TurnedBox& box : found.turned) {
+    turned.insert(turned.end(), {box.x, box.y, box.width, box.height, box.angle});
+    const auto around = box.Corners();
+    corners.insert(corners.end(), around.begin(), around.end());
+  }
+  const size_t coefficients = count == 0 ? 0 : found.coefficients.size() / count;
+  const size_t turned_count = found.turned.size();
+  return nb::make_tuple(
+      ArrayOf<NewIds>(std::move(cells), {count}), ArrayOf<NewFloats<2>>(std::move(boxes), {count, size_t{4}}),
+      ArrayOf<NewIds>(std::move(classes), {count}), ArrayOf<NewFloats<1>>(std::move(scores), {count}),
+      ArrayOf<NewFloats<3>>(std::move(found.keypoints), {count, found.numbers, spec.coordinates}),
+      ArrayOf<NewFloats<2>>(std::move(turned), {turned_count, size_t{5}}),
+      ArrayOf<NewFloats<3>>(std::move(corners), {turned_count, size_t{4}, size_t{2}}),
+      ArrayOf<NewFloats<2>>(std::move(found.coefficients), {count, coefficients}));
+}
+
+using NewClasses = nb::ndarray<nb::numpy, uint16_t, nb::ndim<2>>;
+
+NewClasses DecodeClassMap(const AnyArray& array, int width, int height) {
+  const vision::Output output = OutputOf(array);
+  auto map = OrRaise(Released([&] { return vision::DecodeClassMap(output, width, height); }));
+  return ArrayOf<NewClasses>(std::move(map), {static_cast<size_t>(height), static_cast<size_t>(width)});
+}
+
+using ClassPixels = nb::ndarray<const uint16_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 using MaskPixels = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
@@ -223,18 +382,36 @@ Image CopyOf(const Pixels& pixels) {
 
 NewPixels DrawBoxes(const Pixels& pixels, const std::vector<std::tuple<float, float, float, float>>& boxes,
                     const std::vector<std::string>& captions, const std::vector<int>& class_ids,
-                    const std::vector<MaskPixels>& masks) {
-  if (captions.size() != boxes.size() || class_ids.size() != boxes.size() ||
-      (!masks.empty() && masks.size() != boxes.size()))
+                    const std::vector<MaskPixels>& masks,
+                    const std::vector<std::vector<std::tuple<float, float, float>>>& keypoints,
+                    const std::vector<std::vector<std::tuple<float, float>>>& corners) {
+  const auto fits = [&](const auto& list) { return list.empty() || list.size() == boxes.size(); };
+  if (captions.size() != boxes.size() || class_ids.size() != boxes.size() || !fits(masks) ||
+      !fits(keypoints) || !fits(corners))
     throw nb::value_error("as many captions, class ids and masks as boxes are needed");
   Image image = CopyOf(pixels);
   std::vector<vision::Marking> markings;
   for (size_t i = 0; i < boxes.size(); ++i) {
     const auto& [left, top, right, bottom] = boxes[i];
-    markings.push_back({{left, top, right, bottom}, captions[i], vision::ColorOf(class_ids[i]), {}});
+    markings.push_back({{left, top, right, bottom}, captions[i], vision::ColorOf(class_ids[i]), {}, {}, {}});
     if (!masks.empty()) markings.back().mask = MaskOf(masks[i]);
+    if (!keypoints.empty())
+      for (const auto& [x, y, certainty] : keypoints[i])
+        markings.back().keypoints.push_back({x, y, certainty});
+    if (!corners.empty())
+      for (const auto& [x, y] : corners[i]) markings.back().corners.push_back({x, y});
   }
   OrRaise(Released([&] { return vision::DrawMarkings(image, markings); }));
+  return ArrayOf(std::move(image));
+}
+
+NewPixels TintClasses(const Pixels& pixels, const ClassPixels& classes) {
+  Image image = CopyOf(pixels);
+  if (classes.shape(0) != pixels.shape(0) || classes.shape(1) != pixels.shape(1))
+    throw nb::value_error("the classes are not of the picture's size");
+  OrRaise(Released([&] {
+    return vision::TintClasses(image, {classes.data(), classes.size()}, image.width, image.height);
+  }));
   return ArrayOf(std::move(image));
 }
 
@@ -267,11 +444,38 @@ void BindVision(nb::module_& module) {
              nb::arg("boxes"), nb::arg("cells"), nb::arg("pad"), nb::arg("scale"), nb::arg("input"),
              nb::arg("threshold"), nb::arg("picture").none() = nb::none(),
              "Masks of what decode_yolo found, and with a picture what is under them.");
+  module.def("masks_of", &MasksOf, nb::arg("coefficients"), nb::arg("prototypes"), nb::arg("boxes"),
+             nb::arg("pad"), nb::arg("scale"), nb::arg("input"), nb::arg("threshold"),
+             nb::arg("picture").none() = nb::none(), "decode_masks, from coefficients (n, m).");
+  nb::class_<vision::HeadSpec>(module, "Head", "What a model's outputs mean.")
+      .def_prop_ro("name", &vision::HeadSpec::name)
+      .def_prop_ro("fit", &FitName)
+      .def_ro("classes", &vision::HeadSpec::classes)
+      .def_ro("sure", &vision::HeadSpec::sure)
+      .def_ro("batched", &vision::HeadSpec::batched)
+      .def_ro("prototypes", &vision::HeadSpec::prototypes)
+      .def_ro("picture", &vision::HeadSpec::picture)
+      .def_ro("picture_size", &vision::HeadSpec::picture_size)
+      .def_ro("pixel_mask", &vision::HeadSpec::pixel_mask)
+      .def("fill", &FillInput, nb::arg("image"), nb::arg("width"), nb::arg("height"),
+           "The input (1, 3, h, w), the letterbox's scale and padding, the input's width and height.")
+      .def("decode", &DecodeHead, nb::arg("outputs"), nb::arg("picture"), nb::arg("input"), nb::arg("pad"),
+           nb::arg("scale"), nb::arg("confidence"), nb::arg("overlap"), nb::arg("most"),
+           "Cells, boxes, classes, scores, keypoints, turned boxes, corners, coefficients.");
+  module.def("recognize_head", &RecognizeHead, nb::arg("inputs"), nb::arg("outputs"), nb::arg("metadata"),
+             nb::arg("wanted"), nb::arg("labels"), nb::arg("width"), nb::arg("height"),
+             "Tells what outputs mean; inputs and outputs are (name, type, shape).");
+  module.def("decode_class_map", &DecodeClassMap, nb::arg("output"), nb::arg("width"), nb::arg("height"),
+             "The class of each pixel of a picture, from a semantic segmenter's output.");
   module.def("suppress_overlaps", &SuppressOverlaps, nb::arg("boxes"), nb::arg("scores"), nb::arg("overlap"),
              "Indices of the boxes that are no doubles of better ones, best first.");
   module.def("draw_boxes", &DrawBoxes, nb::arg("image"), nb::arg("boxes"), nb::arg("captions"),
-             nb::arg("class_ids"), nb::arg("masks"),
-             "A copy with frames, captions and, where there are any, masks; the first box on top.");
+             nb::arg("class_ids"), nb::arg("masks"), nb::arg("keypoints") = nb::list(),
+             nb::arg("corners") = nb::list(),
+             "A copy with frames, captions and, where there are any, masks, keypoints and turned frames; the "
+             "first box on top.");
+  module.def("tint_classes", &TintClasses, nb::arg("image"), nb::arg("classes"),
+             "A copy in which each pixel of another class than 0 is tinted.");
   module.def("draw_lines", &DrawLines, nb::arg("image"), nb::arg("lines"),
              "A copy with lines of text in its upper left corner.");
   module.def("write_image", &WriteImage, nb::arg("image"), nb::arg("path"),

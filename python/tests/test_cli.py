@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from ortolan import vision
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "ortolan"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "classifier"
@@ -72,7 +73,7 @@ def broken(tmp_path: Path) -> Path:
 def test_help_and_version() -> None:
     assert "Exit codes" in succeed("--help")
     assert succeed("--version").startswith("ortolan ")
-    for command in ("predict", "run", "inspect", "bench", "explain", "profile"):
+    for command in ("predict", "label", "run", "inspect", "bench", "explain", "profile"):
         assert "--help" in succeed(command, "--help")
 
 
@@ -227,6 +228,114 @@ def test_predict_never_writes_over_a_picture(tmp_path: Path) -> None:
     assert "picture-2.jpg" in lines
     assert picture.read_bytes() == before
     assert (tmp_path / "picture-2.jpg").stat().st_size > 1000
+
+
+def answering(path: Path, outputs: dict[str, np.ndarray], metadata: dict[str, str]) -> Path:
+    """Write a model that looks at no picture: it answers with these arrays."""
+    kinds = {
+        name: TensorProto.INT64 if array.dtype == np.int64 else TensorProto.FLOAT
+        for name, array in outputs.items()
+    }
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [f"{name}_kept"], [name]) for name in outputs],
+        "answers",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])],
+        [helper.make_tensor_value_info(name, kinds[name], array.shape) for name, array in outputs.items()],
+        [onnx.numpy_helper.from_array(array, f"{name}_kept") for name, array in outputs.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+def heads() -> dict[str, tuple[dict[str, np.ndarray], dict[str, str]]]:
+    """Outputs and metadata of a model of each head, with random objects."""
+    rng = np.random.default_rng(11)
+
+    def cells(count: int) -> list[np.ndarray]:
+        return [rng.uniform(5, 60, (count, 2)), rng.uniform(4, 30, (count, 2))]
+
+    def rows(count: int, *parts: np.ndarray) -> np.ndarray:
+        return np.concatenate([*cells(count), *parts], 1).astype(np.float32)[None]
+
+    names = {"names": "{0: 'a', 1: 'b', 2: 'c'}"}
+    planes = rng.normal(0, 1, (1, 4, 16, 16)).astype(np.float32)
+    shares = np.concatenate([rng.uniform(0.2, 0.8, (9, 2)), rng.uniform(0.1, 0.5, (9, 2))], 1)
+    found = {
+        "yolov5": {"o": rows(252, rng.random((252, 4)))},
+        "yolov5-seg": {"o": rows(252, rng.random((252, 4)), rng.normal(0, 1, (252, 4))), "p": planes},
+        "yolo-seg": {
+            "o": rows(84, rng.random((84, 3)), rng.normal(0, 1, (84, 4))).transpose(0, 2, 1),
+            "p": planes,
+        },
+        "yolo-pose": {"o": rows(84, rng.random((84, 3)), rng.uniform(0, 64, (84, 6))).transpose(0, 2, 1)},
+        "yolo-obb": {"o": rows(84, rng.random((84, 3)), rng.uniform(0, 1, (84, 1))).transpose(0, 2, 1)},
+        "end2end": {"o": rows(30, rng.random((30, 1)), rng.integers(0, 3, (30, 1)))},
+        "detr": {
+            "logits": rng.normal(0, 1, (1, 9, 4)).astype(np.float32),
+            "pred_boxes": shares.astype(np.float32)[None],
+        },
+        "boxes": {
+            "boxes": rows(9)[0],
+            "labels": rng.integers(0, 3, 9),
+            "scores": rng.random(9).astype(np.float32),
+        },
+        "semantic": {"out": rng.normal(0, 1, (1, 3, 16, 16)).astype(np.float32)},
+    }
+    told = {"yolo-pose": {"task": "pose", "kpt_shape": "[2, 3]"}, "yolo-obb": {"task": "obb"}}
+    return {head: (outputs, names | told.get(head, {})) for head, outputs in found.items()}
+
+
+@pytest.mark.parametrize("head", heads())
+def test_predict_reads_each_head_as_python_does(head: str, tmp_path: Path) -> None:
+    outputs, metadata = heads()[head]
+    kept = {name: np.ascontiguousarray(array) for name, array in outputs.items()}
+    model = answering(tmp_path / "model.onnx", kept, metadata)
+    picture = vision.save_image(vision.load_image(EXAMPLE / "picture.jpg"), tmp_path / "picture.png")
+    (result,) = json.loads(succeed("predict", model, picture, "--json", "--out", tmp_path / "out"))
+    task = {"semantic": vision.SemanticSegmenter}.get(head) or (
+        vision.Segmenter if head.endswith("-seg") else vision.Detector
+    )
+    made = task(model)
+    answer = made.predict(picture)[0]
+    expected = json.loads(answer.to_json())
+    key = "classes" if head == "semantic" else "objects"
+    assert len(expected[key]) > 1
+    assert_alike(result[key], expected[key])
+    np.testing.assert_array_equal(vision.load_image(result["written"]), answer.plot())
+    words = succeed("label", model)
+    assert head in words
+    assert "3: a, b, c" in words
+    assert all(name in words for name in outputs)
+    table = succeed("predict", model, picture)
+    assert expected[key][0]["label"] in table
+
+
+def assert_alike(one: object, other: object) -> None:
+    """Compare JSON, numbers within rounding to single precision."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            assert_alike(value, other[key])
+    elif isinstance(one, list) and isinstance(other, list):
+        assert len(one) == len(other)
+        for mine, its in zip(one, other, strict=True):
+            assert_alike(mine, its)
+    elif isinstance(one, float):
+        assert one == pytest.approx(other, rel=1e-5, abs=1e-5)
+    else:
+        assert one == other
+
+
+def test_label_tells_what_it_cannot_tell(matmul: Path, tmp_path: Path) -> None:
+    rows = np.zeros((1, 300, 6), np.float32)
+    model = answering(tmp_path / "two.onnx", {"o": rows}, {"names": "{0: 'a', 1: 'b'}"})
+    assert "Name the head" in fail(BAD_INPUT, "label", model)
+    assert "Name the head" in fail(BAD_INPUT, "predict", model, EXAMPLE / "picture.jpg")
+    assert "nothing found" in succeed("predict", model, EXAMPLE / "picture.jpg", "--head", "end2end")
+    assert "there is no head" in fail(BAD_INPUT, "predict", model, EXAMPLE / "picture.jpg", "--head", "x")
+    assert "label pixels" not in fail(BAD_INPUT, "label", matmul)
 
 
 @pytest.fixture(scope="module")

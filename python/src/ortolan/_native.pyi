@@ -478,13 +478,67 @@ def decode_masks(output: Annotated[NDArray[numpy.float32], dict(order='C', devic
     Masks of what decode_yolo found, and with a picture what is under them.
     """
 
+def masks_of(coefficients: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], prototypes: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], boxes: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], pad: tuple[int, int], scale: float, input: tuple[int, int], threshold: float, picture: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)] | None = None) -> tuple[list, list]:
+    """decode_masks, from coefficients (n, m)."""
+
+class Head:
+    """What a model's outputs mean."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fit(self) -> str: ...
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def sure(self) -> bool: ...
+
+    @property
+    def batched(self) -> bool: ...
+
+    @property
+    def prototypes(self) -> int: ...
+
+    @property
+    def picture(self) -> int: ...
+
+    @property
+    def picture_size(self) -> int: ...
+
+    @property
+    def pixel_mask(self) -> int: ...
+
+    def fill(self, image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], width: int, height: int) -> tuple[Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None))], float, tuple[int, int], tuple[int, int]]:
+        """
+        The input (1, 3, h, w), the letterbox's scale and padding, the input's width and height.
+        """
+
+    def decode(self, outputs: Sequence[Annotated[NDArray, dict(order='C', device='cpu', writable=False)]], picture: tuple[int, int], input: tuple[int, int], pad: tuple[int, int], scale: float, confidence: float, overlap: float, most: int) -> tuple:
+        """
+        Cells, boxes, classes, scores, keypoints, turned boxes, corners, coefficients.
+        """
+
+def recognize_head(inputs: Sequence[tuple[str, str, Sequence[int]]], outputs: Sequence[tuple[str, str, Sequence[int]]], metadata: Mapping[str, str], wanted: str, labels: int, width: int, height: int) -> Head:
+    """Tells what outputs mean; inputs and outputs are (name, type, shape)."""
+
+def decode_class_map(output: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], width: int, height: int) -> Annotated[NDArray[numpy.uint16], dict(shape=(None, None))]:
+    """
+    The class of each pixel of a picture, from a semantic segmenter's output.
+    """
+
 def suppress_overlaps(boxes: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], scores: Annotated[NDArray[numpy.float32], dict(order='C', device='cpu', writable=False)], overlap: float) -> Annotated[NDArray[numpy.int64], dict(shape=(None,))]:
     """Indices of the boxes that are no doubles of better ones, best first."""
 
-def draw_boxes(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], boxes: Sequence[tuple[float, float, float, float]], captions: Sequence[str], class_ids: Sequence[int], masks: Sequence[Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)]]) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
+def draw_boxes(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], boxes: Sequence[tuple[float, float, float, float]], captions: Sequence[str], class_ids: Sequence[int], masks: Sequence[Annotated[NDArray[numpy.uint8], dict(shape=(None, None), order='C', device='cpu', writable=False)]], keypoints: Sequence[Sequence[tuple[float, float, float]]] = [], corners: Sequence[Sequence[tuple[float, float]]] = []) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
     """
-    A copy with frames, captions and, where there are any, masks; the first box on top.
+    A copy with frames, captions and, where there are any, masks, keypoints and turned frames; the first box on top.
     """
+
+def tint_classes(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], classes: Annotated[NDArray[numpy.uint16], dict(shape=(None, None), order='C', device='cpu', writable=False)]) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
+    """A copy in which each pixel of another class than 0 is tinted."""
 
 def draw_lines(image: Annotated[NDArray[numpy.uint8], dict(shape=(None, None, 3), order='C', device='cpu', writable=False)], lines: Sequence[str]) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None, None))]:
     """A copy with lines of text in its upper left corner."""

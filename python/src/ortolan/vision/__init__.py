@@ -65,7 +65,7 @@ from ortolan.vision.fusion import (
 )
 from ortolan.vision.graph import model_names, parse_names, resolve_input_size, spatial_input_size
 from ortolan.vision.io import load_image
-from ortolan.vision.labels import COCO_CLASSES, LabelSpec, default_labels, resolve_labels
+from ortolan.vision.labels import COCO_91_CLASSES, COCO_CLASSES, LabelSpec, default_labels, resolve_labels
 from ortolan.vision.normalization import (
     CUSTOM_NORMALIZATION,
     IDENTITY_MEAN,
@@ -105,9 +105,14 @@ from ortolan.vision.results import (
     ClassificationResults,
     DetectClassifyResults,
     DetectionResults,
+    Keypoints,
     Masks,
+    PoseResults,
     Probs,
     SegmentationResults,
+    SemanticResults,
+    TurnedBoxes,
+    TurnedResults,
     save_image,
 )
 from ortolan.vision.tasks import (
@@ -117,6 +122,7 @@ from ortolan.vision.tasks import (
     DetectorHead,
     Segmenter,
     SegmenterHead,
+    SemanticSegmenter,
     VisionTask,
     require_detections,
 )
@@ -127,10 +133,13 @@ from ortolan.vision.types import (
     DetectionResult,
     ImageArray,
     ImageInput,
+    PoseResult,
     SegmentationResult,
+    TurnedResult,
 )
 
 __all__ = [
+    "COCO_91_CLASSES",
     "COCO_CLASSES",
     "CUSTOM_NORMALIZATION",
     "FUSION_KIND_DETECT_CLASSIFY",
@@ -175,6 +184,7 @@ __all__ = [
     "ImageLoadError",
     "InferenceBackend",
     "InferenceError",
+    "Keypoints",
     "LabelMapError",
     "LabelSpec",
     "Masks",
@@ -184,6 +194,8 @@ __all__ = [
     "Normalization",
     "OrtSession",
     "OrtVisionError",
+    "PoseResult",
+    "PoseResults",
     "Probs",
     "ProviderNotAvailableError",
     "ProviderSpec",
@@ -191,8 +203,13 @@ __all__ = [
     "SegmentationResults",
     "Segmenter",
     "SegmenterHead",
+    "SemanticResults",
+    "SemanticSegmenter",
     "SpeedTimer",
     "Stage",
+    "TurnedBoxes",
+    "TurnedResult",
+    "TurnedResults",
     "VisionTask",
     "__version__",
     "add_batch_dim",

@@ -8,9 +8,9 @@ import warnings
 
 def spatial_input_size(shape: tuple[int | str, ...] | None) -> tuple[int, int] | None:
     """Return width and height of an input (n, c, h, w); None where either is not fixed."""
-    if shape is None or len(shape) != 4:
+    if shape is None or len(shape) not in (3, 4):
         return None
-    height, width = shape[2], shape[3]
+    height, width = shape[-2], shape[-1]
     if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
         return width, height
     return None

@@ -25,7 +25,16 @@ COCO_CLASSES: tuple[str, ...] = (
 # fmt: on
 """The 80 classes of the COCO data set, which most public detectors are trained on."""
 
-_PRESETS = {"coco": COCO_CLASSES}
+# Which of the ids 0 to 90 COCO's annotations do not use: 0 is the background of those who count from 1.
+_UNUSED = (0, 12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+_NAMES = iter(COCO_CLASSES)
+
+COCO_91_CLASSES: tuple[str, ...] = tuple(
+    f"class_{index}" if index in _UNUSED else next(_NAMES) for index in range(91)
+)
+"""The same by COCO's own ids, as torchvision's detectors and DETR count them."""
+
+_PRESETS = {"coco": COCO_CLASSES, "coco91": COCO_91_CLASSES}
 
 
 def default_labels(num_classes: int | None) -> LabelSpec:

@@ -18,7 +18,9 @@ from ortolan.vision.types import (
     ClassProbability,
     DetectionResult,
     ImageArray,
+    PoseResult,
     SegmentationResult,
+    TurnedResult,
 )
 
 if TYPE_CHECKING:
@@ -141,6 +143,66 @@ class Masks:
         return whole
 
 
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """The keypoints of all objects: (n, k, 2 or 3), x and y in the picture, and how certain they are."""
+
+    data: NDArray[np.float32]
+    orig_shape: tuple[int, int]
+
+    @property
+    def xy(self) -> NDArray[np.float32]:
+        """Where they are: (n, k, 2)."""
+        return self.data[..., :2]
+
+    @property
+    def xyn(self) -> NDArray[np.float32]:
+        """The same as shares of the picture."""
+        height, width = self.orig_shape
+        return self.xy / np.array([max(1, width), max(1, height)], dtype=np.float32)
+
+    @property
+    def conf(self) -> NDArray[np.float32] | None:
+        """How certain they are, (n, k); None where the model does not say."""
+        return self.data[..., 2] if self.data.shape[-1] > 2 else None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of ``data``."""
+        return tuple(self.data.shape)
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedBoxes:
+    """The turned boxes of all objects."""
+
+    xywhr: NDArray[np.float32]
+    xyxyxyxy: NDArray[np.float32]
+    cls: NDArray[np.int64]
+    conf: NDArray[np.float64]
+    orig_shape: tuple[int, int]
+
+    @property
+    def xyxy(self) -> NDArray[np.float32]:
+        """The edges of the upright boxes around them: (n, 4)."""
+        if not len(self):
+            return np.empty((0, 4), dtype=np.float32)
+        return np.concatenate([self.xyxyxyxy.min(axis=1), self.xyxyxyxy.max(axis=1)], axis=1)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of ``xywhr``."""
+        return tuple(self.xywhr.shape)
+
+    def __len__(self) -> int:
+        """Return the number of boxes."""
+        return len(self.xywhr)
+
+
 class Answer:
     """What can be done with every answer: show it, keep it, hand it on."""
 
@@ -223,6 +285,12 @@ class Found(Answer, Generic[ItemT]):
             [self._caption(item) for item in self.detections],
             [int(item.class_id) for item in self.detections],
             masks if masks and len(masks) == len(self.detections) else [],
+            [_certain(item.keypoints) for item in self.detections if isinstance(item, PoseResult)],
+            [
+                [(x, y) for x, y in item.corners.tolist()]
+                for item in self.detections
+                if isinstance(item, TurnedResult)
+            ],
         )
 
     def rows(self) -> list[dict[str, Any]]:
@@ -250,7 +318,15 @@ class Found(Answer, Generic[ItemT]):
         }
         if item.mask is not None:
             made["mask"] = run_lengths(item.mask)
+        if isinstance(item, PoseResult):
+            made["keypoints"] = item.keypoints.tolist()
+        if isinstance(item, TurnedResult):
+            made["corners"], made["angle"] = item.corners.tolist(), item.angle
         return made
+
+
+def _certain(keypoints: NDArray[np.float32]) -> list[tuple[float, float, float]]:
+    return [(point[0], point[1], point[2] if len(point) > 2 else 1.0) for point in keypoints.tolist()]
 
 
 def run_lengths(mask: NDArray[np.uint8]) -> dict[str, list[int]]:
@@ -272,6 +348,62 @@ class DetectionResults(Found[DetectionResult]):
     orig_shape: tuple[int, int]
     path: str | None = None
     speed: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PoseResults(DetectionResults):
+    """What was found in one picture, each thing (a :class:`PoseResult`) with its keypoints."""
+
+    keypoints: Keypoints = field(
+        default_factory=lambda: Keypoints(np.empty((0, 0, 3), dtype=np.float32), (0, 0))
+    )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TurnedResults(DetectionResults):
+    """What was found in one picture, each thing (a :class:`TurnedResult`) in a turned box."""
+
+    obb: TurnedBoxes | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SemanticResults(Answer):
+    """What each pixel of one picture is of: ``classes`` is (height, width), uint16."""
+
+    classes: NDArray[np.uint16]
+    names: dict[int, str]
+    orig_img: ImageArray
+    orig_shape: tuple[int, int]
+    path: str | None = None
+    speed: dict[str, float] = field(default_factory=dict)
+
+    def _summary(self) -> str:
+        return f"{len(self.rows())} classes"
+
+    def mask(self, class_id: int) -> NDArray[np.bool_]:
+        """Return where a class is: (height, width)."""
+        return self.classes == class_id
+
+    def plot(self) -> ImageArray:
+        """Return a copy of the picture whose pixels of other classes than 0, the background, are tinted."""
+        return _native.tint_classes(np.ascontiguousarray(self.orig_img), self.classes)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each class that is there: class, name, share of the picture; the largest first."""
+        counts = np.bincount(self.classes.reshape(-1))
+        return [
+            {
+                "class_id": int(kind),
+                "label": self.names.get(int(kind), f"class_{kind}"),
+                "share": float(counts[kind] / self.classes.size),
+            }
+            for kind in np.argsort(-counts, kind="stable")
+            if counts[kind]
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as ``ortolan predict --json`` prints it."""
+        return {"image": self.path, "classes": self.rows(), "speed_ms": dict(self.speed)}
 
 
 @dataclass(frozen=True, slots=True, repr=False)

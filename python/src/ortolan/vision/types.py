@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -170,6 +170,21 @@ class DetectionResult:
     def box(self) -> BoundingBox:
         """Where it is."""
         return self.bbox
+
+
+@dataclass(frozen=True, slots=True)
+class PoseResult(DetectionResult):
+    """An object that was found, with its keypoints: (k, 2 or 3), x, y and how certain they are."""
+
+    keypoints: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 3), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedResult(DetectionResult):
+    """An object that was found in a turned box, whose corners (4, 2) lie in ``bbox``; radians, clockwise."""
+
+    corners: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 2), np.float32))
+    angle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

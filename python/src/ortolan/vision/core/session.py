@@ -55,6 +55,7 @@ class OrtSession:
         self._input_dtypes = [arg.type for arg in inputs]
         self._output_names = [arg.name for arg in outputs]
         self._output_shapes = [_shape(arg) for arg in outputs]
+        self._output_dtypes = [arg.type for arg in outputs]
 
     @property
     def raw(self) -> InferenceSession:
@@ -105,6 +106,11 @@ class OrtSession:
     def output_shapes(self) -> list[tuple[int | str, ...]]:
         """The outputs' shapes."""
         return list(self._output_shapes)
+
+    @property
+    def output_dtypes(self) -> list[str]:
+        """The outputs' types."""
+        return list(self._output_dtypes)
 
     def run(self, feeds: dict[str, np.ndarray], *, output_names: list[str] | None = None) -> list[np.ndarray]:
         """Compute outputs; all of them where no names are given.

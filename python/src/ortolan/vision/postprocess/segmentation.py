@@ -115,5 +115,31 @@ def cut_out(
     masks, cuts = _native.decode_masks(
         rows, planes, num_classes, boxes, cells.tolist(), pad, scale, input_size, mask_threshold, picture
     )
-    empty = np.zeros((0, 0), dtype=np.uint8), np.zeros((0, 0, 3), dtype=np.uint8)
-    return [(mask, cut) if mask.size else empty for mask, cut in zip(masks, cuts, strict=True)]
+    return [_or_empty(mask, cut) for mask, cut in zip(masks, cuts, strict=True)]
+
+
+def cut_out_with(
+    coefficients: np.ndarray,
+    prototypes: np.ndarray,
+    boxes: np.ndarray,
+    *,
+    picture: ImageArray,
+    input_size: tuple[int, int],
+    pad: tuple[int, int],
+    scale: float,
+    mask_threshold: float,
+) -> list[tuple[NDArray[np.uint8], ImageArray]]:
+    """Do :func:`cut_out` with each box's own coefficients (n, m)."""
+    planes = np.ascontiguousarray(prototypes[0] if prototypes.ndim == 4 else prototypes, dtype=np.float32)
+    if not len(boxes):
+        return []
+    masks, cuts = _native.masks_of(
+        coefficients, planes, boxes, pad, scale, input_size, mask_threshold, picture
+    )
+    return [_or_empty(mask, cut) for mask, cut in zip(masks, cuts, strict=True)]
+
+
+def _or_empty(mask: NDArray[np.uint8], cut: ImageArray) -> tuple[NDArray[np.uint8], ImageArray]:
+    if mask.size:
+        return mask, cut
+    return np.zeros((0, 0), dtype=np.uint8), np.zeros((0, 0, 3), dtype=np.uint8)

@@ -5,6 +5,7 @@ from ortolan.vision.tasks.classifier import Classifier
 from ortolan.vision.tasks.detector import Detector, DetectorHead
 from ortolan.vision.tasks.pipeline import DetectClassify
 from ortolan.vision.tasks.segmenter import Segmenter, SegmenterHead
+from ortolan.vision.tasks.semantic import SemanticSegmenter
 
 __all__ = [
     "Classifier",
@@ -13,6 +14,7 @@ __all__ = [
     "DetectorHead",
     "Segmenter",
     "SegmenterHead",
+    "SemanticSegmenter",
     "VisionTask",
     "require_detections",
 ]

@@ -98,6 +98,7 @@ class Prepared:
     feeds: dict[str, np.ndarray] = field(default_factory=dict)
     scale: float = 1.0
     pad: tuple[int, int] = (0, 0)
+    input_size: tuple[int, int] = (0, 0)
 
 
 ResultT = TypeVar("ResultT")

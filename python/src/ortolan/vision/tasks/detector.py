@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 
 from ortolan import _native
-from ortolan.vision.core.backend import InferenceBackend, read_metadata
+from ortolan.vision.core.backend import InferenceBackend, read_metadata  # noqa: F401 - ort-vision-sdk has it here too
 from ortolan.vision.core.exceptions import ImageLoadError
 from ortolan.vision.core.providers import ProviderSpec
 from ortolan.vision.core.timing import SpeedTimer  # noqa: F401 - ort-vision-sdk has these names here too
-from ortolan.vision.graph import model_names, resolve_input_size
+from ortolan.vision.graph import model_names, resolve_input_size  # noqa: F401
 from ortolan.vision.io.image import load_image  # noqa: F401
-from ortolan.vision.labels import LabelSpec, default_labels, resolve_labels
+from ortolan.vision.labels import LabelSpec, default_labels, resolve_labels  # noqa: F401
 from ortolan.vision.postprocess.detection import decode_yolo, decode_yolo_anchors  # noqa: F401
 from ortolan.vision.preprocess.image import add_batch_dim, letterbox, to_tensor  # noqa: F401
-from ortolan.vision.results import Boxes, DetectionResults, bulk_boxes, crop  # noqa: F401
+from ortolan.vision.results import (
+    Boxes,  # noqa: F401
+    DetectionResults,
+    Keypoints,
+    PoseResults,
+    TurnedBoxes,
+    TurnedResults,
+    bulk_boxes,
+    crop,
+)
 from ortolan.vision.tasks.base import PictureTask, Prepared, VisionTask, require_detections  # noqa: F401
-from ortolan.vision.types import BoundingBox, DetectionResult, ImageInput
+from ortolan.vision.tasks.heads import Head, Objects
+from ortolan.vision.types import BoundingBox, DetectionResult, ImageInput, PoseResult, TurnedResult
 
 if TYPE_CHECKING:
     from ortolan.options import SessionOptions
 
-DetectorHead = Literal["yolo"]
+DetectorHead = Literal[
+    "yolo",
+    "yolov8",
+    "yolov8-pose",
+    "yolov8-obb",
+    "yolov5",
+    "end2end",
+    "end2end-pose",
+    "end2end-obb",
+    "rtdetr",
+    "detr",
+    "boxes",
+]
+"""``yolo`` leaves it to the model: what its outputs' shapes and its metadata tell, else YOLOv8's."""
 
 
 def count_classes(shape: tuple[int | str, ...]) -> int | None:
@@ -62,7 +85,7 @@ def fit_into_input(prepared: Prepared, name: str, size: tuple[int, int]) -> None
 
 
 class Detector(PictureTask[Limits, DetectionResults]):
-    """A detector of the YOLO family: one output (1, 4 + classes, cells)."""
+    """A detector, of the YOLO family or of another that its outputs tell."""
 
     def __init__(
         self,
@@ -82,7 +105,7 @@ class Detector(PictureTask[Limits, DetectionResults]):
         """Load a detector.
 
         :param model_path: the ONNX file
-        :param head: the form of the output
+        :param head: the form of the outputs, where the model does not tell it
         :param labels: names of the classes; None: the model's own, else those of COCO, else ``class_0``, ...
         :param providers: execution providers, by name or alias
         :param session_options: options of the engine
@@ -94,25 +117,26 @@ class Detector(PictureTask[Limits, DetectionResults]):
         :param raise_on_empty: raise NoDetectionsError where there is nothing
         :raises ModelLoadError, LabelMapError, ProviderNotAvailableError, ValueError: what is wrong
         """
-        if head != "yolo":
-            raise ValueError(f"Unsupported detector head {head!r}. Supported: 'yolo'.")
+        if head not in get_args(DetectorHead):
+            raise ValueError(f"Unsupported detector head {head!r}. Supported: {get_args(DetectorHead)}.")
         super().__init__(model_path, providers=providers, session_options=session_options, backend=backend)
         self._input_size = resolve_input_size(
             graph_shape=self._session.input_shape, requested=input_size, fallback=(640, 640)
         )
-        self._head: DetectorHead = head
-        classes = count_classes(self._session.output_shapes[0])
-        if labels is None:
-            labels = model_names(read_metadata(self._session)) or default_labels(classes)
-        self._labels = resolve_labels(labels, num_classes=classes)
+        self._head = Head(self._session, head, labels, self._input_size)
+        if self._head.name == "semantic":
+            raise ValueError("The model labels pixels, it finds no objects: SemanticSegmenter runs it.")
+        plain = self._head.name == "yolo"
+        classes = count_classes(self._session.output_shapes[0]) if plain else self._head.classes
+        self._labels = self._head.resolve_labels(labels, classes)
         self._names = dict(enumerate(self._labels))
         self._conf_threshold, self._iou_threshold = conf_threshold, iou_threshold
         self._max_detections, self._raise_on_empty = max_detections, raise_on_empty
 
     @property
     def head(self) -> DetectorHead:
-        """The form of the output."""
-        return self._head
+        """The form of the outputs: ``yolo`` for that of YOLOv8, else what the model was found to have."""
+        return cast("DetectorHead", self._head.name)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -181,46 +205,54 @@ class Detector(PictureTask[Limits, DetectionResults]):
         return Limits(**choice)
 
     def _prepare(self, prepared: Prepared) -> None:
-        fit_into_input(prepared, self._session.input_name, self._input_size)
+        self._head.prepare(prepared)
 
     def _finish(self, outputs: list[np.ndarray], prepared: Prepared, choice: Limits) -> DetectionResults:
         confidence, overlap, raises = choice.or_else(
             self._conf_threshold, self._iou_threshold, self._raise_on_empty
         )
-        height, width = shape = prepared.picture.shape[0], prepared.picture.shape[1]
-        output = outputs[0]
-        if output.ndim not in (2, 3) or output.shape[-2] < 5:
-            raise ValueError(f"A detector's output is (1, 4 + classes, cells), this is {output.shape}.")
-        _, boxes, kinds, scores = decode_yolo_anchors(
-            output,
-            num_classes=output.shape[-2] - 4,
-            original_size=(width, height),
-            pad=prepared.pad,
-            scale=prepared.scale,
-            conf_threshold=confidence,
-            iou_threshold=overlap,
-            max_detections=self._max_detections,
-        )
-        if choice.classes is not None:
-            wanted = np.isin(kinds, np.asarray(choice.classes, dtype=np.int64))
-            boxes, kinds, scores = boxes[wanted], kinds[wanted], scores[wanted]
-        found = tuple(
-            self._result(prepared, BoundingBox(*box), kind, score)
-            for box, kind, score in zip(boxes.tolist(), kinds.tolist(), scores.tolist(), strict=True)
-        )
+        spec = self._head.seen(outputs)
+        objects = self._head.decode(spec, outputs, prepared, confidence, overlap, self._max_detections)
+        objects = objects.only(choice.classes)
         require_detections(
-            len(found),
+            len(objects.classes),
             raise_on_empty=raises,
             conf_threshold=confidence,
             classes=choice.classes,
             path=prepared.path,
         )
-        bulk = bulk_boxes(boxes, kinds, scores, shape)
-        prepared.timer.stage("postprocess")
-        return DetectionResults(
-            bulk, found, self.names, prepared.picture, shape, prepared.path, prepared.timer.speed()
+        return self._results(spec.name, objects, prepared)
+
+    def _results(self, head: str, objects: Objects, prepared: Prepared) -> DetectionResults:
+        shape = prepared.picture.shape[0], prepared.picture.shape[1]
+        found = tuple(
+            self._result(prepared, BoundingBox(*box), kind, score)
+            for box, kind, score in zip(
+                objects.boxes.tolist(), objects.classes.tolist(), objects.scores.tolist(), strict=True
+            )
         )
+        bulk = bulk_boxes(objects.boxes, objects.classes, objects.scores, shape)
+        prepared.timer.stage("postprocess")
+        facts = (self.names, prepared.picture, shape, prepared.path, prepared.timer.speed())
+        if head.endswith("-pose"):
+            points = objects.keypoints
+            found = tuple(
+                PoseResult(*_fields(one), keypoints=mine) for one, mine in zip(found, points, strict=True)
+            )
+            return PoseResults(bulk, found, *facts, keypoints=Keypoints(points, shape))
+        if head.endswith("-obb"):
+            turned = TurnedBoxes(objects.turned, objects.corners, bulk.cls, bulk.conf, shape)
+            found = tuple(
+                TurnedResult(*_fields(one), corners=around, angle=box[4])
+                for one, around, box in zip(found, objects.corners, objects.turned.tolist(), strict=True)
+            )
+            return TurnedResults(bulk, found, *facts, obb=turned)
+        return DetectionResults(bulk, found, *facts)
 
     def _result(self, prepared: Prepared, box: BoundingBox, kind: int, score: float) -> DetectionResult:
         name = self._names.get(kind, f"class_{kind}")
         return DetectionResult(kind, name, score, box, crop(prepared.picture, box))
+
+
+def _fields(result: DetectionResult) -> list[Any]:
+    return [getattr(result, each.name) for each in fields(DetectionResult)]

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 
-from ortolan.vision.core.backend import InferenceBackend, read_metadata
+from ortolan import _native
+from ortolan.vision.core.backend import InferenceBackend, read_metadata  # noqa: F401 - ort-vision-sdk has it here too
 from ortolan.vision.core.providers import ProviderSpec
 from ortolan.vision.core.timing import SpeedTimer  # noqa: F401 - ort-vision-sdk has these names here too
-from ortolan.vision.graph import model_names, resolve_input_size
+from ortolan.vision.graph import model_names, resolve_input_size  # noqa: F401
 from ortolan.vision.io.image import load_image  # noqa: F401
-from ortolan.vision.labels import LabelSpec, default_labels, resolve_labels
-from ortolan.vision.postprocess.segmentation import cut_out, decode_instances, decode_yolo_seg  # noqa: F401
+from ortolan.vision.labels import LabelSpec, default_labels, resolve_labels  # noqa: F401
+from ortolan.vision.postprocess.segmentation import (
+    cut_out,
+    cut_out_with,
+    decode_instances,
+    decode_yolo_seg,  # noqa: F401
+)
 from ortolan.vision.preprocess.image import add_batch_dim, letterbox, to_tensor  # noqa: F401
 from ortolan.vision.results import Boxes, Masks, SegmentationResults, bulk_boxes  # noqa: F401
 from ortolan.vision.tasks.base import PictureTask, Prepared, VisionTask, require_detections  # noqa: F401
-from ortolan.vision.tasks.detector import Limits, fit_into_input
+from ortolan.vision.tasks.detector import Limits
+from ortolan.vision.tasks.heads import Head
 from ortolan.vision.types import BoundingBox, ImageInput, SegmentationResult
 
 if TYPE_CHECKING:
     from ortolan.options import SessionOptions
 
-SegmenterHead = Literal["yolo-seg"]
+SegmenterHead = Literal["yolo-seg", "yolov8-seg", "yolov5-seg", "end2end-seg"]
+"""``yolo-seg`` leaves it to the model: what its outputs' shapes and its metadata tell, else YOLOv8's."""
 
 # Of every model that Ultralytics exports; for prototypes whose number the model leaves open.
 _USUAL_COEFFICIENTS = 32
@@ -41,7 +49,7 @@ def count_classes(shapes: list[tuple[int | str, ...]]) -> int | None:
 
 
 class Segmenter(PictureTask[Limits, SegmentationResults]):
-    """A segmenter of the YOLO family: outputs (1, 4 + classes + m, cells) and (1, m, h, w), by rank."""
+    """A segmenter of the YOLO family: rows (1, 4 + classes + m, cells), prototypes (1, m, h, w), by rank."""
 
     def __init__(
         self,
@@ -62,7 +70,7 @@ class Segmenter(PictureTask[Limits, SegmentationResults]):
         """Load a segmenter.
 
         :param model_path: the ONNX file
-        :param head: the form of the outputs
+        :param head: the form of the outputs, where the model does not tell it
         :param labels: names of the classes; None: the model's own, else those of COCO, else ``class_0``, ...
         :param providers: execution providers, by name or alias
         :param session_options: options of the engine
@@ -75,17 +83,18 @@ class Segmenter(PictureTask[Limits, SegmentationResults]):
         :param raise_on_empty: raise NoDetectionsError where there is nothing
         :raises ModelLoadError, LabelMapError, ProviderNotAvailableError, ValueError: what is wrong
         """
-        if head != "yolo-seg":
-            raise ValueError(f"Unsupported segmenter head {head!r}. Supported: 'yolo-seg'.")
+        if head not in get_args(SegmenterHead):
+            raise ValueError(f"Unsupported segmenter head {head!r}. Supported: {get_args(SegmenterHead)}.")
         super().__init__(model_path, providers=providers, session_options=session_options, backend=backend)
         self._input_size = resolve_input_size(
             graph_shape=self._session.input_shape, requested=input_size, fallback=(640, 640)
         )
-        self._head: SegmenterHead = head
-        classes = count_classes(self._session.output_shapes)
-        if labels is None:
-            labels = model_names(read_metadata(self._session)) or default_labels(classes)
-        self._labels = resolve_labels(labels, num_classes=classes)
+        self._head = Head(self._session, head, labels, self._input_size)
+        if self._head.name == "semantic":
+            raise ValueError("The model labels pixels, it finds no objects: SemanticSegmenter runs it.")
+        plain = self._head.name in ("yolo", "yolo-seg")
+        classes = count_classes(self._session.output_shapes) if plain else self._head.classes
+        self._labels = self._head.resolve_labels(labels, classes)
         self._names = dict(enumerate(self._labels))
         self._conf_threshold, self._iou_threshold = conf_threshold, iou_threshold
         self._max_detections, self._mask_threshold = max_detections, mask_threshold
@@ -93,8 +102,8 @@ class Segmenter(PictureTask[Limits, SegmentationResults]):
 
     @property
     def head(self) -> SegmenterHead:
-        """The form of the outputs."""
-        return self._head
+        """The form of the outputs: ``yolo-seg`` for that of YOLOv8."""
+        return cast("SegmenterHead", self._head.name)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -163,13 +172,16 @@ class Segmenter(PictureTask[Limits, SegmentationResults]):
         return Limits(**choice)
 
     def _prepare(self, prepared: Prepared) -> None:
-        fit_into_input(prepared, self._session.input_name, self._input_size)
+        self._head.prepare(prepared)
 
     def _finish(self, outputs: list[np.ndarray], prepared: Prepared, choice: Limits) -> SegmentationResults:
         confidence, overlap, raises = choice.or_else(
             self._conf_threshold, self._iou_threshold, self._raise_on_empty
         )
-        height, width = shape = prepared.picture.shape[0], prepared.picture.shape[1]
+        height, width = prepared.picture.shape[:2]
+        spec = self._head.seen(outputs)
+        if spec.name not in ("yolo", "yolo-seg"):
+            return self._finish_other(spec, outputs, prepared, choice)
         output, prototypes = _by_rank(outputs)
         cells, boxes, kinds, scores, rows, planes = decode_instances(
             output,
@@ -204,6 +216,44 @@ class Segmenter(PictureTask[Limits, SegmentationResults]):
             scale=prepared.scale,
             mask_threshold=self._mask_threshold,
         )
+        return self._results(boxes, kinds, scores, shapes, prepared)
+
+    def _finish_other(
+        self, spec: _native.Head, outputs: list[np.ndarray], prepared: Prepared, choice: Limits
+    ) -> SegmentationResults:
+        confidence, overlap, raises = choice.or_else(
+            self._conf_threshold, self._iou_threshold, self._raise_on_empty
+        )
+        objects = self._head.decode(spec, outputs, prepared, confidence, overlap, self._max_detections)
+        objects = objects.only(choice.classes)
+        require_detections(
+            len(objects.classes),
+            raise_on_empty=raises,
+            conf_threshold=confidence,
+            classes=choice.classes,
+            path=prepared.path,
+        )
+        shapes = cut_out_with(
+            objects.coefficients,
+            outputs[spec.prototypes],
+            objects.boxes,
+            picture=prepared.picture,
+            input_size=self._input_size,
+            pad=prepared.pad,
+            scale=prepared.scale,
+            mask_threshold=self._mask_threshold,
+        )
+        return self._results(objects.boxes, objects.classes, objects.scores, shapes, prepared)
+
+    def _results(
+        self,
+        boxes: np.ndarray,
+        kinds: np.ndarray,
+        scores: np.ndarray,
+        shapes: list[tuple[np.ndarray, np.ndarray]],
+        prepared: Prepared,
+    ) -> SegmentationResults:
+        shape = prepared.picture.shape[0], prepared.picture.shape[1]
         found = tuple(
             SegmentationResult(
                 kind, self._names.get(kind, f"class_{kind}"), score, BoundingBox(*box), mask, cut
