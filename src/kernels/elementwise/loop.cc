@@ -11,6 +11,8 @@ namespace {
 // Rows shorter than this are gathered into tiles that span several of them: an instruction costs about as
 // much as ten vectors, so by then the gathering is the cheaper half.
 constexpr int64_t kShortestRow = 192;
+// Rows that repeat need no gathering: their tile is filled once. From here on a row is worth an instruction.
+constexpr int64_t kShortestPeriod = 512;
 // All live tiles together stay in half of a 32 KB L1.
 constexpr int64_t kTilesBytes = 16 << 10;
 constexpr int64_t kLargestTile = 1024;
@@ -62,9 +64,9 @@ void Classify(const Strides& dims, TileLoop::Side* side) {
 
 // Joins short innermost rows with the axis around them where every operand goes on evenly, stays at one
 // element or comes again from its start: channels in the last axis times a vector over them, or a block of
-// channels times its scale. Nothing where no row of kShortestRow comes out.
+// channels times its scale. Nothing where no row of kShortestPeriod comes out.
 std::optional<TileLoop> JoinPeriods(TileLoop joined) {
-  while (joined.dims.size() > 1 && joined.dims.back() < kShortestRow) {
+  while (joined.dims.size() > 1 && joined.dims.back() < kShortestPeriod) {
     const size_t last = joined.dims.size() - 1;
     const int64_t width = joined.dims[last];
     const auto join = [&](TileLoop::Side& side, bool may_repeat) {

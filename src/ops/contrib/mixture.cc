@@ -1,10 +1,13 @@
 #include "ops/contrib/mixture.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
+
+#include "threads/alone.h"
 
 namespace ortolan {
 namespace {
@@ -35,7 +38,9 @@ void Route(const MixtureOptions& state, const float* logits, int64_t experts, fl
     kept += weights[best];
   }
   const bool normalize = state.normalize || state.among_chosen;
-  for (int64_t e = 0; normalize && e < experts; ++e) weights[e] /= kept;
+  for (int64_t e = 0; normalize && e < experts; ++e) {
+    if (weights[e] != 0) weights[e] /= kept;  // 0 / NaN would choose the others, too
+  }
 }
 
 // The chosen experts with weights that another input gives, where these are above nothing.
@@ -74,85 +79,133 @@ void RouteMixed(const float* logits, int64_t experts, float* weights) {
   }
 }
 
-float Sigmoid(float x) {
-  return 1 / (1 + std::exp(-x));
-}
-
-float Activated(ExpertActivation activation, float x) {
-  switch (activation) {
+// What stands between the products: act(x), with a third product act(x) * y, SwiGLU of x and y.
+Result<std::shared_ptr<const kernels::Program>> ActivationOf(const MixtureOptions& options, bool two,
+                                                             Isa isa) {
+  using kernels::Element;
+  using kernels::Reg;
+  using kernels::TileOp;
+  kernels::ProgramBuilder builder;
+  const auto number = [&](float x) { return builder.Constant(Element::kF32, static_cast<double>(x)); };
+  Reg x = builder.Input(Element::kF32);
+  Reg y = two ? builder.Input(Element::kF32) : kernels::kNoReg;
+  switch (options.activation) {
     case ExpertActivation::kRelu:
-      return std::max(x, 0.0f);
+      x = builder.Emit(TileOp::kRelu, x);
+      break;
     case ExpertActivation::kGelu:
-      return 0.5f * x * (1 + std::erf(x * 0.70710678f));
+      x = builder.Emit(TileOp::kGelu, x);
+      break;
     case ExpertActivation::kSilu:
-      return x * Sigmoid(x);
-    default:
-      return x;
+      x = builder.Emit(TileOp::kSilu, x);
+      break;
+    case ExpertActivation::kSwiGlu:
+      if (std::isfinite(options.limit)) {
+        x = builder.Emit(TileOp::kMin, x, number(options.limit));
+        if (two) y = builder.Emit(TileOp::kMin, y, number(options.limit));
+        if (two) y = builder.Emit(TileOp::kMax, y, number(-options.limit));
+      }
+      x = builder.Emit(TileOp::kMul, x,
+                       builder.Emit(TileOp::kSigmoid, builder.Emit(TileOp::kMul, x, number(options.alpha))));
+      if (two) y = builder.Emit(TileOp::kAdd, y, number(options.beta));
+      break;
+    case ExpertActivation::kIdentity:
+      break;
   }
+  if (two) x = builder.Emit(TileOp::kMul, x, y);
+  builder.Output(x, Element::kF32);
+  return builder.Build(isa);
 }
 
-// One row of the first product (and of the third) to what the second takes, which may be in place.
-void ActivateRow(const MixtureOptions& state, int64_t inner, const float* first, const float* third,
-                 float* to) {
-  if (state.activation != ExpertActivation::kSwiGlu) {
-    for (int64_t i = 0; i < inner; ++i) {
-      to[i] = Activated(state.activation, first[i]) * (third != nullptr ? third[i] : 1.0f);
-    }
-    return;
-  }
-  for (int64_t i = 0; i < inner; ++i) {
-    float gate = state.fusion == 1 ? first[2 * i] : first[i];
-    float linear = state.fusion == 1 ? first[2 * i + 1] : state.fusion == 2 ? first[inner + i] : third[i];
-    gate = std::min(gate, state.limit);
-    linear = std::clamp(linear, -state.limit, state.limit);
-    to[i] = gate * Sigmoid(state.alpha * gate) * (linear + state.beta);
-  }
+void RunActivation(const kernels::Program& program, const float* x, const float* y, int64_t count, float* to,
+                   ThreadPool& threads) {
+  const std::span<const int64_t> dims(&count, 1);
+  const std::span<const int64_t> each[] = {dims, dims};
+  const Result<kernels::TileLoop> loop =
+      kernels::MakeBroadcastLoop(program, dims, std::span(each, y != nullptr ? 2 : 1));
+  if (!loop.ok()) return;  // it cannot fail over one dimension
+  const void* const inputs[] = {x, y};
+  void* const outputs[] = {to};
+  kernels::RunProgram(program, *loop, std::span(inputs, y != nullptr ? 2 : 1), outputs, threads);
+}
+
+// Tokens that go to an expert stand one behind the other, expert after expert.
+int64_t MostRows(const MixtureOptions& options, const MixtureSizes& sizes) {
+  return sizes.tokens * std::min(options.mixer ? int64_t{2} : options.k, sizes.experts);
 }
 
 class Mixture {
  public:
   Mixture(const MixtureRun& run, RunContext& context)
       : run_(run), options_(run.options), sizes_(run.sizes), context_(context) {
-    auto* at = reinterpret_cast<float*>(run.scratch + run.gemm_bytes);
-    const auto take = [&](int64_t width) { return std::exchange(at, at + sizes_.tokens * width); };
-    rows_ = take(sizes_.hidden), first_ = take(sizes_.first), third_ = take(sizes_.first);
-    results_ = take(sizes_.hidden), weights_ = take(sizes_.experts);
+    const MixtureScratch& room = run.room;
+    auto* at = reinterpret_cast<float*>(run.scratch + room.gemm_bytes * static_cast<size_t>(room.lanes));
+    const int64_t rows = MostRows(options_, sizes_);
+    const auto take = [&](int64_t floats) { return std::exchange(at, at + floats); };
+    rows_ = take(rows * sizes_.hidden), first_ = take(rows * sizes_.first),
+    third_ = take(rows * sizes_.first);
+    results_ = take(rows * sizes_.hidden), weights_ = take(sizes_.tokens * sizes_.experts);
   }
 
   void Run() {
-    for (int64_t t = 0; t < sizes_.tokens; ++t) {
-      const float* logits = run_.router + t * sizes_.experts;
-      float* weights = weights_ + t * sizes_.experts;
-      if (options_.mixer) {
-        RouteMixed(logits, sizes_.experts, weights);
-      } else {
-        Route(options_, logits, sizes_.experts, weights);
-      }
-      if (run_.router_weights != nullptr) {
-        UseGiven(options_, run_.router_weights + t * sizes_.experts, sizes_.experts, weights);
-      }
-    }
-    std::fill_n(run_.y, sizes_.tokens * sizes_.hidden, 0.0f);
-    std::vector<int64_t> chosen;
-    for (int64_t e = 0; e < sizes_.experts && !context_.cancelled(); ++e) {
-      chosen.clear();
-      for (int64_t t = 0; t < sizes_.tokens; ++t) {
-        if (weights_[t * sizes_.experts + e] != 0) chosen.push_back(t);
-      }
-      if (!chosen.empty()) Expert(e, chosen);
-    }
+    constexpr int64_t kTokens = 64;  // a few microseconds of exponentials
+    context_.threads().ParallelRanges(sizes_.tokens, kTokens, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) RouteToken(t);
+    });
+    ListTokens();
+    const auto busy = static_cast<int64_t>(busy_.size());
+    const int64_t lanes = std::min<int64_t>(run_.room.lanes, busy);
+    std::atomic<int64_t> next{0};
+    // With experts for most threads their products do not wait for each other.
+    const bool separate = lanes > 1 && 2 * lanes > context_.threads().thread_count();
+    context_.threads().ParallelFor(lanes, [&](int64_t lane) {
+      const WorkAlone alone(separate);
+      for (int64_t i = next++; i < busy && !context_.cancelled(); i = next++)
+        Expert(busy_[static_cast<size_t>(i)], lane);
+    });
+    const int64_t grain = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, sizes_.hidden * options_.k));
+    context_.threads().ParallelRanges(sizes_.tokens, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) Add(t);
+    });
   }
 
  private:
+  void RouteToken(int64_t t) const {
+    const float* logits = run_.router + t * sizes_.experts;
+    float* weights = weights_ + t * sizes_.experts;
+    if (options_.mixer) {
+      RouteMixed(logits, sizes_.experts, weights);
+    } else {
+      Route(options_, logits, sizes_.experts, weights);
+    }
+    if (run_.router_weights != nullptr)
+      UseGiven(options_, run_.router_weights + t * sizes_.experts, sizes_.experts, weights);
+  }
+
+  void ListTokens() {
+    starts_.push_back(0);
+    places_.resize(static_cast<size_t>(sizes_.tokens * sizes_.experts));
+    for (int64_t e = 0; e < sizes_.experts; ++e) {
+      for (int64_t t = 0; t < sizes_.tokens; ++t) {
+        if (weights_[t * sizes_.experts + e] == 0) continue;
+        places_[static_cast<size_t>(t * sizes_.experts + e)] = static_cast<int64_t>(tokens_.size());
+        tokens_.push_back(t);
+      }
+      if (static_cast<int64_t>(tokens_.size()) > starts_.back()) busy_.push_back(e);
+      starts_.push_back(static_cast<int64_t>(tokens_.size()));
+    }
+  }
+
   // to = rows * weights^T + bias of expert e.
-  void Multiply(int64_t e, const float* rows, int64_t count, size_t product, float* to) {
+  void Multiply(int64_t e, int64_t lane, const float* rows, int64_t count, size_t product, float* to) const {
     const int64_t columns = sizes_.rows(product), k = sizes_.columns(product);
     const kernels::GemmPlan plan =
         kernels::PlanGemm(*options_.gemm, Product(count, columns, k, run_.packed[product]));
     kernels::GemmOperands operands;
     operands.a = rows, operands.b = run_.weights(product, e);
     operands.c = to, operands.c_stride = columns;
-    const std::span<std::byte> scratch(run_.scratch, run_.gemm_bytes);
+    const size_t bytes = run_.room.gemm_bytes;
+    const std::span<std::byte> scratch(run_.scratch + static_cast<size_t>(lane) * bytes, bytes);
     kernels::RunGemm(*options_.gemm, plan, operands, scratch, context_.threads());
     if (run_.bias[product] == nullptr) return;
     const float* added = run_.bias[product] + e * columns;
@@ -161,30 +214,54 @@ class Mixture {
     }
   }
 
-  void Expert(int64_t e, const std::vector<int64_t>& chosen) {
-    const auto count = static_cast<int64_t>(chosen.size());
-    const int64_t hidden = sizes_.hidden, inner = sizes_.inner;
-    for (int64_t r = 0; r < count; ++r) {
-      std::copy_n(run_.x + chosen[static_cast<size_t>(r)] * hidden, hidden, rows_ + r * hidden);
+  // The first product's rows (and the third's) to what the second takes: to `first`, or, where they come out
+  // narrower, to `third`.
+  void Activate(int64_t count, float* first, float* third) const {
+    const int64_t inner = sizes_.inner;
+    ThreadPool& threads = context_.threads();
+    if (inner == sizes_.first) {
+      const kernels::Program& program = *(run_.third ? options_.two : options_.one);
+      RunActivation(program, first, run_.third ? third : nullptr, count * inner, first, threads);
+      return;
     }
-    Multiply(e, rows_, count, 0, first_);
-    if (run_.third) Multiply(e, rows_, count, 2, third_);
-    // Rows grow narrower, so row r is read before anything is written over it.
+    std::vector<float> halves(options_.fusion == 1 ? static_cast<size_t>(2 * inner) : 0);
     for (int64_t r = 0; r < count; ++r) {
-      const float* gates = first_ + r * sizes_.first;
-      if (inner == sizes_.first) {
-        ActivateRow(options_, inner, gates, run_.third ? third_ + r * sizes_.first : nullptr,
-                    first_ + r * inner);
-      } else {
-        ActivateRow(options_, inner, gates, nullptr, third_ + r * inner);
+      const float* row = first + r * sizes_.first;
+      if (options_.fusion == 1) {
+        for (int64_t i = 0; i < inner; ++i) {
+          halves[static_cast<size_t>(i)] = row[2 * i];
+          halves[static_cast<size_t>(inner + i)] = row[2 * i + 1];
+        }
+        row = halves.data();
       }
+      RunActivation(*options_.two, row, row + inner, inner, third + r * inner, threads);
     }
-    Multiply(e, inner == sizes_.first ? first_ : third_, count, 1, results_);
-    for (int64_t r = 0; r < count; ++r) {
-      const int64_t token = chosen[static_cast<size_t>(r)];
+  }
+
+  void Expert(int64_t e, int64_t lane) const {
+    const int64_t begin = starts_[static_cast<size_t>(e)],
+                  count = starts_[static_cast<size_t>(e + 1)] - begin;
+    const int64_t hidden = sizes_.hidden, inner = sizes_.inner;
+    float *rows = rows_ + begin * hidden, *first = first_ + begin * sizes_.first,
+          *third = third_ + begin * sizes_.first;
+    for (int64_t r = 0; r < count; ++r)
+      std::copy_n(run_.x + tokens_[static_cast<size_t>(begin + r)] * hidden, hidden, rows + r * hidden);
+    Multiply(e, lane, rows, count, 0, first);
+    if (run_.third) Multiply(e, lane, rows, count, 2, third);
+    Activate(count, first, third);
+    Multiply(e, lane, inner == sizes_.first ? first : third, count, 1, results_ + begin * hidden);
+  }
+
+  // The results of a token's experts, in their order.
+  void Add(int64_t token) const {
+    const int64_t hidden = sizes_.hidden;
+    float* to = run_.y + token * hidden;
+    std::fill_n(to, hidden, 0.0f);
+    for (int64_t e = 0; e < sizes_.experts; ++e) {
       const float weight = weights_[token * sizes_.experts + e];
-      float* to = run_.y + token * hidden;
-      for (int64_t i = 0; i < hidden; ++i) to[i] += weight * results_[r * hidden + i];
+      if (weight == 0) continue;
+      const float* from = results_ + places_[static_cast<size_t>(token * sizes_.experts + e)] * hidden;
+      for (int64_t i = 0; i < hidden; ++i) to[i] += weight * from[i];
     }
   }
 
@@ -193,6 +270,8 @@ class Mixture {
   const MixtureSizes& sizes_;
   RunContext& context_;
   float *rows_, *first_, *third_, *results_, *weights_;
+  std::vector<int64_t> tokens_, starts_, places_;  // tokens by expert, where each expert's begin, and back
+  std::vector<int64_t> busy_;                      // experts with tokens
 };
 
 }  // namespace
@@ -224,6 +303,8 @@ Result<MixtureOptions> ReadMixture(const graph::Node& node, Isa isa) {
                            options.limit);
   }
   options.fusion = static_cast<int>(fusion);
+  ORTOLAN_ASSIGN_OR_RETURN(options.one, ActivationOf(options, false, isa));
+  ORTOLAN_ASSIGN_OR_RETURN(options.two, ActivationOf(options, true, isa));
   return options;
 }
 
@@ -243,7 +324,8 @@ Result<MixtureSizes> SizesOfMixture(const MixtureOptions& options, std::string_v
   return MixtureSizes{router[0], x.back(), router[1], inner, first};
 }
 
-Result<MixtureScratch> ScratchOfMixture(const MixtureOptions& options, const MixtureSizes& s, int threads) {
+Result<MixtureScratch> ScratchOfMixture(const MixtureOptions& options, const MixtureSizes& s, int threads,
+                                        bool together) {
   MixtureScratch scratch;
   for (const int64_t rows :
        {s.tokens, std::min<int64_t>(s.tokens, kernels::kMostGemmFewRows + 1), int64_t{1}}) {
@@ -256,11 +338,14 @@ Result<MixtureScratch> ScratchOfMixture(const MixtureOptions& options, const Mix
     }
   }
   scratch.gemm_bytes = (scratch.gemm_bytes + 63) / 64 * 64;
-  // Tokens of an expert, its two (or three) products; weights and choices of all tokens.
+  if (together) scratch.lanes = static_cast<int>(std::min<int64_t>(threads, s.experts));
+  scratch.lanes = std::max(scratch.lanes, 1);
+  // Tokens of the experts, their two (or three) products; weights of all tokens.
   ORTOLAN_ASSIGN_OR_RETURN(
-      const size_t floats,
-      CheckedBytes(DType::kFloat, Dims{s.tokens, 2 * s.hidden + 2 * s.first + s.experts + 64}));
-  scratch.bytes = scratch.gemm_bytes + floats;
+      const size_t rows,
+      CheckedBytes(DType::kFloat, Dims{MostRows(options, s), 2 * s.hidden + 2 * s.first + 64}));
+  ORTOLAN_ASSIGN_OR_RETURN(const size_t weights, CheckedBytes(DType::kFloat, Dims{s.tokens, s.experts}));
+  scratch.bytes = scratch.gemm_bytes * static_cast<size_t>(scratch.lanes) + rows + weights;
   return scratch;
 }
 

@@ -3,7 +3,10 @@
 // an operator says where the weights of an expert are. Computed in float.
 #pragma once
 
+#include <memory>
+
 #include "base/function_ref.h"
+#include "kernels/elementwise/program.h"
 #include "kernels/gemm/gemm.h"
 #include "ops/op.h"
 
@@ -19,6 +22,8 @@ struct MixtureOptions {
   int fusion = 0;  // of SwiGLU: 0 a third product, 1 neighbours, 2 halves
   float alpha = 1, beta = 0, limit = 0;
   const kernels::GemmVariant* gemm = nullptr;
+  // The activation of one product, and of two.
+  std::shared_ptr<const kernels::Program> one, two;
 };
 // The attributes that both operators have.
 Result<MixtureOptions> ReadMixture(const graph::Node& node, Isa isa);
@@ -35,16 +40,18 @@ Result<MixtureSizes> SizesOfMixture(const MixtureOptions& options, std::string_v
 
 // Scratch for the products, then for the tokens on their way.
 struct MixtureScratch {
-  size_t gemm_bytes = 0;
+  size_t gemm_bytes = 0;  // of one expert
+  int lanes = 1;          // experts at work at once
   size_t bytes = 0;
 };
-Result<MixtureScratch> ScratchOfMixture(const MixtureOptions& options, const MixtureSizes& sizes,
-                                        int threads);
+// together: whether several experts' weights can be read at once.
+Result<MixtureScratch> ScratchOfMixture(const MixtureOptions& options, const MixtureSizes& sizes, int threads,
+                                        bool together);
 
 struct MixtureRun {
   const MixtureOptions& options;
   const MixtureSizes& sizes;
-  size_t gemm_bytes;
+  const MixtureScratch& room;
   std::byte* scratch;
   const float* x;
   const float* router;

@@ -39,17 +39,15 @@ struct State {
 
 struct Bound {
   MixtureSizes sizes;
-  size_t gemm_bytes = 0;
+  MixtureScratch scratch;
 };
 
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const MixtureOptions& options = static_cast<const State*>(opaque)->options;
   auto bound = std::make_shared<Bound>();
   ORTOLAN_ASSIGN_OR_RETURN(bound->sizes, SizesOf(options, context.inputs));
-  ORTOLAN_ASSIGN_OR_RETURN(const MixtureScratch scratch,
-                           ScratchOfMixture(options, bound->sizes, context.threads));
-  bound->gemm_bytes = scratch.gemm_bytes;
-  binding->scratch_bytes = scratch.bytes;
+  ORTOLAN_ASSIGN_OR_RETURN(bound->scratch, ScratchOfMixture(options, bound->sizes, context.threads, true));
+  binding->scratch_bytes = bound->scratch.bytes;
   binding->data = std::move(bound);
   return OkStatus();
 }
@@ -69,7 +67,7 @@ Status Run(const void* opaque, RunContext& context) {
   const Status status =
       RunMixture({state.options,
                   sizes,
-                  bound.gemm_bytes,
+                  bound.scratch,
                   context.scratch(),
                   floats(kX),
                   floats(kRouter),

@@ -36,7 +36,8 @@ struct Layout {
 struct Bound {
   MixtureSizes sizes;
   Layout layouts[3];
-  size_t gemm_bytes = 0, weights_at = 0, scales_at = 0, zeros_at = 0;
+  MixtureScratch scratch;
+  size_t weights_at = 0, scales_at = 0, zeros_at = 0;
 };
 
 bool Given(std::span<const Dims> inputs, size_t i) {
@@ -94,8 +95,9 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const int64_t inner = state.fused() ? first[1] / 2 : first[1];
   ORTOLAN_ASSIGN_OR_RETURN(bound->sizes, SizesOfMixture(state.options, "QMoE", context.inputs[kX],
                                                         context.inputs[kRouter], first[1], inner));
-  ORTOLAN_ASSIGN_OR_RETURN(const MixtureScratch scratch,
-                           ScratchOfMixture(state.options, bound->sizes, context.threads));
+  // One room for the weights of an expert.
+  ORTOLAN_ASSIGN_OR_RETURN(bound->scratch,
+                           ScratchOfMixture(state.options, bound->sizes, context.threads, false));
   int64_t weights = 0, scales = 0, zeros = 0;
   for (const size_t product : {0, 1, 2}) {
     if (product == 2 && !Given(context.inputs, kWeights[2])) break;
@@ -108,8 +110,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   }
   if (Given(context.inputs, kRouterWeights) && !(context.inputs[kRouterWeights] == context.inputs[kRouter]))
     return InvalidArgument("QMoE: router_weights have shape {}", DimsText(context.inputs[kRouterWeights]));
-  bound->gemm_bytes = scratch.gemm_bytes;
-  size_t at = (scratch.bytes + 63) / 64 * 64;
+  size_t at = (bound->scratch.bytes + 63) / 64 * 64;
   const auto take = [&](int64_t floats) {
     return std::exchange(at, at + (static_cast<size_t>(floats) * sizeof(float) + 63) / 64 * 64);
   };
@@ -228,7 +229,7 @@ Status Run(const void* opaque, RunContext& context) {
   const auto weights = [&](size_t product, int64_t expert) { return decoder.Weights(product, expert); };
   const Status status = RunMixture({state.options,
                                     bound.sizes,
-                                    bound.gemm_bytes,
+                                    bound.scratch,
                                     context.scratch(),
                                     floats(kX),
                                     floats(kRouter),
