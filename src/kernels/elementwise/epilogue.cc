@@ -161,11 +161,75 @@ class EpilogueRunner {
   Frame frame_;
 };
 
+// Floats of a plane that all steps of a chain run over before the next ones come: half of L1.
+constexpr int64_t kPlane = 4096;
+// Narrower rows waste most of a vector.
+constexpr int64_t kNarrowestPlane = 8;
+
+struct PlaneOperand {
+  PlaneFunction function = nullptr;
+  const float* data = nullptr;
+  int64_t m_stride = 0;
+  int64_t n_stride = 0;
+};
+constexpr size_t kMostPlaneSteps = 8;
+
+// The steps of a chain with their operands at (batch, 0, 0); 0 where an operand does not stand as a plane
+// does.
+size_t PlaneOperands(const Epilogue& epilogue, int64_t batch, PlaneOperand (&found)[kMostPlaneSteps]) {
+  const Program& program = *epilogue.program;
+  const size_t count = program.plane_steps.size();
+  if (count > kMostPlaneSteps) return 0;
+  for (size_t i = 0; i < count; ++i) {
+    const Program::PlaneStep& step = program.plane_steps[i];
+    if (step.operand < 0) {
+      found[i].function = step.function[0];
+      continue;
+    }
+    const Program::Register& reg = program.registers[static_cast<size_t>(step.operand)];
+    if (reg.source == Program::Source::kConstant) {
+      found[i] = {step.function[1],
+                  reinterpret_cast<const float*>(&program.constants[static_cast<size_t>(reg.index)]), 0, 0};
+      continue;
+    }
+    const EpilogueOperand& operand = epilogue.operands[static_cast<size_t>(reg.index - 1)];
+    const bool single = IsSingle(operand, false);
+    if (!single && (operand.n_block != 0 || operand.n_stride != 1)) return 0;
+    found[i] = {step.function[single ? 1 : 0],
+                static_cast<const float*>(operand.data) + batch * operand.batch_stride, operand.m_stride,
+                operand.n_stride};
+    if (single) found[i].n_stride = 0;
+  }
+  return count;
+}
+
+bool RunPlane(const Epilogue& epilogue, float* tile, int64_t ld, int64_t batch, int64_t m0, int64_t m_count,
+              int64_t n0, int64_t n_count) {
+  PlaneOperand steps[kMostPlaneSteps];
+  const size_t count = PlaneOperands(epilogue, batch, steps);
+  if (count == 0) return false;
+  const int64_t columns = count == 1 ? n_count : std::min(n_count, kPlane);
+  const int64_t rows = count == 1 ? m_count : std::max<int64_t>(1, kPlane / columns);
+  for (int64_t i = 0; i < m_count; i += rows) {
+    for (int64_t j = 0; j < n_count; j += columns) {
+      for (size_t s = 0; s < count; ++s) {
+        const PlaneOperand& step = steps[s];
+        step.function(tile + i * ld + j, ld, step.data + (m0 + i) * step.m_stride + (n0 + j) * step.n_stride,
+                      step.m_stride, std::min(rows, m_count - i), std::min(columns, n_count - j));
+      }
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 void RunEpilogue(const Epilogue& epilogue, float* tile, int64_t ld, int64_t batch, int64_t m0,
                  int64_t m_count, int64_t n0, int64_t n_count) {
   if (epilogue.program == nullptr || m_count <= 0 || n_count <= 0) return;
+  if ((n_count >= kNarrowestPlane || m_count == 1) &&
+      RunPlane(epilogue, tile, ld, batch, m0, m_count, n0, n_count))
+    return;
   const int64_t slots = epilogue.program->slot_count + static_cast<int64_t>(epilogue.program->inputs.size());
   const int64_t room = kFrameBytes / (std::max<int64_t>(1, slots) * epilogue.program->slot_bytes) / 16 * 16;
   const int64_t strip = std::min(kStrip, room);

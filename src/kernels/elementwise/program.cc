@@ -371,6 +371,48 @@ Status ProgramBuilder::AssignSlots(Program& program) {
   return OkStatus();
 }
 
+namespace {
+
+bool Commutes(TileOp op) {
+  return op == TileOp::kAdd || op == TileOp::kMul || op == TileOp::kMin || op == TileOp::kMax;
+}
+
+// See Program::plane_steps.
+std::vector<Program::PlaneStep> PlaneStepsOf(const Program& program, const TileTable& table) {
+  const auto& registers = program.registers;
+  const auto is_float = [&](int16_t reg) {
+    return registers[static_cast<size_t>(reg)].element == Element::kF32;
+  };
+  if (program.outputs.size() != 1 || program.outputs[0].element != Element::kF32) return {};
+  std::vector<Program::PlaneStep> steps;
+  int16_t at = -1;  // the register that the plane holds
+  for (const Instruction& instruction : program.code) {
+    int16_t mine = instruction.args[0], other = instruction.args[1];
+    const auto holds_plane = [&](int16_t reg) {
+      const Program::Register& facts = registers[static_cast<size_t>(reg)];
+      return at >= 0 ? reg == at : facts.source == Program::Source::kInput && facts.index == 0;
+    };
+    if (instruction.args[2] >= 0) return {};
+    if (other >= 0 && !holds_plane(mine) && Commutes(instruction.op)) std::swap(mine, other);
+    if (!holds_plane(mine) || !is_float(mine) || !is_float(instruction.dst)) return {};
+    if (other >= 0) {
+      // Only the plane itself is computed, and what it was before is gone.
+      const Program::Register& facts = registers[static_cast<size_t>(other)];
+      const bool beside = facts.source == Program::Source::kConstant ||
+                          (facts.source == Program::Source::kInput && facts.index > 0);
+      if (!beside || !is_float(other)) return {};
+    }
+    const PlaneFunction* functions = table.planes[static_cast<int>(instruction.op)];
+    if (functions[0] == nullptr) return {};
+    steps.push_back({{functions[0], functions[1]}, other});
+    at = instruction.dst;
+  }
+  if (program.outputs[0].reg != at) return {};
+  return steps;
+}
+
+}  // namespace
+
 Status ResolveProgram(Isa isa, Program* program) {
   program->isa = isa;
   program->weight = 0;
@@ -385,6 +427,7 @@ Status ResolveProgram(Isa isa, Program* program) {
     }
     program->weight += FactsOf(instruction.op).weight * ComputeBytes(ComputeTypeOf(element)) / 4;
   }
+  program->plane_steps = PlaneStepsOf(*program, TileTableOf(isa));
   return OkStatus();
 }
 

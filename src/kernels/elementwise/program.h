@@ -68,7 +68,14 @@ struct Program {
   std::vector<Instruction> code;
   int slot_count = 0;
   int slot_bytes = 4;  // per element, of the widest compute type
-  double weight = 0;   // cycles per vector, roughly: what chunk sizes are made from
+  // A chain of float operations on input 0, each with at most one operand beside it: an epilogue runs it in
+  // place over its plane, step by step. Empty for all other programs.
+  struct PlaneStep {
+    PlaneFunction function[2];  // with a row of elements, with a single one a row; null where there is none
+    int16_t operand = -1;       // the register of an input or a constant
+  };
+  std::vector<PlaneStep> plane_steps;
+  double weight = 0;  // cycles per vector, roughly: what chunk sizes are made from
   Isa isa = Isa::kScalar;
 
   // One line an instruction: "%3:f32 = mul %1 %2".

@@ -50,7 +50,27 @@ void F32Ternary(void* dst, const void* a, const void* b, const void* c, int64_t 
 }
 
 template <typename Op>
+void F32UnaryPlane(float* plane, int64_t ld, const float*, int64_t, int64_t rows, int64_t n) {
+  for (; rows > 0; --rows, plane += ld) {
+    int64_t j = 0;
+    for (; j + kLanes <= n; j += kLanes) Store(plane + j, Op::Do(Load(plane + j)));
+    if (j < n) StoreN(plane + j, Op::Do(LoadN(plane + j, n - j)), n - j);
+  }
+}
+
+template <typename Op, bool kSingle>
+void F32BinaryPlane(float* plane, int64_t ld, const float* b, int64_t b_ld, int64_t rows, int64_t n) {
+  for (; rows > 0; --rows, plane += ld, b += b_ld) {
+    const F32Operand<kSingle> y(b);
+    int64_t j = 0;
+    for (; j + kLanes <= n; j += kLanes) Store(plane + j, Op::Do(Load(plane + j), y.At(j)));
+    if (j < n) StoreN(plane + j, Op::Do(LoadN(plane + j, n - j), y.AtN(j, n - j)), n - j);
+  }
+}
+
+template <typename Op>
 void SetF32Unary(TileTable* table, TileOp op) {
+  table->planes[static_cast<int>(op)][0] = F32UnaryPlane<Op>;
   table->ops[static_cast<int>(op)][static_cast<int>(ComputeType::kF32)].by_mask[0] = F32Unary<Op>;
 }
 template <typename Op>
@@ -59,6 +79,8 @@ void SetF32Binary(TileTable* table, TileOp op) {
   entry.by_mask[0] = F32Binary<Op, 0>;
   entry.by_mask[1] = F32Binary<Op, 1>;
   entry.by_mask[2] = F32Binary<Op, 2>;
+  table->planes[static_cast<int>(op)][0] = F32BinaryPlane<Op, false>;
+  table->planes[static_cast<int>(op)][1] = F32BinaryPlane<Op, true>;
 }
 template <typename Op>
 void SetF32Ternary(TileTable* table, TileOp op) {

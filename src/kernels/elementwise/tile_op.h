@@ -151,4 +151,10 @@ inline constexpr int kTileOpCount = 0 ORTOLAN_TILE_OPS(ORTOLAN_TILE_COUNT);
 using TileFunction = void (*)(void* dst, const void* a, const void* b, const void* c, int64_t n,
                               uint32_t* fault);
 
+// The same in place over a plane of floats in memory: of each of `rows` rows, which stand ld apart, the first
+// n elements become op(element, b). b stands b_ld from row to row; it is a row of elements or a single one a
+// row.
+using PlaneFunction = void (*)(float* plane, int64_t ld, const float* b, int64_t b_ld, int64_t rows,
+                               int64_t n);
+
 }  // namespace ortolan::kernels

@@ -16,6 +16,8 @@ struct TileEntry {
 struct TileTable {
   // By operation and compute type of the operands (of kSelect: of the chosen ones). Null where there is none.
   TileEntry ops[kTileOpCount][kComputeTypeCount];
+  // By operation and whether b is a single element a row: for floats, where there is one.
+  PlaneFunction planes[kTileOpCount][2];
   TileFunction load[kElementCount];   // from memory to a register
   TileFunction store[kElementCount];  // from a register to memory
 };

@@ -35,6 +35,8 @@ constexpr int64_t kChunkBytes = 256 << 10;
 constexpr int64_t kFewestColumnsInPlace = 1024;
 // Rows of a block that share a panel, at least: a panel comes from L3 or memory once for all of them.
 constexpr int64_t kFewestStripsPerBlock = 4;
+// Floats of the next panel that a tile asks for in one step of k: a cache line every second step.
+constexpr int64_t kFloatsAhead = 8;
 // A program runs over up to 4 KB of C at once, which is what its interpreter takes in one strip.
 constexpr int64_t kEpilogueFloats = 1024;
 
@@ -81,6 +83,9 @@ class SlotList {
   std::atomic<bool> busy_[kMost] = {};
 };
 
+// The chunk that this thread worked on last. Threads take neighbouring chunks, some of them from the back.
+thread_local int64_t last_chunk = 0;
+
 class Run {
  public:
   Run(const GemmVariant& variant, const GemmPlan& plan, const GemmOperands& operands,
@@ -101,7 +106,9 @@ class Run {
         .s1 = std::min((row_block + 1) * plan_.strips_per_block, plan_.strips),
         .n0 = column_block * plan_.columns_per_chunk,
         .n1 = std::min((column_block + 1) * plan_.columns_per_chunk, shape_.n),
+        .next_n0 = NextColumns(chunk),
     };
+    last_chunk = chunk;
     const int slot = slots_.Take();
     for (int64_t item = item0; item < item1; ++item) {
       switch (plan_.path) {
@@ -123,9 +130,15 @@ class Run {
 
  private:
   struct Area {
-    int64_t s0, s1;  // strips
-    int64_t n0, n1;  // columns
+    int64_t s0, s1;   // strips
+    int64_t n0, n1;   // columns
+    int64_t next_n0;  // where this thread's next area probably begins
   };
+
+  int64_t NextColumns(int64_t chunk) const {
+    const int64_t next = chunk + 1 == last_chunk ? chunk - 1 : chunk + 1;
+    return next < 0 || next >= plan_.chunks ? -1 : next % plan_.column_blocks * plan_.columns_per_chunk;
+  }
 
   static size_t ElementBytes(GemmElement element) { return element == GemmElement::kF32 ? 4 : 2; }
   GemmMatrix MatrixA(int64_t item) const {
@@ -183,7 +196,12 @@ class Run {
         CopyGemmBlock(variant_, MatrixB(item), k0, n0, tile.k, tile.n, b_slot, width, width);
         tile.b = b_slot;
       }
+      const int64_t next_n0 = n0 + variant_.columns < area.n1 ? n0 + variant_.columns : area.next_n0;
       const bool last = k0 + tile.k == shape_.k;
+      tile.next = !last                             ? tile.b + tile.k * width
+                  : !shape_.b_packed || next_n0 < 0 ? nullptr
+                                                    : static_cast<const float*>(operands_.b) +
+                                                          operands_.b_batch.Offset(item) + next_n0 * shape_.k;
       Strips(item, area, n0, m0, a.data + k0, last, functions, tile);
       k0 += tile.k;
     } while (k0 < shape_.k);
@@ -203,6 +221,8 @@ class Run {
       tile.upper = epilogue->upper;
     }
     const bool program = epilogue != nullptr && epilogue->program != nullptr;
+    const float* ahead = tile.next;
+    int64_t left_ahead = ahead != nullptr ? tile.k * variant_.columns : 0;
     int64_t m = m0;
     int64_t waiting = m0;  // the first row whose program has not run
     for (int64_t strip = area.s0; strip < area.s1; ++strip) {
@@ -210,6 +230,9 @@ class Run {
       tile.a = a + (m - m0) * tile.a_stride;
       tile.c = C(item, m, n0);
       tile.bias_m = bias != nullptr ? bias + m : nullptr;
+      tile.next = left_ahead > 0 ? ahead : tile.b;
+      ahead += kFloatsAhead * tile.k;
+      left_ahead -= kFloatsAhead * tile.k;
       functions[next - m - 1](tile);
       m = next;
       if (program && ((m - waiting + variant_.rows) * tile.n > kEpilogueFloats || strip + 1 == area.s1)) {

@@ -132,9 +132,12 @@ void Tile(const GemmTile& tile) {
   ORTOLAN_UNROLL
   for (int g = 0; g < kPointers; ++g) a[g] = tile.a + 3 * g * tile.a_stride;
   const float* b = tile.b;
+  const float* next = tile.next;
   const int64_t a_stride = tile.a_stride;
   int64_t k = tile.k;
   for (; k >= kSteps; k -= kSteps) {
+    __builtin_prefetch(next, 0, 2);
+    next += 16;
     ORTOLAN_UNROLL
     for (int s = 0; s < kSteps; ++s) {
       ORTOLAN_UNROLL

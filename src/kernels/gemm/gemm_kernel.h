@@ -25,6 +25,9 @@ struct GemmTile {
   float upper;
   bool clamp;
   bool accumulate;  // the sums start from C instead of 0: a later block of K
+  // Where the panel that follows lies, or any other readable address: a cache line from there on is asked for
+  // in each turn of the loop, so that it waits in L2 when its time comes.
+  const float* next;
 };
 using GemmTileFunction = void (*)(const GemmTile& tile);
 
