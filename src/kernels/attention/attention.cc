@@ -101,6 +101,8 @@ class Attention {
   void AddValues(Head head, const Real* scores, int64_t count, KeyRange keys, Rows out,
                  std::span<std::byte> scratch) const;
   void FinishRow(int64_t item, const Row& row, KeyRange block, Real* scores) const;
+  bool Plain() const;
+  void FinishPlainRows(Head head, int64_t first, int64_t count, KeyRange block, Real* scores) const;
   void AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const;
   void Softmax(int64_t head, Real* scores, int64_t count) const;
   void Show(int64_t item, const Row& row, const Real* scores, AttentionScores stage) const;
@@ -317,6 +319,57 @@ void Attention<T, Real>::FinishRow(int64_t item, const Row& row, KeyRange block,
   Show(item, row, scores, AttentionScores::kProbabilities);
 }
 
+// Whether all that stands between products and probabilities is a mask of adjacent floats.
+template <typename T, typename Real>
+bool Attention<T, Real>::Plain() const {
+  const AttentionMask& mask = o_.mask;
+  const bool adds = mask.type == AttentionMask::Type::kF32 && mask.column == 1;
+  return std::is_same_v<Real, float> && o_.shown == AttentionScores::kNone && p_.softcap <= 0 &&
+         o_.sinks == nullptr && (mask.type == AttentionMask::Type::kNone || adds);
+}
+
+// FinishRow for such ones: rows that see the same keys at once.
+template <typename T, typename Real>
+void Attention<T, Real>::FinishPlainRows(Head head, int64_t first, int64_t count, KeyRange block,
+                                         Real* scores) const {
+  if constexpr (std::is_same_v<Real, float>) {
+    const AttentionMask& mask = o_.mask;
+    const int64_t mask_item = mask.period > 0 ? head.item % mask.period : head.item;
+    const int64_t width = block.end - block.begin;
+    for (int64_t r = 0; r < count;) {
+      const Row row = RowAt(head.item, head.kv_head, first + r);
+      int64_t same = 1;  // rows of one query head, from r on
+      for (; r + same < count; ++same) {
+        const Row next = RowAt(head.item, head.kv_head, first + r + same);
+        if (next.head != row.head || next.keys.begin != row.keys.begin || next.keys.end != row.keys.end)
+          break;
+      }
+      const int64_t begin = row.keys.end > 0 ? row.keys.begin - block.begin : 0;
+      const int64_t end = row.keys.end > 0 ? row.keys.end - block.begin : 0;
+      float* const rows = scores + r * plan_.score_stride;
+      if (end > begin) {
+        ScoreRows work{};
+        work.scores = rows + begin, work.stride = plan_.score_stride;
+        if (mask.type != AttentionMask::Type::kNone) {
+          work.mask = static_cast<const float*>(mask.data) + mask_item * mask.batch + row.head * mask.head +
+                      row.query * mask.row + row.keys.begin;
+          work.mask_stride = mask.row;
+        }
+        work.rows = same, work.count = end - begin;
+        work.unseen = p_.nan_rows == AttentionNanRows::kNan ? std::numeric_limits<float>::quiet_NaN() : 0.0f;
+        work.nan_is_zero = p_.nan_rows == AttentionNanRows::kZero;
+        plan_.norm->softmax_scores(work);
+      }
+      for (int64_t i = 0; i < same && end - begin < width; ++i) {
+        float* const at = rows + i * plan_.score_stride;
+        std::fill(at, at + begin, 0.0f);
+        std::fill(at + end, at + width, 0.0f);
+      }
+      r += same;
+    }
+  }
+}
+
 template <typename T, typename Real>
 void Attention<T, Real>::Block(int64_t item, int64_t kv_head, int64_t block, int slot) const {
   std::byte* const base =
@@ -347,8 +400,12 @@ void Attention<T, Real>::Block(int64_t item, int64_t kv_head, int64_t block, int
     const KeyRange wide = Panels(keys);
     if (queries.data == q) ReadQueries(item, kv_head, first, count, q);
     MakeScores(head, queries, count, wide, scores, gemm);
-    for (int64_t r = 0; r < count; ++r)
-      FinishRow(item, RowAt(item, kv_head, first + r), wide, scores + r * plan_.score_stride);
+    if (Plain()) {
+      FinishPlainRows(head, first, count, wide, scores);
+    } else {
+      for (int64_t r = 0; r < count; ++r)
+        FinishRow(item, RowAt(item, kv_head, first + r), wide, scores + r * plan_.score_stride);
+    }
     AddValues(head, scores + (keys.begin - wide.begin), count, keys, results, gemm);
   } else {
     for (int64_t r = 0; r < count; ++r)

@@ -87,6 +87,71 @@ TEST(SoftmaxF32, InfinitiesAndNan) {
   }
 }
 
+TEST(SoftmaxF32, ScoresWithAndWithoutMask) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (int64_t count : {1, 3, 16, 17, 49, 64, 100, 513}) {
+      for (bool masked : {false, true}) {
+        const int64_t rows = 3, stride = count + 5;
+        const std::vector<float> x = Random(rows * stride, -30, 30), mask = Random(rows * count, -40, 5);
+        std::vector<float> y = x;
+        variant->softmax_scores(
+            {y.data(), stride, masked ? mask.data() : nullptr, count, rows, count, 0, false});
+        for (int64_t r = 0; r < rows; ++r) {
+          std::vector<double> scores;
+          for (int64_t j = 0; j < count; ++j) {
+            const float score = x[static_cast<size_t>(r * stride + j)];
+            scores.push_back(
+                static_cast<double>(masked ? score + mask[static_cast<size_t>(r * count + j)] : score));
+          }
+          const double most = *std::max_element(scores.begin(), scores.end());
+          double sum = 0;
+          for (double score : scores) sum += std::exp(score - most);
+          for (int64_t j = 0; j < stride; ++j) {
+            const float got = y[static_cast<size_t>(r * stride + j)];
+            if (j >= count) {
+              ASSERT_EQ(got, x[static_cast<size_t>(r * stride + j)]);
+              continue;
+            }
+            const double want = std::exp(scores[static_cast<size_t>(j)] - most) / sum;
+            ASSERT_NEAR(static_cast<double>(got), want, 7e-6 * want + 1e-37) << variant->name << ' ' << count;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(SoftmaxF32, ScoresThatAreInfiniteOrNan) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (int64_t count : {3, 16, 40}) {
+      std::vector<float> hidden(static_cast<size_t>(count), -INFINITY), y = hidden;
+      y[1] = 2;
+      variant->softmax_scores({y.data(), count, nullptr, 0, 1, count, NAN, false});
+      for (int64_t i = 0; i < count; ++i)
+        EXPECT_EQ(y[static_cast<size_t>(i)], i == 1 ? 1.0f : 0.0f) << variant->name;
+      for (float unseen : {0.0f, 5.0f}) {
+        y = hidden;
+        variant->softmax_scores({y.data(), count, nullptr, 0, 1, count, unseen, false});
+        for (float item : y) EXPECT_EQ(item, unseen) << variant->name;
+      }
+      for (bool zero : {false, true}) {
+        for (float other : {-INFINITY, 1.0f}) {
+          y.assign(y.size(), other);
+          y.back() = NAN;
+          variant->softmax_scores({y.data(), count, nullptr, 0, 1, count, 3, zero});
+          for (float item : y) {
+            if (zero) {
+              EXPECT_EQ(item, 0.0f) << variant->name;
+            } else {
+              EXPECT_TRUE(std::isnan(item)) << variant->name << ' ' << count << ' ' << other;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(LayerNormF32, EveryVariantWithAndWithoutSkip) {
   for (const NormF32Variant* variant : Usable()) {
     for (int64_t count : {1, 5, 16, 17, 33, 768, 3000}) {

@@ -87,6 +87,77 @@ void SoftmaxRows(const float* x, float* y, int64_t rows, int64_t count, bool log
   }
 }
 
+inline void FillRow(float* y, int64_t count, float value) {
+  for (int64_t i = 0; i < count; ++i) y[i] = value;
+}
+
+// e^(x - most) where only its size beside 1 counts.
+inline F32 Likelihood(F32 x, F32 most) {
+  const F32 y = (x - most) * Set(1.44269504f);
+  const F32 power = FastExp2(Max(Set(-126.0f), y));  // in this order NaN stays NaN
+  return Select(Less(y, Set(-126.0f)), Zero(), power);
+}
+
+void SoftmaxScores(const ScoreRows& work) {
+  const int64_t count = work.count;
+  const float* mask = work.mask;
+  float* x = work.scores;
+  for (int64_t row = 0; row < work.rows; ++row, x += work.stride) {
+    F32 a = Set(-__builtin_inff());
+    if (mask != nullptr) {
+      int64_t i = 0;
+      for (; i + kLanes <= count; i += kLanes) {
+        const F32 sum = Load(x + i) + Load(mask + i);
+        Store(x + i, sum);
+        a = Max(sum, a);
+      }
+      if (i < count) {
+        const F32 sum = LoadOrLeast(x + i, count - i) + LoadN(mask + i, count - i);
+        StoreN(x + i, sum, count - i);
+        a = Max(sum, a);
+      }
+      mask += work.mask_stride;
+    } else {
+      int64_t i = 0;
+      for (; i + kLanes <= count; i += kLanes) a = Max(Load(x + i), a);
+      if (i < count) a = Max(LoadOrLeast(x + i, count - i), a);
+    }
+    const float largest = ReduceMax(a);
+    const float nan = work.nan_is_zero ? 0.0f : __builtin_nanf("");
+    if (largest == -__builtin_inff()) {
+      bool any_nan = false;
+      for (int64_t j = 0; j < count; ++j) any_nan = any_nan || x[j] != x[j];
+      FillRow(x, count, any_nan ? nan : work.unseen);
+      continue;
+    }
+    const F32 most = Set(largest);
+    F32 sum = Zero(), sum2 = Zero();
+    int64_t i = 0;
+    for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+      const F32 p = Likelihood(Load(x + i), most);
+      const F32 q = Likelihood(Load(x + i + kLanes), most);
+      Store(x + i, p);
+      Store(x + i + kLanes, q);
+      sum = sum + p;
+      sum2 = sum2 + q;
+    }
+    for (; i < count; i += kLanes) {
+      const int64_t n = count - i;
+      const F32 p = Select(FirstN(n), Likelihood(LoadN(x + i, n), most), Zero());
+      StoreN(x + i, p, n < kLanes ? n : kLanes);
+      sum = sum + p;
+    }
+    const float total = ReduceAdd(sum + sum2);
+    if (total != total) {
+      FillRow(x, count, nan);
+      continue;
+    }
+    const F32 factor = Set(1.0f / total);
+    for (i = 0; i + kLanes <= count; i += kLanes) Store(x + i, Load(x + i) * factor);
+    if (i < count) StoreN(x + i, LoadN(x + i, count - i) * factor, count - i);
+  }
+}
+
 // kVectors vectors of columns at a time, every lane a softmax of its own.
 template <int kVectors, bool kLog>
 void SoftmaxStrip(const float* x, float* y, int64_t count, int64_t stride, int64_t columns) {
