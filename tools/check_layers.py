@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "providers": {"base", "value", "graph", "ops"},
     "capi": {"session", "public"},
-    "vision": {"public", "kernels", "base"},
+    "vision": {"public", "kernels", "threads", "base"},
     "apps": {"public", "session", "base", "value", "ops"},
     "examples": {"public"},
     "python": {"public", "session", "base", "value", "vision"},

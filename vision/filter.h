@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/function_ref.h"
+#include "kernels/image/samples.h"
 #include "vision/image.h"
 
 namespace ortolan::vision {
@@ -27,12 +29,15 @@ Filter MakeFilter(int in_size, int out_size);
 // began with the width.
 bool HeightFirst(int in_width, int in_height, int width, int height);
 
-// One row of RGB pixels to `out_width` pixels.
-void ResizeRow(const uint8_t* in, uint8_t* out, int out_width, const Filter& filter);
+// The best kernels of this machine.
+const image::SampleKernels& Kernels();
 
-// `out` = weighted sum of `count` rows of `samples` samples; `sums` is room for as many.
-void MixRows(const uint8_t* const* rows, int count, const int32_t* weights, size_t samples, int32_t* sums,
-             uint8_t* out);
+// One row of `in_width` RGB pixels to `out_width` pixels.
+void ResizeRow(const uint8_t* in, int in_width, uint8_t* out, int out_width, const Filter& filter);
+
+// Calls body(first, last) for ranges of `count` rows, which together hold `samples` samples: in several
+// threads where these are many. Borders depend on the numbers alone, and no row on its range.
+void ForRows(int count, uint64_t samples, FunctionRef<void(int, int)> body);
 
 // The largest whole factor that leaves at least the target size: what a picture is reduced by before it is
 // resized.

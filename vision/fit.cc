@@ -1,7 +1,6 @@
 #include "vision/fit.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "vision/scores.h"
@@ -57,15 +56,19 @@ Status FillInput(const HeadSpec& spec, const ImageView& image, const View& view,
   if (planes.size() != static_cast<size_t>(view.input_width) * static_cast<size_t>(view.input_height) * 3)
     return InvalidArgument("planes of {} floats do not hold {} x {} pixels", planes.size(), view.input_width,
                            view.input_height);
-  constexpr std::array<float, 3> kZeros = {0, 0, 0}, kOnes = {1, 1, 1};
-  const auto& mean = spec.imagenet ? kImagenetMean : kZeros;
-  const auto& deviation = spec.imagenet ? kImagenetDeviation : kOnes;
+  const auto write = [&](const ImageView& fitted) {
+    if (spec.imagenet) {
+      NormalizeToPlanes(fitted, kImagenetMean, kImagenetDeviation, planes);
+    } else {
+      SharesToPlanes(fitted, planes);
+    }
+  };
   if (view.input_width == image.width && view.input_height == image.height) {
-    NormalizeToPlanes(image, mean, deviation, planes);
+    write(image);
     return OkStatus();
   }
   ORTOLAN_ASSIGN_OR_RETURN(const Image fitted, ShrinkToSize(image, view.input_width, view.input_height));
-  NormalizeToPlanes(fitted, mean, deviation, planes);
+  write(fitted);
   return OkStatus();
 }
 

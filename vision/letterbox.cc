@@ -1,7 +1,6 @@
 #include "vision/letterbox.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <functional>
 
@@ -38,48 +37,98 @@ class Rows {
   std::vector<uint8_t> data_;
 };
 
+// Samples over 255, exactly: one division each.
+constexpr image::PlaneScale kOver255 = {1.0F, {0, 0, 0}, {255.0F, 255.0F, 255.0F}};
+
 // Sends rows of pixels to three planes of floats.
 class PlaneWriter {
  public:
   PlaneWriter(std::span<float> planes, int width, int height)
-      : planes_(planes), width_(static_cast<size_t>(width)), count_(width_ * static_cast<size_t>(height)) {
-    // A sample has 256 values, so that each is divided once.
-    for (int value = 0; value < 256; ++value) table_[value] = static_cast<float>(value) / 255.0F;
-  }
+      : planes_(planes), width_(static_cast<size_t>(width)), count_(width_ * static_cast<size_t>(height)) {}
 
-  // Everything around the picture.
-  void WriteGrey(const Letterbox& place) {
-    const float grey = table_[kLetterboxGrey];
-    const auto left = static_cast<size_t>(place.left), wide = static_cast<size_t>(place.width);
+  // What is above and below the picture.
+  void WriteAboveAndBelow(const Letterbox& place) {
     for (size_t c = 0; c < 3; ++c) {
       float* plane = planes_.data() + c * count_;
-      std::fill_n(plane, place.top * width_, grey);
-      float* row = plane + place.top * width_;
-      for (int y = 0; y < place.height; ++y, row += width_) {
-        std::fill_n(row, left, grey);
-        std::fill(row + left + wide, row + width_, grey);
-      }
-      std::fill(row, plane + count_, grey);
+      std::fill_n(plane, place.top * width_, kGrey);
+      std::fill(plane + static_cast<size_t>(place.top + place.height) * width_, plane + count_, kGrey);
     }
   }
 
+  // A row of the picture and what is beside it.
   void WriteRow(const uint8_t* pixels, const Letterbox& place, int y) {
-    float* r = planes_.data() + static_cast<size_t>(place.top + y) * width_ + place.left;
-    float* g = r + count_;
-    float* b = g + count_;
-    for (int x = 0; x < place.width; ++x, pixels += 3) {
-      r[x] = table_[pixels[0]];
-      g[x] = table_[pixels[1]];
-      b[x] = table_[pixels[2]];
+    float* rows[3];
+    const auto left = static_cast<size_t>(place.left), wide = static_cast<size_t>(place.width);
+    for (size_t c = 0; c < 3; ++c) {
+      float* row = planes_.data() + c * count_ + static_cast<size_t>(place.top + y) * width_;
+      std::fill_n(row, left, kGrey);
+      std::fill(row + left + wide, row + width_, kGrey);
+      rows[c] = row + left;
     }
+    Kernels().to_planes(pixels, place.width, kOver255, rows[0], rows[1], rows[2]);
   }
 
  private:
+  static constexpr float kGrey = static_cast<float>(kLetterboxGrey) / 255.0F;
+
   std::span<float> planes_;
   size_t width_;
   size_t count_;
-  std::array<float, 256> table_;
 };
+
+// A picture on its way through the stages of a resize, row by row: reduced, then resized in width and height,
+// in Pillow's order. What all rows share.
+struct Stages {
+  Stages(const ImageView& picture, const Letterbox& to)
+      : image(picture),
+        place(to),
+        factor(ReductionFactor(image.width, image.height, place.width, place.height)),
+        in_width((image.width + factor - 1) / factor),
+        in_height((image.height + factor - 1) / factor) {
+    if (in_width != place.width) across = MakeFilter(in_width, place.width);
+    if (in_height != place.height) down = MakeFilter(in_height, place.height);
+    height_first =
+        resize_width() && resize_height() && HeightFirst(in_width, in_height, place.width, place.height);
+  }
+  bool resize_width() const { return in_width != place.width; }
+  bool resize_height() const { return in_height != place.height; }
+
+  const ImageView& image;
+  const Letterbox& place;
+  int factor, in_width, in_height;
+  Filter across, down;
+  bool height_first = false;
+};
+
+// Rows [first, last) of the resized picture. They hang on nothing but the picture, so that ranges of them can
+// be made by several threads.
+void WriteRows(const Stages& s, int first, int last, PlaneWriter& writer) {
+  const int window = std::max(1, s.down.taps);
+  std::vector<uint32_t> block_sums(s.factor > 1 ? static_cast<size_t>(s.image.width) * 3 : 0);
+  Rows reduced(s.factor > 1 ? window : 1, s.factor > 1 ? static_cast<size_t>(s.in_width) * 3 : 0,
+               [&](int y, uint8_t* out) { ReduceRow(s.image, s.factor, y, block_sums.data(), out); });
+  const auto source = [&](int y) { return s.factor > 1 ? reduced.Get(y) : s.image.row(y); };
+  const size_t narrow = static_cast<size_t>(s.place.width) * 3;
+  Rows resized(s.height_first ? 1 : window, s.resize_width() ? narrow : 0,
+               [&](int y, uint8_t* out) { ResizeRow(source(y), s.in_width, out, s.place.width, s.across); });
+  const auto wide_or_narrow = [&](int y) {
+    return s.resize_width() && !s.height_first ? resized.Get(y) : source(y);
+  };
+  const size_t mixed_samples = s.height_first ? static_cast<size_t>(s.in_width) * 3 : narrow;
+  std::vector<uint8_t> mixed(mixed_samples), made(narrow);
+  std::vector<const uint8_t*> rows(static_cast<size_t>(window));
+  for (int y = first; y < last; ++y) {
+    if (!s.resize_height()) {
+      writer.WriteRow(wide_or_narrow(y), s.place, y);
+      continue;
+    }
+    const int count = s.down.count[y];
+    for (int k = 0; k < count; ++k) rows[k] = wide_or_narrow(s.down.first[y] + k);
+    Kernels().mix_rows(rows.data(), s.down.of(y), count, static_cast<int64_t>(mixed_samples), mixed.data());
+    if (s.height_first) ResizeRow(mixed.data(), s.in_width, made.data(), s.place.width, s.across);
+    writer.WriteRow(s.height_first ? made.data() : mixed.data(), s.place, y);
+  }
+}
 
 }  // namespace
 
@@ -107,43 +156,10 @@ Status LetterboxToPlanes(const ImageView& image, const Letterbox& place, int wid
   if (planes.size() != static_cast<size_t>(width) * static_cast<size_t>(height) * 3)
     return InvalidArgument("planes of {} floats do not hold {} x {} pixels", planes.size(), width, height);
   PlaneWriter writer(planes, width, height);
-  writer.WriteGrey(place);
-
-  // Stage 1: the picture, or the reduced picture.
-  const int factor = ReductionFactor(image.width, image.height, place.width, place.height);
-  const int in_width = (image.width + factor - 1) / factor, in_height = (image.height + factor - 1) / factor;
-  const bool resize_width = in_width != place.width, resize_height = in_height != place.height;
-  const Filter across = resize_width ? MakeFilter(in_width, place.width) : Filter{};
-  const Filter down = resize_height ? MakeFilter(in_height, place.height) : Filter{};
-  const int window = std::max(1, down.taps);
-  std::vector<uint32_t> block_sums(factor > 1 ? static_cast<size_t>(image.width) * 3 : 0);
-  Rows reduced(factor > 1 ? window : 1, factor > 1 ? static_cast<size_t>(in_width) * 3 : 0,
-               [&](int y, uint8_t* out) { ReduceRow(image, factor, y, block_sums.data(), out); });
-  const auto source = [&](int y) { return factor > 1 ? reduced.Get(y) : image.row(y); };
-
-  // Stages 2 and 3: width and height, in Pillow's order.
-  const bool height_first =
-      resize_width && resize_height && HeightFirst(in_width, in_height, place.width, place.height);
-  const size_t narrow = static_cast<size_t>(place.width) * 3;
-  Rows resized(height_first ? 1 : window, resize_width ? narrow : 0,
-               [&](int y, uint8_t* out) { ResizeRow(source(y), out, place.width, across); });
-  const size_t mixed_samples = height_first ? static_cast<size_t>(in_width) * 3 : narrow;
-  std::vector<uint8_t> mixed(mixed_samples), last(narrow);
-  std::vector<int32_t> sums(resize_height ? mixed_samples : 0);
-  std::vector<const uint8_t*> rows(window);
-  for (int y = 0; y < place.height; ++y) {
-    const auto wide_or_narrow = [&](int row) {
-      return resize_width && !height_first ? resized.Get(row) : source(row);
-    };
-    if (!resize_height) {
-      writer.WriteRow(wide_or_narrow(y), place, y);
-      continue;
-    }
-    for (int k = 0; k < down.count[y]; ++k) rows[k] = wide_or_narrow(down.first[y] + k);
-    MixRows(rows.data(), down.count[y], down.of(y), mixed_samples, sums.data(), mixed.data());
-    if (height_first) ResizeRow(mixed.data(), last.data(), place.width, across);
-    writer.WriteRow(height_first ? last.data() : mixed.data(), place, y);
-  }
+  writer.WriteAboveAndBelow(place);
+  const Stages stages(image, place);
+  ForRows(place.height, image.pixels.size(),
+          [&](int first, int last) { WriteRows(stages, first, last, writer); });
   return OkStatus();
 }
 

@@ -2,6 +2,7 @@
 #include "vision/draw.h"
 #include "vision/encode.h"
 #include "vision/image.h"
+#include "vision/scores.h"
 #include "vision/throwing.h"
 
 namespace ortolan::vision {
@@ -22,10 +23,7 @@ Image Resize(const Image& image, int width, int height) {
 Array ToTensor(const Image& image) {
   ThrowIfError(CheckImage(image));
   Array array(ElementType::kFloat, {1, 3, image.height, image.width});
-  const std::span<float> out = array.Items<float>();
-  const size_t count = out.size() / 3;
-  for (size_t i = 0; i < count; ++i)
-    for (size_t c = 0; c < 3; ++c) out[c * count + i] = static_cast<float>(image.pixels[i * 3 + c]) / 255.0F;
+  SharesToPlanes(image, array.Items<float>());
   return array;
 }
 

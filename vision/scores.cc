@@ -4,20 +4,31 @@
 #include <cmath>
 #include <numeric>
 
+#include "vision/filter.h"
+
 namespace ortolan::vision {
+namespace {
+
+void WritePlanes(const ImageView& image, const image::PlaneScale& scale, std::span<float> out) {
+  const size_t width = static_cast<size_t>(image.width), count = width * static_cast<size_t>(image.height);
+  ForRows(image.height, image.pixels.size(), [&](int first, int last) {
+    for (int y = first; y < last; ++y) {
+      float* row = out.data() + static_cast<size_t>(y) * width;
+      Kernels().to_planes(image.row(y), image.width, scale, row, row + count, row + 2 * count);
+    }
+  });
+}
+
+}  // namespace
 
 void NormalizeToPlanes(const ImageView& image, const std::array<float, 3>& mean,
                        const std::array<float, 3>& deviation, std::span<float> out) {
-  const size_t count = static_cast<size_t>(image.width) * image.height;
-  for (size_t c = 0; c < 3; ++c) {
-    // A sample has 256 values, so that the arithmetic is done once for each of them.
-    std::array<float, 256> table;
-    for (int value = 0; value < 256; ++value)
-      table[value] = (static_cast<float>(value) * (1.0F / 255.0F) - mean[c]) / deviation[c];
-    const uint8_t* sample = image.pixels.data() + c;
-    float* plane = out.data() + c * count;
-    for (size_t i = 0; i < count; ++i) plane[i] = table[sample[i * 3]];
-  }
+  WritePlanes(image, {1.0F / 255.0F, {mean[0], mean[1], mean[2]}, {deviation[0], deviation[1], deviation[2]}},
+              out);
+}
+
+void SharesToPlanes(const ImageView& image, std::span<float> out) {
+  WritePlanes(image, {1.0F, {0, 0, 0}, {255.0F, 255.0F, 255.0F}}, out);
 }
 
 void Softmax(std::span<float> values) {

@@ -18,6 +18,9 @@ inline constexpr std::array<float, 3> kImagenetDeviation = {0.229F, 0.224F, 0.22
 void NormalizeToPlanes(const ImageView& image, const std::array<float, 3>& mean,
                        const std::array<float, 3>& deviation, std::span<float> out);
 
+// Channels first: samples over 255, to the last bit.
+void SharesToPlanes(const ImageView& image, std::span<float> out);
+
 // In place, in float32, the maximum subtracted first.
 void Softmax(std::span<float> values);
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "vision/filter.h"
+
 namespace ortolan::vision {
 namespace {
 
@@ -11,24 +13,12 @@ float Area(const Box& box) {
   return std::max(0.0F, box.right - box.left) * std::max(0.0F, box.bottom - box.top);
 }
 
-// The best class of each cell and its score; of equals the first class. Row by row, which vectorises.
-struct BestClasses {
-  std::vector<float> score;
-  std::vector<int> class_id;
-};
-BestClasses FindBestClasses(const float* scores, size_t classes, size_t cells) {
-  BestClasses best{{scores, scores + cells}, std::vector<int>(cells, 0)};
-  for (size_t c = 1; c < classes; ++c) {
-    const float* row = scores + c * cells;
-    float* top = best.score.data();
-    int* id = best.class_id.data();
-    for (size_t i = 0; i < cells; ++i) {
-      const bool better = row[i] > top[i];
-      id[i] = better ? static_cast<int>(c) : id[i];
-      top[i] = better ? row[i] : top[i];
-    }
-  }
-  return best;
+// Of equals the first class.
+int BestClassOf(const float* scores, size_t classes, size_t cells, size_t cell) {
+  size_t best = 0;
+  for (size_t c = 1; c < classes; ++c)
+    if (scores[c * cells + cell] > scores[best * cells + cell]) best = c;
+  return static_cast<int>(best);
 }
 
 // Single precision in this order, so that answers equal those of the Python packages that people compare
@@ -69,10 +59,13 @@ std::vector<size_t> SuppressOverlaps(std::span<const Box> boxes, std::span<const
 }
 
 std::vector<Candidate> FindCandidates(const float* scores, size_t classes, size_t cells, float least) {
-  const BestClasses best = FindBestClasses(scores, classes, cells);
+  // Few cells are sure enough, so that only their classes are looked up.
+  std::vector<float> best(cells);
+  Kernels().best_of_rows(scores, static_cast<int64_t>(classes), static_cast<int64_t>(cells),
+                         static_cast<int64_t>(cells), best.data());
   std::vector<Candidate> sure;
   for (size_t i = 0; i < cells; ++i)
-    if (best.score[i] >= least) sure.push_back({i, best.class_id[i], best.score[i]});
+    if (best[i] >= least) sure.push_back({i, BestClassOf(scores, classes, cells, i), best[i]});
   // NaN never passes the comparison above, so that this is an order.
   std::stable_sort(sure.begin(), sure.end(),
                    [](const Candidate& a, const Candidate& b) { return a.score > b.score; });

@@ -7,6 +7,11 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <array>
+#include <memory>
+#include <mutex>
+#include <span>
+
 #include "bindings.h"
 #include "vision/decode.h"
 #include "vision/draw.h"
@@ -58,7 +63,12 @@ Array ArrayOf(std::vector<T> items, std::initializer_list<size_t> shape) {
 }
 NewPixels ArrayOf(Image image) {
   const auto height = static_cast<size_t>(image.height), width = static_cast<size_t>(image.width);
-  return ArrayOf<NewPixels>(std::move(image.pixels), {height, width, size_t{3}});
+  auto* kept = new std::vector<uint8_t>(std::move(image.pixels));
+  nb::capsule owner(kept, [](void* self) noexcept {
+    const std::unique_ptr<std::vector<uint8_t>> pixels(static_cast<std::vector<uint8_t>*>(self));
+    image::KeepMemory(std::move(*pixels));
+  });
+  return NewPixels(kept->data(), {height, width, size_t{3}}, owner);
 }
 
 // Runs `make` without the GIL.
@@ -82,20 +92,65 @@ NewPixels Resize(const Pixels& pixels, int width, int height) {
   return ArrayOf(OrRaise(Released([&] { return vision::ShrinkToSize(view, width, height); })));
 }
 
+// Memory for a model's input. It is kept for the next input of its size, since memory fresh from the system
+// costs more than writing it; every element is written, so that none needs to be zero first.
+class Planes {
+ public:
+  explicit Planes(size_t count) : count_(count) {
+    const std::lock_guard lock(kept().mutex);
+    for (Block& block : kept().blocks)
+      if (block.count == count_ && block.data) data_ = std::move(block.data);
+    if (!data_) data_.reset(new float[count_]);
+  }
+  ~Planes() {
+    if (count_ > kMostKeptFloats) return;
+    const std::lock_guard lock(kept().mutex);
+    Kept& all = kept();
+    all.blocks[all.next] = {std::move(data_), count_};
+    all.next = (all.next + 1) % all.blocks.size();
+  }
+  Planes(const Planes&) = delete;
+  Planes& operator=(const Planes&) = delete;
+
+  std::span<float> items() const { return {data_.get(), count_}; }
+
+ private:
+  static constexpr size_t kMostKeptFloats = size_t{4} << 20;
+  struct Block {
+    std::unique_ptr<float[]> data;
+    size_t count = 0;
+  };
+  struct Kept {
+    std::mutex mutex;
+    std::array<Block, 2> blocks;
+    size_t next = 0;
+  };
+  // Never destroyed: the interpreter gives its last arrays back after everything else.
+  static Kept& kept() {
+    static auto& all = *new Kept;
+    return all;
+  }
+
+  std::unique_ptr<float[]> data_;
+  size_t count_;
+};
+
 NewFloats<4> ClassifierInput(const Pixels& pixels, int width, int height, const std::vector<float>& mean,
                              const std::vector<float>& deviation) {
   if (mean.size() != 3 || deviation.size() != 3) throw nb::value_error("mean and std have three numbers");
   const ImageView view = ViewOf(pixels);
-  std::vector<float> planes;
+  if (width < 1 || height < 1 || width > 1 << 14 || height > 1 << 14)
+    throw nb::value_error(fmt::format("an input of {} x {} pixels is out of range", width, height).c_str());
+  const auto rows = static_cast<size_t>(height), columns = static_cast<size_t>(width);
+  auto* planes = new Planes(3 * rows * columns);
+  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
   OrRaise(Released([&]() -> Status {
     ORTOLAN_ASSIGN_OR_RETURN(const Image small, vision::ShrinkToSize(view, width, height));
-    planes.resize(small.pixels.size());
     vision::NormalizeToPlanes(small, {mean[0], mean[1], mean[2]}, {deviation[0], deviation[1], deviation[2]},
-                              planes);
+                              planes->items());
     return OkStatus();
   }));
-  return ArrayOf<NewFloats<4>>(
-      std::move(planes), {size_t{1}, size_t{3}, static_cast<size_t>(height), static_cast<size_t>(width)});
+  return NewFloats<4>(planes->items().data(), {size_t{1}, size_t{3}, rows, columns}, owner);
 }
 
 std::tuple<NewFloats<4>, double, std::tuple<int, int>> DetectorInput(const Pixels& pixels, int width,
@@ -105,13 +160,10 @@ std::tuple<NewFloats<4>, double, std::tuple<int, int>> DetectorInput(const Pixel
   const ImageView view = ViewOf(pixels);
   const vision::Letterbox place = OrRaise(vision::FitInto(view.width, view.height, width, height));
   const auto rows = static_cast<size_t>(height), columns = static_cast<size_t>(width);
-  // Every element is written, so that none needs to be zero first.
-  auto* planes = new float[3 * rows * columns];
-  nb::capsule owner(planes, [](void* self) noexcept { delete[] static_cast<float*>(self); });
-  OrRaise(Released([&] {
-    return vision::LetterboxToPlanes(view, place, width, height, {planes, 3 * rows * columns});
-  }));
-  return {NewFloats<4>(planes, {size_t{1}, size_t{3}, rows, columns}, owner),
+  auto* planes = new Planes(3 * rows * columns);
+  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
+  OrRaise(Released([&] { return vision::LetterboxToPlanes(view, place, width, height, planes->items()); }));
+  return {NewFloats<4>(planes->items().data(), {size_t{1}, size_t{3}, rows, columns}, owner),
           place.scale,
           {place.left, place.top}};
 }
@@ -289,11 +341,10 @@ std::tuple<NewFloats<4>, double, std::tuple<int, int>, std::tuple<int, int>> Fil
   const ImageView picture = ViewOf(pixels);
   const vision::View view = OrRaise(vision::PlanInput(spec, picture.width, picture.height, width, height));
   const auto rows = static_cast<size_t>(view.input_height), columns = static_cast<size_t>(view.input_width);
-  // Every element is written, so that none needs to be zero first.
-  auto* planes = new float[3 * rows * columns];
-  nb::capsule owner(planes, [](void* self) noexcept { delete[] static_cast<float*>(self); });
-  OrRaise(Released([&] { return vision::FillInput(spec, picture, view, {planes, 3 * rows * columns}); }));
-  return {NewFloats<4>(planes, {size_t{1}, size_t{3}, rows, columns}, owner),
+  auto* planes = new Planes(3 * rows * columns);
+  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
+  OrRaise(Released([&] { return vision::FillInput(spec, picture, view, planes->items()); }));
+  return {NewFloats<4>(planes->items().data(), {size_t{1}, size_t{3}, rows, columns}, owner),
           view.place.scale,
           {view.place.left, view.place.top},
           {view.input_width, view.input_height}};

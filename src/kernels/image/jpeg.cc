@@ -134,7 +134,7 @@ Result<Picture> DecodeJpeg(std::span<const std::byte> bytes) {
   if (!decoder.IsSupported())
     return InvalidArgument("cannot decode JPEG: {} colour components, expected 1, 3 or 4",
                            decoder.components());
-  ORTOLAN_ASSIGN_OR_RETURN(Picture image, NewPicture(decoder.width(), decoder.height()));
+  ORTOLAN_ASSIGN_OR_RETURN(Picture image, NewPictureToFill(decoder.width(), decoder.height()));
   std::vector<uint8_t> inks(decoder.IsFourColor() ? static_cast<size_t>(image.width) * 4 : 0);
   if (!decoder.ReadPixels(image.pixels.data(), inks.data()))
     return InvalidArgument("cannot decode JPEG: {}", decoder.message());

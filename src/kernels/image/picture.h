@@ -27,6 +27,11 @@ struct Picture {
 
 // A picture of this size, its pixels zero; kInvalidArgument where the size is empty or exceeds kMostPixels.
 Result<Picture> NewPicture(uint64_t width, uint64_t height);
+// The same for who writes every sample: pixels may be anything, and their memory may have served before.
+Result<Picture> NewPictureToFill(uint64_t width, uint64_t height);
+// Keeps the memory of a picture that is done with for the next one of its size: to get a megabyte anew from
+// the system takes as long as to decode one. Two pictures of up to 16 MB are kept.
+void KeepMemory(std::vector<uint8_t> pixels);
 // What NewPicture would say of this size.
 Status CheckSize(uint64_t width, uint64_t height);
 
