@@ -59,6 +59,8 @@ def _nhwc(d: Draw, fused: bool) -> Case:
     if fused:
         z = d.normal(*y.shape)
         return Case([*inputs, z], attributes | {"activation": "Relu"}, expected=[np.maximum(y + z, 0)])
+    if k == c or d.flip():  # as onnxruntime's tools write it, or as it is documented
+        inputs[1] = np.ascontiguousarray(w.transpose(0, 2, 3, 1))
     return Case(inputs, attributes, expected=[y])
 
 
