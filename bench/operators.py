@@ -23,8 +23,14 @@ import ortolan
 from onnx import helper
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import contrib_inputs
+import ml_inputs
+import network_inputs
+import quant_inputs
 from operator_inputs import INPUTS, Inputs
 
+# Each enters its inputs as it is imported.
+MODULES = (contrib_inputs, ml_inputs, network_inputs, quant_inputs)
 SIZES = ("small", "medium", "large")
 
 
