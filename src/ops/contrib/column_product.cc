@@ -1,37 +1,51 @@
 #include "ops/contrib/column_product.h"
 
 #include <algorithm>
-#include <vector>
+#include <atomic>
+
+#include "base/aligned_buffer.h"
+#include "threads/alone.h"
 
 namespace ortolan {
 namespace {
 
-float Dot(const float* a, const float* b, int64_t k) {
-  constexpr int64_t kLanes = 16;
-  float sums[kLanes] = {};
-  int64_t t = 0;
-  for (; t + kLanes <= k; t += kLanes) {
-    for (int64_t i = 0; i < kLanes; ++i) sums[i] += a[t + i] * b[t + i];
-  }
-  for (; t < k; ++t) sums[0] += a[t] * b[t];
-  float sum = 0;
-  for (float part : sums) sum += part;
-  return sum;
-}
+// Columns that are decoded together: a few tiles' worth, whose numbers stay in L2 up to k = 4096.
+constexpr int64_t kColumns = 32;
 
 }  // namespace
 
-void ColumnProduct(const float* a, int64_t m, int64_t n, int64_t k, const float* bias,
-                   FunctionRef<void(int64_t j, float* to)> decode, float* c, ThreadPool& threads) {
-  const int64_t grain = std::max<int64_t>(1, 65536 / std::max<int64_t>(1, k * (m + 1)));
-  threads.ParallelRanges(n, grain, [&](int64_t begin, int64_t end) {
-    std::vector<float> column(static_cast<size_t>(k));
-    for (int64_t j = begin; j < end; ++j) {
-      decode(j, column.data());
-      for (int64_t i = 0; i < m; ++i)
-        c[i * n + j] = Dot(a + i * k, column.data(), k) + (bias != nullptr ? bias[j] : 0.0f);
+Status ColumnProduct(const kernels::GemmVariant& gemm, const float* a, int64_t m, int64_t n, int64_t k,
+                     const float* bias, FunctionRef<void(int64_t j, float* to)> decode, float* c,
+                     ThreadPool& threads) {
+  if (m == 0 || n == 0) return OkStatus();
+  const int64_t panels = (n + kColumns - 1) / kColumns;
+  std::atomic<bool> failed{false};
+  threads.ParallelFor(panels, [&](int64_t panel) {
+    const WorkAlone alone(panels > 1);
+    const int64_t first = panel * kColumns, columns = std::min(kColumns, n - first);
+    kernels::GemmShape shape;
+    shape.m = m, shape.n = columns, shape.k = k;
+    shape.a = {nullptr, k, 1};
+    shape.b = {nullptr, 1, k};
+    const kernels::GemmPlan plan = kernels::PlanGemm(gemm, shape);
+    const size_t numbers = (static_cast<size_t>(columns * k) * sizeof(float) + 63) / 64 * 64;
+    const size_t scratch = plan.ScratchBytes(1);
+    Result<AlignedBuffer> buffer = AlignedBuffer::Allocate(numbers + scratch);
+    if (!buffer.ok()) {
+      failed = true;
+      return;
+    }
+    auto* decoded = reinterpret_cast<float*>(buffer->data());
+    for (int64_t j = 0; j < columns; ++j) decode(first + j, decoded + j * k);
+    kernels::GemmOperands operands;
+    operands.a = a, operands.b = decoded;
+    operands.c = c + first, operands.c_stride = n;
+    kernels::RunGemm(gemm, plan, operands, std::span(buffer->data() + numbers, scratch), threads);
+    for (int64_t i = 0; bias != nullptr && i < m; ++i) {
+      for (int64_t j = 0; j < columns; ++j) c[i * n + first + j] += bias[first + j];
     }
   });
+  return failed ? Fail("no memory for {} numbers of decoded weights", kColumns * k) : OkStatus();
 }
 
 }  // namespace ortolan

@@ -60,6 +60,14 @@ Status ReadNumbers(const TensorRef& tensor, int64_t per_byte, int64_t begin, int
   if (per_byte == 1) return ReadFloats(tensor, begin, count, to);
   const auto* bytes = tensor.As<const uint8_t>();
   const int64_t bits = 8 / per_byte;
+  if (per_byte == 2 && begin % 2 == 0) {
+    const uint8_t* from = bytes + begin / 2;
+    for (int64_t i = 0; i + 1 < count; i += 2) {
+      to[i] = static_cast<float>(from[i / 2] & 15), to[i + 1] = static_cast<float>(from[i / 2] >> 4);
+    }
+    if (count % 2 != 0) to[count - 1] = static_cast<float>(from[count / 2] & 15);
+    return OkStatus();
+  }
   for (int64_t i = begin; i < begin + count; ++i)
     to[i - begin] = static_cast<float>(bytes[i / per_byte] >> i % per_byte * bits & ((1 << bits) - 1));
   return OkStatus();
@@ -123,27 +131,24 @@ Status Run(const void* opaque, RunContext& context) {
   const auto at = static_cast<size_t>(axis);
   const int64_t size = dims[at], inner = ElementCount(all.subspan(at + 1)),
                 outer = ElementCount(all.first(at));
+  // Numbers of the last axis that have one scale: a block, or one (or all) where blocks are along another.
+  const bool along = places.quantized + 1 == dims.size();
+  const int64_t last = dims.back(), step = places.strides.back();
   // Zero points of several numbers a byte lie in rows of whole bytes.
   const int64_t zero_row = scales.dims.back(), padded_row = (zero_row + per_byte - 1) / per_byte * per_byte;
   const int64_t zero_count = scales.count() / std::max<int64_t>(zero_row, 1) * padded_row;
-  std::vector<float> points;
-  if (zeros != nullptr) {
-    if (zeros->count() * per_byte != zero_count)
-      return InvalidArgument("GatherBlockQuantized: zero_points have shape {} for scales of {}",
-                             DimsText(zeros->dims), DimsText(scales.dims));
-    points.resize(static_cast<size_t>(zero_count));
-    ORTOLAN_RETURN_IF_ERROR(ReadNumbers(*zeros, per_byte, 0, zero_count, points.data()));
-  }
+  if (zeros != nullptr && zeros->count() * per_byte != zero_count)
+    return InvalidArgument("GatherBlockQuantized: zero_points have shape {} for scales of {}",
+                           DimsText(zeros->dims), DimsText(scales.dims));
   std::vector<int64_t> index(static_cast<size_t>(indices.count()));
   ORTOLAN_RETURN_IF_ERROR(ReadInts(indices, 0, indices.count(), index.data()));
-  std::vector<float> factors(static_cast<size_t>(scales.count()));
-  ORTOLAN_RETURN_IF_ERROR(ReadFloats(scales, 0, scales.count(), factors.data()));
   const float otherwise = data.dtype == DType::kUInt8 ? static_cast<float>(1 << (state.bits - 1)) : 0.0f;
   const auto rows = static_cast<int64_t>(index.size());
   context.threads().ParallelRanges(
       outer * rows, std::max<int64_t>(1, 4096 / std::max<int64_t>(inner, 1)),
       [&](int64_t begin, int64_t end) {
-        std::vector<float> row(static_cast<size_t>(inner));
+        const auto most = static_cast<size_t>(std::max<int64_t>(last, 1));
+        std::vector<float> row(static_cast<size_t>(inner)), factors(most), points(most);
         for (int64_t i = begin; i < end; ++i) {
           const int64_t given = index[static_cast<size_t>(i % rows)];
           if (given < -size || given >= size) {
@@ -151,12 +156,27 @@ Status Run(const void* opaque, RunContext& context) {
           } else {
             const int64_t from = (i / rows * size + (given < 0 ? given + size : given)) * inner;
             (void)ReadNumbers(data, per_byte, from, inner, row.data());
-            for (int64_t j = 0; j < inner; ++j) {
-              const int64_t scale = places.Of(from + j);
-              const int64_t point = scale / zero_row * padded_row + scale % zero_row;
-              const float zero = zeros != nullptr ? points[static_cast<size_t>(point)] : otherwise;
-              row[static_cast<size_t>(j)] =
-                  (row[static_cast<size_t>(j)] - zero) * factors[static_cast<size_t>(scale)];
+            for (int64_t j = 0; j < inner;) {
+              const int64_t place = (from + j) % last, scale = places.Of(from + j);
+              const int64_t rest = std::min(last - place, inner - j);
+              const int64_t run = along ? std::min(rest, places.block - place % places.block) : rest;
+              const int64_t count = along || step == 0 ? 1 : run;  // of scales
+              (void)ReadFloats(scales, scale, count, factors.data());
+              std::fill_n(points.begin(), count, otherwise);
+              if (zeros != nullptr)
+                (void)ReadNumbers(*zeros, per_byte, scale / zero_row * padded_row + scale % zero_row, count,
+                                  points.data());
+              float* to = row.data() + j;
+              if (count == 1) {
+                const float factor = factors[0], point = points[0];
+                for (int64_t t = 0; t < run; ++t) to[t] = (to[t] - point) * factor;
+              } else {
+                for (int64_t t = 0; t < run; ++t) {
+                  const auto at_run = static_cast<size_t>(t);
+                  to[t] = (to[t] - points[at_run]) * factors[at_run];
+                }
+              }
+              j += run;
             }
           }
           (void)WriteFloats(row.data(), context.output(0), i * inner, inner, {});

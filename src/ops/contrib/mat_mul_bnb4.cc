@@ -1,6 +1,6 @@
 // MatMulBnb4: A times 4-bit weights as bitsandbytes writes them: codes of FP4 or NF4 numbers, the first in
 // the high bits, times the largest absolute value of their block. Columns are decoded as they are needed.
-#include <vector>
+#include <algorithm>
 
 #include "ops/contrib/column_product.h"
 #include "ops/op.h"
@@ -20,6 +20,7 @@ constexpr float kNumbers[2][16] = {
 struct State {
   int64_t n = 0, k = 0, block = 0;
   const float* numbers = nullptr;
+  const kernels::GemmVariant* gemm = nullptr;
   bool transposed = true;
 };
 
@@ -49,17 +50,27 @@ Status Run(const void* opaque, RunContext& context) {
   const auto* bytes = b.As<const uint8_t>();
   const auto* scales = largest.As<const float>();
   const int64_t columns = state.transposed ? state.n : state.k;
-  ColumnProduct(
-      a.As<const float>(), a.count() / inner, columns, inner, nullptr,
+  return ColumnProduct(
+      *state.gemm, a.As<const float>(), a.count() / inner, columns, inner, nullptr,
       [&](int64_t j, float* to) {
-        for (int64_t t = 0; t < inner; ++t) {
+        int64_t t = 0;
+        if (state.transposed && state.k % 2 == 0 && state.block % 2 == 0) {  // whole bytes of a block
+          while (t < inner) {
+            const int64_t at = j * state.k + t, end = std::min(inner, t + state.block - at % state.block);
+            const float scale = scales[at / state.block];
+            for (; t < end; t += 2) {
+              const uint8_t pair = bytes[(j * state.k + t) / 2];
+              to[t] = state.numbers[pair >> 4] * scale, to[t + 1] = state.numbers[pair & 15] * scale;
+            }
+          }
+        }
+        for (; t < inner; ++t) {
           const int64_t at = state.transposed ? j * state.k + t : t * state.k + j;
           const int code = at % 2 == 0 ? bytes[at / 2] >> 4 : bytes[at / 2] & 15;
           to[t] = state.numbers[code] * scales[at / state.block];
         }
       },
       context.output(0).As<float>(), context.threads());
-  return OkStatus();
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
@@ -77,6 +88,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   if (type != 0 && type != 1)
     return InvalidArgument("MatMulBnb4: attribute quant_type is {}, expected 0 (FP4) or 1 (NF4)", type);
   state->numbers = kNumbers[type];
+  state->gemm = &kernels::SelectGemmF32(context.isa);
   prepared->state = std::move(state);
   prepared->run = Run;
   prepared->kernel = "column_product";

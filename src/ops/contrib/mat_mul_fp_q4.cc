@@ -22,6 +22,7 @@ constexpr Form FormOf(int64_t type) {
 struct State {
   Form form{};
   int64_t k = 0, n = 0;
+  const kernels::GemmVariant* gemm = nullptr;
 };
 
 std::optional<State> SizesOf(const TensorRef* shape, int64_t type) {
@@ -57,8 +58,8 @@ Status Run(const void* opaque, RunContext& context) {
   if (b.count() != state.n * blocks * bytes)
     return InvalidArgument("MatMulFpQ4: B has {} bytes, expected {}", b.count(), state.n * blocks * bytes);
   const auto* from = b.As<const uint8_t>();
-  ColumnProduct(
-      a.As<const float>(), a.count() / state.k, state.n, state.k, nullptr,
+  return ColumnProduct(
+      *state.gemm, a.As<const float>(), a.count() / state.k, state.n, state.k, nullptr,
       [&](int64_t j, float* to) {
         for (int64_t t = 0; t < state.k; ++t) {
           const uint8_t* own = from + (j * blocks + t / block) * bytes;
@@ -72,14 +73,14 @@ Status Run(const void* opaque, RunContext& context) {
         }
       },
       context.output(0).As<float>(), context.threads());
-  return OkStatus();
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
   const int64_t type = context.node.attributes.Int("blk_quant_type", 1);
   const Tensor* shape = context.Constant(2);
-  const std::optional<State> state = SizesOf(shape != nullptr ? &shape->ref() : nullptr, type);
+  std::optional<State> state = SizesOf(shape != nullptr ? &shape->ref() : nullptr, type);
   if (!state) return InvalidArgument("MatMulFpQ4: B_shape is no constant of two sizes");
+  state->gemm = &kernels::SelectGemmF32(context.isa);
   prepared->state = std::make_shared<const State>(*state);
   prepared->run = Run;
   prepared->kernel = "column_product";

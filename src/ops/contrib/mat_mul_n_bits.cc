@@ -17,6 +17,7 @@ constexpr size_t kB = 1, kScales = 2, kZeros = 3, kGroups = 4, kBias = 5;
 
 struct State {
   const kernels::BlockVariant* variant = nullptr;
+  const kernels::GemmVariant* gemm = nullptr;  // for g_idx
   int bits = 4;
   int64_t block = 32, n = 0, k = 0;
   bool wide = true;
@@ -160,8 +161,8 @@ Status RunGroups(const State& state, RunContext& context, const float* a, int64_
       return InvalidArgument("MatMulNBits: g_idx holds {}, expected 0 to {}", index[t], blocks - 1);
   }
   const auto* bytes = b.As<const uint8_t>();
-  ColumnProduct(
-      a, m, state.n, state.k, bias,
+  return ColumnProduct(
+      *state.gemm, a, m, state.n, state.k, bias,
       [&](int64_t j, float* to) {
         for (int64_t t = 0; t < state.k; ++t) {
           const int64_t bit = (j * blocks * state.block + t) * bits;
@@ -172,7 +173,6 @@ Status RunGroups(const State& state, RunContext& context, const float* a, int64_
         }
       },
       c, context.threads());
-  return OkStatus();
 }
 
 Status Run(const void* opaque, RunContext& context) {
@@ -227,6 +227,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   const graph::Attributes& attributes = context.node.attributes;
   auto state = std::make_shared<State>();
   state->variant = &kernels::SelectBlocks(context.isa);
+  state->gemm = &kernels::SelectGemmF32(context.isa);
   state->bits = static_cast<int>(std::clamp<int64_t>(attributes.Int("bits", 4), 0, 64));
   state->block = attributes.Int("block_size", 0);
   state->n = attributes.Int("N", 0);

@@ -1,6 +1,7 @@
 // Col2Im: puts the columns of sliding blocks back into an image and adds where blocks overlap. Refuses
 // columns whose count is not that of the blocks.
 #include <algorithm>
+#include <type_traits>
 
 #include "ops/axes.h"
 #include "ops/op.h"
@@ -103,6 +104,31 @@ WideNumber<T> Gather(const T* columns, std::span<const Axis> axes, std::span<con
   return sum;
 }
 
+// Adds all block elements of one channel to its image, whose first axis is axes[0].
+template <typename T>
+void Scatter(const T* columns, std::span<const Axis> axes, int64_t positions, int64_t element,
+             int64_t position, T* image) {
+  const Axis& axis = axes[0];
+  int64_t inner = 1;
+  for (const Axis& other : axes.subspan(1)) inner *= other.size;
+  for (int64_t k = 0; k < axis.block; ++k) {
+    const int64_t offset = k * axis.dilation - axis.pad;
+    // The first and the last position that lie in the image.
+    const int64_t begin = offset >= 0 ? 0 : (-offset + axis.stride - 1) / axis.stride;
+    const int64_t end =
+        axis.size <= offset ? begin : std::min(axis.positions, (axis.size - 1 - offset) / axis.stride + 1);
+    const int64_t own = element * axis.block + k, at = position * axis.positions;
+    if (axes.size() > 1) {
+      for (int64_t p = begin; p < end; ++p)
+        Scatter(columns, axes.subspan(1), positions, own, at + p, image + (offset + p * axis.stride) * inner);
+      continue;
+    }
+    const T* from = columns + own * positions + at;
+    T* to = image + offset;
+    for (int64_t p = begin; p < end; ++p) to[p * axis.stride] = static_cast<T>(to[p * axis.stride] + from[p]);
+  }
+}
+
 Status Run(const void* opaque, RunContext& context) {
   SmallVector<Axis, 4> axes;
   ORTOLAN_RETURN_IF_ERROR(ReadAxes(*static_cast<const State*>(opaque), context, &axes));
@@ -115,6 +141,17 @@ Status Run(const void* opaque, RunContext& context) {
     using T = typename decltype(tag)::Type;
     const T* from = in.As<const T>();
     T* to = out.As<T>();
+    if constexpr (std::is_same_v<WideNumber<T>, T>) {
+      if (!axes.empty()) {
+        context.threads().ParallelRanges(planes, 4096 / pixels + 1, [&](int64_t begin, int64_t end) {
+          std::fill(to + begin * pixels, to + end * pixels, T{0});
+          for (int64_t plane = begin; plane < end; ++plane)
+            Scatter<T>(from + plane * column, std::span<const Axis>(axes.data(), axes.size()), positions, 0,
+                       0, to + plane * pixels);
+        });
+        return OkStatus();
+      }
+    }
     context.threads().ParallelRanges(out.count(), 1024, [&](int64_t begin, int64_t end) {
       Dims at(axes.size(), 0);
       for (int64_t i = begin; i < end; ++i) {

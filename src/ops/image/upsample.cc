@@ -17,9 +17,14 @@ Status Raise(RaiseContext& context) {
         Tensor::Of<float>({static_cast<int64_t>(items.size())}, std::span<const float>(items)));
   }
   if (scales == nullptr) return InvalidGraph("Upsample: no scales");
+  // Where nothing shrinks that is the mode whose rows are copied.
+  bool grows = scales->IsConstant() && scales->type.dtype == DType::kFloat;
+  if (grows) {
+    for (const float scale : scales->constant().Items<const float>()) grows = grows && scale >= 1;
+  }
   for (const char* name : {"scales", "height_scale", "width_scale"}) attributes.Remove(name);
   attributes.Set("coordinate_transformation_mode", std::string("asymmetric"));
-  attributes.Set("nearest_mode", std::string("ortolan_simple"));
+  attributes.Set("nearest_mode", std::string(grows ? "floor" : "ortolan_simple"));
   node.SetInputs({node.input(0), nullptr, scales});
   node.op = &kResize;
   return OkStatus();

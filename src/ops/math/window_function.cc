@@ -23,11 +23,18 @@ Status Run(const void* opaque, RunContext& context) {
   const auto period = static_cast<double>(std::max<int64_t>(1, state.periodic ? count : count - 1));
   return WithNumberType(out.dtype, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    for (int64_t i = 0; i < count; ++i) {
-      const double angle = 2 * kPi * static_cast<double>(i) / period;
-      out.As<T>()[i] = StoredNumber<T>(state.function.constant - state.function.first * std::cos(angle) +
-                                       state.function.second * std::cos(2 * angle));
-    }
+    // Windows are the same from both ends.
+    const int64_t around = state.periodic ? count : count - 1;
+    context.threads().ParallelRanges(around / 2 + 1, 1024, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const double cosine = std::cos(2 * kPi * static_cast<double>(i) / period);
+        const double second = 2 * cosine * cosine - 1;  // of twice the angle
+        const T number = StoredNumber<T>(state.function.constant - state.function.first * cosine +
+                                         state.function.second * second);
+        if (i < count) out.As<T>()[i] = number;
+        if (around - i < count) out.As<T>()[around - i] = number;
+      }
+    });
     return OkStatus();
   });
 }

@@ -31,12 +31,23 @@ Status Run(const void* opaque, RunContext& context) {
     T* to = context.output(0).As<T>();
     const auto replaced = StoredNumber<T>(state.replaced);
     const bool nan = std::isnan(state.replaced);
-    for (int64_t i = 0; i < x.count(); ++i) {
-      const size_t at = state.imputed.size() == 1 ? 0 : static_cast<size_t>(i) % columns;
-      bool missing = from[i] == replaced;
-      if constexpr (std::is_floating_point_v<T>) missing = missing || (nan && std::isnan(from[i]));
-      to[i] = missing ? StoredNumber<T>(state.imputed[at]) : from[i];
-    }
+    std::vector<T> imputed(columns);
+    for (size_t c = 0; c < columns; ++c)
+      imputed[c] = StoredNumber<T>(state.imputed[state.imputed.size() == 1 ? 0 : c]);
+    const int64_t width = std::max<int64_t>(1, static_cast<int64_t>(columns)), rows = x.count() / width;
+    context.threads().ParallelRanges(rows, 65536 / width + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const T* own = from + r * width;
+        T* made = to + r * width;
+        if (nan) {
+          for (int64_t c = 0; c < width; ++c)
+            made[c] = own[c] != own[c] ? imputed[static_cast<size_t>(c)] : own[c];
+        } else {
+          for (int64_t c = 0; c < width; ++c)
+            made[c] = own[c] == replaced ? imputed[static_cast<size_t>(c)] : own[c];
+        }
+      }
+    });
     return OkStatus();
   });
 }

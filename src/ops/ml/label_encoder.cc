@@ -94,6 +94,9 @@ struct State {
   std::unordered_map<int64_t, size_t> ints;
   std::unordered_map<double, size_t> floats;
   size_t nan;  // place of the NaN among the keys
+  // Where whole keys lie close together: the place of key least + i.
+  int64_t least = 0;
+  std::vector<size_t> dense = {};
 };
 
 constexpr size_t kNowhere = ~size_t{0};
@@ -126,6 +129,64 @@ void Store(const State& state, size_t place, const TensorRef& to, int64_t i) {
   (void)status;  // the output's type is one of the declared ones
 }
 
+size_t PlaceOfInt(const State& state, int64_t key) {
+  if (state.dense.empty()) return PlaceOf(state.ints, key);
+  const uint64_t at = static_cast<uint64_t>(key) - static_cast<uint64_t>(state.least);
+  return at < state.dense.size() ? state.dense[at] : kNowhere;
+}
+
+// Whole keys in an array, if it is not much longer than they are many.
+void Spread(State* state) {
+  if (state->ints.empty()) return;
+  int64_t least = INT64_MAX, most = INT64_MIN;
+  for (const auto& [key, place] : state->ints) least = std::min(least, key), most = std::max(most, key);
+  const uint64_t span = static_cast<uint64_t>(most) - static_cast<uint64_t>(least);
+  if (span >= 4 * state->ints.size() + 1024) return;
+  state->least = least;
+  state->dense.assign(span + 1, kNowhere);
+  for (const auto& [key, place] : state->ints)
+    state->dense[static_cast<uint64_t>(key) - static_cast<uint64_t>(least)] = place;
+}
+
+// The values as elements of the result, the default behind them.
+template <typename T>
+std::vector<T> ElementsOf(const State& state) {
+  std::vector<T> elements;
+  for (const List* list : {&state.values, &state.otherwise}) {
+    if (const auto* ints = std::get_if<std::vector<int64_t>>(list); ints != nullptr) {
+      for (const int64_t item : *ints) {
+        if constexpr (std::is_same_v<T, int64_t>)
+          elements.push_back(item);
+        else
+          elements.push_back(StoredNumber<T>(static_cast<double>(item)));
+      }
+    } else {
+      for (const double item : std::get<std::vector<double>>(*list))
+        elements.push_back(StoredNumber<T>(item));
+    }
+  }
+  return elements;
+}
+
+// Whole keys to numbers.
+template <typename From>
+Status RunWhole(const State& state, RunContext& context) {
+  const TensorRef& x = context.input(0);
+  const From* from = x.As<const From>();
+  return WithNumberType(context.output(0).dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    const std::vector<T> elements = ElementsOf<T>(state);
+    T* to = context.output(0).As<T>();
+    context.threads().ParallelRanges(x.count(), 4096, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const size_t place = PlaceOfInt(state, static_cast<int64_t>(from[i]));
+        to[i] = elements[place == kNowhere ? elements.size() - 1 : place];
+      }
+    });
+    return OkStatus();
+  });
+}
+
 Status Run(const void* opaque, RunContext& context) {
   const State& state = *static_cast<const State*>(opaque);
   const TensorRef& x = context.input(0);
@@ -137,10 +198,13 @@ Status Run(const void* opaque, RunContext& context) {
   }
   return WithNumberType(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::Type;
+    if constexpr (std::is_integral_v<T>) {
+      if (y.dtype != DType::kString) return RunWhole<T>(state, context);
+    }
     const T* from = x.As<const T>();
     for (int64_t i = 0; i < x.count(); ++i) {
       if constexpr (std::is_integral_v<T>) {
-        Store(state, PlaceOf(state.ints, static_cast<int64_t>(from[i])), y, i);
+        Store(state, PlaceOfInt(state, static_cast<int64_t>(from[i])), y, i);
       } else {
         const auto key = static_cast<double>(AsNumber(from[i]));
         Store(state, std::isnan(key) ? state.nan : PlaceOf(state.floats, key), y, i);
@@ -183,6 +247,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
         }
       },
       keys.list);
+  Spread(&state);
   prepared->state = std::make_shared<const State>(std::move(state));
   prepared->run = Run;
   prepared->kernel = "label_encoder";

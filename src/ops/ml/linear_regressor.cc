@@ -19,6 +19,22 @@ struct State {
   ml::PostTransform transform;
 };
 
+// In several sums, which do not wait for each other.
+template <typename T>
+double Dot(const float* weights, const T* x, int64_t count) {
+  constexpr int64_t kSums = 8;
+  double sums[kSums] = {};
+  int64_t c = 0;
+  for (; c + kSums <= count; c += kSums) {
+    for (int64_t i = 0; i < kSums; ++i)
+      sums[i] += static_cast<double>(weights[c + i]) * static_cast<double>(x[c + i]);
+  }
+  for (; c < count; ++c) sums[0] += static_cast<double>(weights[c]) * static_cast<double>(x[c]);
+  double sum = 0;
+  for (const double part : sums) sum += part;
+  return sum;
+}
+
 Status Run(const void* opaque, RunContext& context) {
   const State& state = *static_cast<const State*>(opaque);
   const TensorRef& x = context.input(0);
@@ -29,18 +45,19 @@ Status Run(const void* opaque, RunContext& context) {
   }
   return ml::WithFeatureType(x.dtype, [&](auto tag) {
     const auto* from = x.As<const typename decltype(tag)::Type>();
-    for (int64_t i = 0; i < rows.count; ++i, from += rows.features) {
-      float* to = context.output(0).As<float>() + i * state.targets;
-      for (int64_t t = 0; t < state.targets; ++t) {
-        const float* weights = state.coefficients.data() + t * rows.features;
-        double sum =
-            state.intercepts.empty() ? 0.0 : static_cast<double>(state.intercepts[static_cast<size_t>(t)]);
-        for (int64_t c = 0; c < rows.features; ++c)
-          sum += static_cast<double>(weights[c]) * static_cast<double>(from[c]);
-        to[t] = static_cast<float>(sum);
+    const int64_t work = std::max<int64_t>(1, rows.features * state.targets);
+    context.threads().ParallelRanges(rows.count, 32768 / work + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        float* to = context.output(0).As<float>() + i * state.targets;
+        for (int64_t t = 0; t < state.targets; ++t) {
+          const double first =
+              state.intercepts.empty() ? 0.0 : static_cast<double>(state.intercepts[static_cast<size_t>(t)]);
+          const float* weights = state.coefficients.data() + t * rows.features;
+          to[t] = static_cast<float>(first + Dot(weights, from + i * rows.features, rows.features));
+        }
+        ml::TransformTargets(state.transform, to, state.targets);
       }
-      ml::TransformTargets(state.transform, to, state.targets);
-    }
+    });
     return OkStatus();
   });
 }
