@@ -56,6 +56,47 @@ void RunDirectLayer(benchmark::State& state, const ConvVariant& variant, const C
   });
 }
 
+// Weights that come from memory, as in a model whose weights exceed the caches: each run takes others.
+constexpr int64_t kColdBytes = 96 << 20;
+
+template <typename Packed, typename Pack>
+std::vector<Packed> Copies(int64_t weight_bytes, Pack pack) {
+  std::vector<Packed> copies;
+  for (int64_t bytes = 0; bytes < kColdBytes; bytes += weight_bytes) copies.push_back(std::move(*pack()));
+  return copies;
+}
+
+void RunColdLayer(benchmark::State& state, const ConvVariant& variant, const ConvShape& shape) {
+  const Window& w = shape.window;
+  ThreadPool threads(1);
+  const int64_t block = variant.block, count = shape.out_channels * shape.group_in() * w.kernel_size();
+  const AlignedBuffer weights = Filled(count);
+  const AlignedBuffer x = Filled(CeilDiv(shape.in_channels, block) * block * w.in_size());
+  const AlignedBuffer y = Filled(CeilDiv(shape.out_channels, block) * block * w.out_size());
+  const auto* from = reinterpret_cast<const float*>(weights.data());
+  const auto* in = reinterpret_cast<const float*>(x.data());
+  auto* out = reinterpret_cast<float*>(y.data());
+  size_t next = 0;
+  if (WinogradPays(variant, shape)) {
+    const auto copies = Copies<PackedWinograd>(16 * count, [&] {
+      return PackWinograd(variant, shape.in_channels, shape.out_channels, from, nullptr, threads);
+    });
+    const WinogradPlan plan = PlanWinograd(copies[0], shape, 1);
+    const AlignedBuffer scratch = Filled(static_cast<int64_t>(plan.scratch_bytes / 4 + 16));
+    return Measure(state, variant.isa, shape.flops(), [&] {
+      RunWinograd(copies[next++ % copies.size()], plan, in, out, {}, scratch.data(), threads);
+    });
+  }
+  const auto copies = Copies<PackedConv>(4 * count, [&] {
+    return PackConv(variant, ConvLayout::kBlocked, shape.groups, shape.in_channels, shape.out_channels,
+                    w.kernel, from, nullptr, threads);
+  });
+  auto plan = PlanDirect(copies[0], shape, 1);
+  const AlignedBuffer scratch = Filled(static_cast<int64_t>(plan->scratch_bytes / 4 + 16));
+  Measure(state, variant.isa, shape.flops(),
+          [&] { RunDirect(copies[next++ % copies.size()], *plan, in, out, {}, scratch.data(), threads); });
+}
+
 void RunDepthwiseLayer(benchmark::State& state, const ConvVariant& variant, const ConvShape& shape) {
   const Window& w = shape.window;
   ThreadPool threads(1);
@@ -104,6 +145,7 @@ const bool kRegistered = [] {
       ConvOf(1, 1, 512, 128, 28, 28, 1, 1, 0),
       ConvOf(1, 1, 1024, 256, 14, 14, 1, 1, 0),
       ConvOf(1, 1, 2048, 512, 7, 7, 1, 1, 0),
+      ConvOf(1, 1, 512, 2048, 7, 7, 1, 1, 0),
       // MobileNetV2: stem and the 1x1 around its depthwise layers.
       ConvOf(1, 1, 3, 32, 224, 224, 3, 2, 1),
       ConvOf(1, 1, 16, 96, 112, 112, 1, 1, 0),
@@ -135,6 +177,7 @@ const bool kRegistered = [] {
     for (const ConvShape& shape : layers) {
       add(variant, "direct", shape, RunDirectLayer);
       if (WinogradApplies(shape)) add(variant, "winograd", shape, RunWinogradLayer);
+      if (shape.in_channels >= 64) add(variant, "cold", shape, RunColdLayer);
     }
     for (const ConvShape& shape : depthwise) add(variant, "depthwise", shape, RunDepthwiseLayer);
   }

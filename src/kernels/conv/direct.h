@@ -129,6 +129,11 @@ int64_t DirectChunks(const PackedConv& conv, const DirectPlan& plan);
 void RunDirectChunk(const PackedConv& conv, const DirectPlan& plan, int64_t index, const float* x, float* y,
                     const ConvEpilogue& epilogue, ScratchSlots& slots);
 
+// Along the next `strips` strips, all with args.step_count steps, asks for `floats` at `next`: the panel
+// after this one, which then waits in L2. Nothing where they are too many for it, or where so many strips
+// share the panel that its coming late does not matter.
+void LookAhead(StripArgs& args, const float* next, int64_t floats, int64_t strips);
+
 // One row of pixels of a panel of `channels`, at most kStripVectors blocks, in strips of nearly equal length;
 // what other convolutions build on the strips with.
 void RunStrips(const ConvVariant& variant, const StripTable& table, int64_t channels, int64_t pixels,

@@ -26,6 +26,7 @@ void Strip(const StripArgs& args) {
   const bool bounded = args.lower > -kInfinity || args.upper < kInfinity;
   constexpr int kWhole = kHalf ? kVectors - 1 : kVectors;
   StripPlace at{args.in, args.residual, args.out};
+  const float* ahead = args.ahead;
   for (int64_t left = args.strips; left > 0; --left) {
     Vec sum[kPixels][kVectors];
     ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
@@ -39,6 +40,8 @@ void Strip(const StripArgs& args) {
       const float* in = at.in + step->in_offset;
       const float* weight = weights + static_cast<int64_t>(step->k) * (kVectors * kBlock);
       const float* const in_end = in + step->count;
+      for (int64_t line = args.ahead_lines; line > 0; --line, ahead += kLineFloats)
+        __builtin_prefetch(ahead, 0, 2);
       do {
         Vec w[kVectors];
         Half half_w;

@@ -108,6 +108,9 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
   args.out_block_stride = plan.deals ? plan.dealt_floats / kStripVectors : plan.out_plane;
   args.lower = epilogue.lower;
   args.upper = epilogue.upper;
+  const bool has_next = panel + 1 < conv.panels() && plan.segments.size() == 1;
+  const int64_t next_blocks = std::min<int64_t>(kStripVectors, out_blocks - (panel + 1) * kStripVectors);
+  const int64_t row_strips = CeilDiv(plan.window.out[2], conv.variant->pixels);
   const int64_t out_base = (c.n * conv.groups * out_blocks + first) * plan.out_plane;
   for (int64_t oh = c.oh0; oh < c.oh0 + c.rows; ++oh) {
     const int64_t end = plan.flat && oh == w.out[1] - 1 ? plan.last_row : segment.end;
@@ -117,6 +120,10 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
     args.in = in + (oh - c.oh0) * w.stride[1] * plan.row_stride + segment.begin * args.pixel_stride;
     args.steps = steps.data();
     args.step_count = static_cast<int64_t>(steps.size());
+    if (has_next && oh == c.oh0) {
+      LookAhead(args, args.weights + kStripVectors * block * conv.depth(), next_blocks * block * conv.depth(),
+                c.rows * row_strips);
+    }
     args.out = plan.deals ? dealt : y + out_base + pixel0 * block;
     args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
     RunStrips(*conv.variant, table, channels, pixels, args);
@@ -130,6 +137,7 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
       }
       epilogue.Finish(args.out + v * plan.out_plane, c.n, first + v, pixel0, pixels, block);
     }
+    if (args.ahead) args.ahead += row_strips * args.step_count * args.ahead_lines * kLineFloats;
   }
 }
 
@@ -142,6 +150,15 @@ void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, co
 }
 
 }  // namespace
+
+void LookAhead(StripArgs& args, const float* next, int64_t floats, int64_t strips) {
+  constexpr int64_t kMostFloats = (256 << 10) / sizeof(float);  // a quarter of a 1 MB L2
+  constexpr int64_t kMostStrips = 32;
+  args.ahead = next;
+  args.ahead_lines = 0;
+  if (floats > kMostFloats || strips > kMostStrips || args.step_count == 0) return;
+  args.ahead_lines = CeilDiv(CeilDiv(floats, kLineFloats), strips * args.step_count);
+}
 
 // Strips of two lengths that differ by one: 56 pixels in strips of up to 6 are six of 6 and four of 5.
 void RunStrips(const ConvVariant& variant, const StripTable& table, int64_t channels, int64_t pixels,
@@ -160,6 +177,7 @@ void RunStrips(const ConvVariant& variant, const StripTable& table, int64_t chan
     args.in += count * each * args.pixel_stride;
     args.out += count * each * variant.block;
     if (args.residual) args.residual += count * each * variant.block;
+    if (args.ahead) args.ahead += count * args.step_count * args.ahead_lines * kLineFloats;
   };
   run(longer, length + 1);
   run(strips - longer, length);

@@ -30,7 +30,12 @@ struct StripArgs {
   float* out = nullptr;             // pixels are `block` floats apart
   int64_t out_block_stride = 0;     // from the first to the second block of channels
   float lower = 0, upper = 0;
+  // What will be read next: each step asks for so many cache lines of it. Weights that come from memory, and
+  // a model's do, would otherwise stop the first strip of every panel.
+  const float* ahead = nullptr;
+  int64_t ahead_lines = 0;
 };
+inline constexpr int64_t kLineFloats = 16;
 using ConvStrip = void (*)(const StripArgs& args);
 
 inline constexpr int kMostStripPixels = 14;

@@ -95,6 +95,11 @@ class Runner {
       args.out_block_stride = pitch;
       args.lower = -std::numeric_limits<float>::infinity();
       args.upper = std::numeric_limits<float>::infinity();
+      if (i + 1 < product_units()) {
+        const int64_t blocks = CeilDiv(channels, block);  // the next panel is about as large
+        LookAhead(args, args.weights + blocks * block * conv_.in_channels, blocks * block * conv_.in_channels,
+                  CeilDiv(b.end - b.begin, conv_.variant->pixels));
+      }
       RunStrips(*conv_.variant, *conv_.variant->blocked[0], channels, b.end - b.begin, args);
     }
   }
