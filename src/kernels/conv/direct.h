@@ -77,6 +77,10 @@ struct DirectPlan {
   bool copies = false;                  // whether input rows are copied to scratch with their padding
   bool flat = false;  // 1x1: the map is one row, cut into rows of out[2] pixels; the last row is `last_row`
   int64_t last_row = 0;
+  // 1x1 with a stride: the pixels that are read are copied side by side, and the rest goes as if flat.
+  // `sparse` is the window before that.
+  bool gathers = false;
+  Window sparse;
   int64_t pixel = 0;     // floats of one input pixel: block or 1
   int64_t in_plane = 0;  // floats of one plane or block of the input map
   int64_t out_plane = 0;

@@ -27,6 +27,18 @@ bool IsPointwise(const Window& w) {
   return true;
 }
 
+// Strided pixels touch every other line of every other row, which fills a cache with lines that nobody reads:
+// so many panels pay for a copy.
+constexpr int64_t kPanelsToGather = 4;
+
+bool Gathers(const PackedConv& conv, const Window& w) {
+  if (conv.input != ConvLayout::kBlocked || conv.panels() < kPanelsToGather) return false;
+  for (int a = 0; a < kSpatialAxes; ++a) {
+    if (w.kernel[a] != 1 || w.pad[a] != 0 || (w.out[a] - 1) * w.stride[a] >= w.in[a]) return false;
+  }
+  return w.stride[0] * w.stride[1] * w.stride[2] > 1;
+}
+
 bool ReadsInside(const Window& w, int axis) {
   return w.pad[axis] <= 0 &&
          (w.out[axis] - 1) * w.stride[axis] - w.pad[axis] + (w.kernel[axis] - 1) * w.dilation[axis] <
@@ -180,9 +192,15 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.out_plane = grid->plane_stride;
   } else if (IsPointwise(plan.window)) {
     Flatten(plan);
+  } else if (Gathers(conv, plan.window)) {
+    plan.gathers = true;
+    plan.sparse = plan.window;
+    std::copy_n(plan.window.out, kSpatialAxes, plan.window.in);
+    Flatten(plan);
   }
   const Window& w = plan.window;
-  plan.copies = !plan.flat && !(ReadsInside(w, 0) && ReadsInside(w, 1) && ReadsInside(w, 2));
+  plan.copies =
+      plan.gathers || (!plan.flat && !(ReadsInside(w, 0) && ReadsInside(w, 1) && ReadsInside(w, 2)));
   plan.row_stride = w.in[2] * plan.pixel;
   plan.slice_stride = w.in[1] * plan.row_stride * w.dilation[0];
   plan.plane_stride = plan.in_plane;

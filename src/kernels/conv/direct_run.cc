@@ -46,6 +46,25 @@ void FillSlab(const PackedConv& conv, const DirectPlan& plan, const float* x, in
   }
 }
 
+// The pixels that output rows oh0.. of a flattened map read, of all planes of a group.
+void Gather(const PackedConv& conv, const DirectPlan& plan, const float* x, int64_t oh0, int64_t rows,
+            float* slab) {
+  const Window& from = plan.sparse;
+  const int64_t length = plan.window.out[2], size = from.out[0] * from.out[1] * from.out[2];
+  const int64_t first = oh0 * length, end = std::min(size, (oh0 + rows) * length);
+  const auto bytes = sizeof(float) * static_cast<size_t>(plan.pixel);
+  for (int64_t p = 0; p < CeilDiv(conv.group_in, conv.block()); ++p) {
+    const float* const plane = x + p * plan.in_plane;
+    float* to = slab + p * plan.plane_stride;
+    for (int64_t i = first; i < end; ++i, to += plan.pixel) {
+      const int64_t column = i % from.out[2] * from.stride[2],
+                    row = i / from.out[2] % from.out[1] * from.stride[1];
+      const int64_t slice = i / from.out[2] / from.out[1] * from.stride[0];
+      std::memcpy(to, plane + ((slice * from.in[1] + row) * from.in[2] + column) * plan.pixel, bytes);
+    }
+  }
+}
+
 const StripTable& TableFor(const PackedConv& conv, const DirectPlan& plan) {
   const ConvVariant& variant = *conv.variant;
   const int64_t stride = plan.window.stride[2];
@@ -196,7 +215,10 @@ void RunDirectChunk(const PackedConv& conv, const DirectPlan& plan, int64_t inde
   const float* in = x + (c.n * conv.groups + c.group) * planes * plan.in_plane;
   const int slot = plan.slot_floats() != 0 ? slots.Take() : -1;
   float* const scratch = slot >= 0 ? slots.At(slot) : nullptr;
-  if (plan.copies) {
+  if (plan.gathers) {
+    Gather(conv, plan, in, c.oh0, c.rows, scratch);
+    in = scratch;
+  } else if (plan.copies) {
     FillSlab(conv, plan, in, c.od, c.oh0, c.rows, scratch);
     in = scratch;
   } else {
