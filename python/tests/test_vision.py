@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,20 @@ def test_plot_and_save_show_the_answer(
         np.testing.assert_array_equal(np.asarray(Image.open(saved)), plotted)
         with pytest.raises(ValueError, match="format"):
             result.save(tmp_path / "shown.xyz")
+
+
+def test_data_frames_hold_the_rows(
+    detector: vision.Detector, classifier: vision.Classifier, mug: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    for result in (detector.predict(mug)[0], classifier.predict(mug, top_k=2)[0]):
+        frame = result.to_df()
+        assert isinstance(frame, pandas.DataFrame)
+        assert frame.to_dict("records") == result.rows()
+    assert list(detector.predict(mug, classes=[])[0].to_df().columns) == []
+    monkeypatch.setitem(sys.modules, "pandas", None)  # as if it were not installed
+    with pytest.raises(ImportError, match="needs pandas"):
+        result.to_df()
 
 
 def test_async_predicts_the_same(detector: vision.Detector, mug: np.ndarray) -> None:
