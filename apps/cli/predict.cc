@@ -216,6 +216,7 @@ void PredictAll(const PredictOptions& options, Predictor predict) {
 vision::Task TaskOf(const InferenceSession& session, const std::string& head) {
   if (head.empty()) return vision::RecognizeTask(session);
   if (head == "classifier") return vision::Task::kClassify;
+  if (head.ends_with("-seg")) return vision::Task::kSegment;
   return head == "semantic" ? vision::Task::kLabelPixels : vision::Task::kDetect;
 }
 
@@ -235,9 +236,16 @@ void Predict(const PredictOptions& options) {
     settings.labels = labels;
     settings.confidence = options.confidence;
     settings.overlap = options.overlap;
-    const auto detector =
-        Guard(kBadInput, options.model, [&] { return vision::Detector(std::move(session), settings); });
-    PredictAll(options, [&](const vision::Image& image) { return detector.Predict(image); });
+    const auto predict_with = [&](auto made) {
+      PredictAll(options, [&](const vision::Image& image) { return made.Predict(image); });
+    };
+    if (task == vision::Task::kSegment) {
+      predict_with(
+          Guard(kBadInput, options.model, [&] { return vision::Segmenter(std::move(session), settings); }));
+    } else {
+      predict_with(
+          Guard(kBadInput, options.model, [&] { return vision::Detector(std::move(session), settings); }));
+    }
   } else if (task == vision::Task::kLabelPixels) {
     vision::SemanticOptions settings;
     settings.labels = labels;

@@ -334,6 +334,8 @@ def test_label_tells_what_it_cannot_tell(matmul: Path, tmp_path: Path) -> None:
     assert "Name the head" in fail(BAD_INPUT, "label", model)
     assert "Name the head" in fail(BAD_INPUT, "predict", model, EXAMPLE / "picture.jpg")
     assert "nothing found" in succeed("predict", model, EXAMPLE / "picture.jpg", "--head", "end2end")
+    masks = fail(BAD_INPUT, "predict", model, EXAMPLE / "picture.jpg", "--head", "yolov8-seg")
+    assert "prototypes" in masks
     assert "there is no head" in fail(BAD_INPUT, "predict", model, EXAMPLE / "picture.jpg", "--head", "x")
     assert "label pixels" not in fail(BAD_INPUT, "label", matmul)
 
