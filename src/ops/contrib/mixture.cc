@@ -199,14 +199,16 @@ class Mixture {
   // to = rows * weights^T + bias of expert e.
   void Multiply(int64_t e, int64_t lane, const float* rows, int64_t count, size_t product, float* to) const {
     const int64_t columns = sizes_.rows(product), k = sizes_.columns(product);
-    const kernels::GemmPlan plan =
-        kernels::PlanGemm(*options_.gemm, Product(count, columns, k, run_.packed[product]));
-    kernels::GemmOperands operands;
-    operands.a = rows, operands.b = run_.weights(product, e);
-    operands.c = to, operands.c_stride = columns;
-    const size_t bytes = run_.room.gemm_bytes;
-    const std::span<std::byte> scratch(run_.scratch + static_cast<size_t>(lane) * bytes, bytes);
-    kernels::RunGemm(*options_.gemm, plan, operands, scratch, context_.threads());
+    if (run_.multiply == nullptr || !(*run_.multiply)(product, e, lane, rows, count, to)) {
+      const kernels::GemmPlan plan =
+          kernels::PlanGemm(*options_.gemm, Product(count, columns, k, run_.packed[product]));
+      kernels::GemmOperands operands;
+      operands.a = rows, operands.b = run_.weights(product, e);
+      operands.c = to, operands.c_stride = columns;
+      const size_t bytes = run_.room.gemm_bytes;
+      const std::span<std::byte> scratch(run_.scratch + static_cast<size_t>(lane) * bytes, bytes);
+      kernels::RunGemm(*options_.gemm, plan, operands, scratch, context_.threads());
+    }
     if (run_.bias[product] == nullptr) return;
     const float* added = run_.bias[product] + e * columns;
     for (int64_t r = 0; r < count; ++r) {

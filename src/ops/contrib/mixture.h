@@ -62,6 +62,10 @@ struct MixtureRun {
   FunctionRef<const float*(size_t product, int64_t expert)> weights;
   float* y;
   bool packed[3] = {};  // whether a product's weights are what PackGemmB made of their transpose
+  // Where set, tried before `weights`: to (count x rows(product)) = x * weights of the expert, without bias.
+  // False where it has none for this product. Lanes call it at the same time.
+  const FunctionRef<bool(size_t product, int64_t expert, int64_t lane, const float* x, int64_t count,
+                         float* to)>* multiply = nullptr;
 };
 Status RunMixture(const MixtureRun& run, RunContext& context);
 

@@ -1,8 +1,12 @@
 // QMoE: MoE whose experts have weights of 2, 4 or 8 bits with scales and zero points for each row or each
-// block of a row, or 4- and 8-bit floats with scales. The weights of an expert become floats when tokens go
-// to it. Activations stay floats where quant_type is wfp4afp8 too. Refuses weights packed for GPUs.
+// block of a row, or 4- and 8-bit floats with scales. Integers that are constants run as MatMulNBits' do; of
+// others the weights of an expert become floats when tokens go to it. Activations stay floats where
+// quant_type is wfp4afp8 too. Refuses weights packed for GPUs.
 #include <algorithm>
+#include <vector>
 
+#include "base/aligned_buffer.h"
+#include "kernels/quant/block_product.h"
 #include "ops/contrib/mixture.h"
 #include "ops/tensor/low_bits.h"
 
@@ -15,8 +19,27 @@ constexpr size_t kWeights[] = {2, 5, 8}, kScales[] = {3, 6, 9}, kBias[] = {4, 7,
 
 enum class Form : uint8_t { kInt, kFloat4, kFloat8 };
 
+// The weights of a product of all experts as the block kernel has them, expert after expert.
+struct PackedExperts {
+  AlignedBuffer bytes;
+  size_t stride = 0;  // 0: not packed
+  int64_t block = 0, rows = 0, columns = 0;
+  int bits = 4;
+  bool has_zeros = false;
+
+  kernels::BlockProduct Product(const kernels::BlockVariant& variant, int64_t count) const {
+    kernels::BlockProduct product;
+    product.variant = &variant;
+    product.bits = bits, product.block = block, product.has_zeros = has_zeros;
+    product.m = count, product.n = rows, product.k = product.a_stride = columns;
+    return product;
+  }
+};
+
 struct State {
   MixtureOptions options;
+  const kernels::BlockVariant* blocks = nullptr;
+  PackedExperts packed[3];
   Form form = Form::kInt;
   DType block_scales = DType::kUndefined;  // what bytes of scales are, for 4-bit floats
   int64_t block = 0;                       // 0: one number a row (or, for 8-bit floats, an expert)
@@ -38,6 +61,7 @@ struct Bound {
   Layout layouts[3];
   MixtureScratch scratch;
   size_t weights_at = 0, scales_at = 0, zeros_at = 0;
+  size_t product_at = 0, product_bytes = 0;  // scratch of packed products, of one lane
 };
 
 bool Given(std::span<const Dims> inputs, size_t i) {
@@ -95,9 +119,13 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const int64_t inner = state.fused() ? first[1] / 2 : first[1];
   ORTOLAN_ASSIGN_OR_RETURN(bound->sizes, SizesOfMixture(state.options, "QMoE", context.inputs[kX],
                                                         context.inputs[kRouter], first[1], inner));
-  // One room for the weights of an expert.
+  // There is one room for the weights of an expert that is not packed.
+  bool all_packed = true;
+  for (const size_t product : {0, 1, 2})
+    all_packed = all_packed &&
+                 (state.packed[product].stride > 0 || (product == 2 && !Given(context.inputs, kWeights[2])));
   ORTOLAN_ASSIGN_OR_RETURN(bound->scratch,
-                           ScratchOfMixture(state.options, bound->sizes, context.threads, false));
+                           ScratchOfMixture(state.options, bound->sizes, context.threads, all_packed));
   int64_t weights = 0, scales = 0, zeros = 0;
   for (const size_t product : {0, 1, 2}) {
     if (product == 2 && !Given(context.inputs, kWeights[2])) break;
@@ -114,6 +142,18 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const auto take = [&](int64_t floats) {
     return std::exchange(at, at + (static_cast<size_t>(floats) * sizeof(float) + 63) / 64 * 64);
   };
+  for (const size_t product : {0, 1, 2}) {
+    const PackedExperts& packed = state.packed[product];
+    if (packed.stride == 0) continue;
+    if (packed.rows != bound->sizes.rows(product) || packed.columns != bound->sizes.columns(product))
+      return InvalidArgument("QMoE: fc{} of {} by {} where {} by {} are wanted", product + 1, packed.rows,
+                             packed.columns, bound->sizes.rows(product), bound->sizes.columns(product));
+    bound->product_bytes = std::max(
+        bound->product_bytes,
+        (kernels::BlockScratchBytes(packed.Product(*state.blocks, bound->sizes.tokens)) + 63) / 64 * 64);
+  }
+  bound->product_at = at;
+  at += bound->product_bytes * static_cast<size_t>(bound->scratch.lanes);
   bound->weights_at = take(weights), bound->scales_at = take(scales), bound->zeros_at = take(zeros);
   binding->scratch_bytes = at;
   binding->data = std::move(bound);
@@ -227,6 +267,20 @@ Status Run(const void* opaque, RunContext& context) {
   };
   Decoder decoder(state, bound, context);
   const auto weights = [&](size_t product, int64_t expert) { return decoder.Weights(product, expert); };
+  const auto multiply = [&](size_t product, int64_t expert, int64_t lane, const float* x, int64_t count,
+                            float* to) {
+    const PackedExperts& packed = state.packed[product];
+    if (packed.stride == 0) return false;
+    kernels::BlockProduct own = packed.Product(*state.blocks, count);
+    own.packed =
+        reinterpret_cast<const uint8_t*>(packed.bytes.data()) + static_cast<size_t>(expert) * packed.stride;
+    own.a = x, own.c = to;
+    kernels::RunBlockProduct(
+        own, context.scratch() + bound.product_at + static_cast<size_t>(lane) * bound.product_bytes,
+        context.threads());
+    return true;
+  };
+  const FunctionRef<bool(size_t, int64_t, int64_t, const float*, int64_t, float*)> multiplied = multiply;
   const Status status = RunMixture({state.options,
                                     bound.sizes,
                                     bound.scratch,
@@ -237,7 +291,9 @@ Status Run(const void* opaque, RunContext& context) {
                                     {floats(kBias[0]), floats(kBias[1]), floats(kBias[2])},
                                     context.HasInput(kWeights[2]),
                                     weights,
-                                    context.output(0).As<float>()},
+                                    context.output(0).As<float>(),
+                                    {},
+                                    &multiplied},
                                    context);
   if (!status.ok()) return Error(status.code(), "QMoE: {}", status.message());
   return decoder.status();
@@ -275,6 +331,82 @@ Status ReadForm(PrepareContext& context, State* state) {
   return OkStatus();
 }
 
+// Zero points of a constant product as floats, one for each block of `wide` blocks a row; empty without them.
+std::vector<float> ZerosOf(const Tensor& given, int64_t rows, int64_t blocks, int64_t wide, int bits,
+                           int64_t expert) {
+  const auto* bytes = static_cast<const uint8_t*>(given.data());
+  const bool by_row = given.dims().size() == 2;
+  const int64_t row_bytes = (blocks * bits + 7) / 8;
+  bytes += expert * (by_row ? (rows * bits + 7) / 8 : rows * row_bytes);
+  std::vector<float> zeros;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t b = 0; b < wide; ++b)
+      zeros.push_back(by_row ? NumberAt(bytes, r, bits)
+                             : NumberAt(bytes + r * row_bytes, b * blocks / wide, bits));
+  }
+  return zeros;
+}
+
+// Packs a product whose numbers are constants and stand in whole blocks.
+Status Pack(const PrepareContext& context, size_t product, State* state, Prepared* prepared) {
+  const Tensor* weights = context.Constant(kWeights[product]);
+  const Tensor* scales = context.Constant(kScales[product]);
+  const Tensor* points = context.Constant(kZeros[product]);
+  if (weights == nullptr || scales == nullptr || weights->data() == nullptr || scales->data() == nullptr ||
+      weights->dims().size() != 3 || weights->dtype() != DType::kUInt8)
+    return OkStatus();
+  if (context.node.HasInput(kZeros[product]) && (points == nullptr || points->data() == nullptr))
+    return OkStatus();
+  const int bits = state->bits[product];
+  const int64_t experts = weights->dims()[0], rows = weights->dims()[1],
+                columns = weights->dims()[2] * 8 / bits;
+  // Bytes may hold more numbers than a row has.
+  const graph::Shape& from = context.node.input(product == 1 ? kWeights[0] : size_t{kX})->shape;
+  if (!from.has_rank() || from.rank() < 2) return OkStatus();
+  const graph::Dim& wanted = product == 1 ? from[1] : from.dims().back();
+  if (!wanted.Is(product == 1 && state->fused() ? 2 * columns : columns)) return OkStatus();
+  // Rows with one scale are cut into blocks that have it.
+  int64_t block = state->block;
+  for (int64_t size = 128; block == 0 && size >= 16; size /= 2)
+    if (columns % size == 0) block = size;
+  if (block == 0 || columns % block != 0 || experts == 0 || rows == 0) return OkStatus();
+  const int64_t wide = columns / block, given = state->block > 0 ? wide : 1;
+  if (scales->count() != experts * rows * given) return OkStatus();
+  const bool by_row = points != nullptr && points->dims().size() == 2;
+  const int64_t point_bytes = by_row ? (rows * bits + 7) / 8 : rows * ((given * bits + 7) / 8);
+  if (points != nullptr && (points->dtype() != DType::kUInt8 || points->count() != experts * point_bytes ||
+                            (by_row && given != 1)))
+    return OkStatus();
+  PackedExperts& packed = state->packed[product];
+  packed.block = block, packed.rows = rows, packed.columns = columns, packed.bits = bits;
+  packed.has_zeros = points != nullptr;
+  std::vector<float> read(static_cast<size_t>(rows * given)), spread(static_cast<size_t>(rows * wide)), zeros;
+  kernels::BlockWeights own;
+  own.bits = bits, own.block = block, own.n = rows, own.k = columns;
+  for (int64_t e = 0; e < experts; ++e) {
+    ORTOLAN_RETURN_IF_ERROR(ReadFloats(scales->ref(), e * rows * given, rows * given, read.data()));
+    for (int64_t i = 0; i < rows * wide; ++i)
+      spread[static_cast<size_t>(i)] = read[static_cast<size_t>(given == 1 ? i / wide : i)];
+    if (points != nullptr) zeros = ZerosOf(*points, rows, given, wide, bits, e);
+    own.b = static_cast<const uint8_t*>(weights->data()) + e * rows * weights->dims()[2];
+    own.scales = spread.data(), own.zeros = points != nullptr ? zeros.data() : nullptr;
+    if (e == 0) {
+      const size_t bytes = (kernels::PackedBlockBytes(*state->blocks, own) + 63) / 64 * 64;
+      // Prefetching runs ahead of the last group.
+      ORTOLAN_ASSIGN_OR_RETURN(packed.bytes,
+                               AlignedBuffer::Allocate(bytes * static_cast<size_t>(experts) + 8192));
+      packed.stride = bytes;
+    }
+    kernels::PackBlocks(
+        *state->blocks, own,
+        reinterpret_cast<uint8_t*>(packed.bytes.data()) + static_cast<size_t>(e) * packed.stride,
+        context.threads);
+  }
+  prepared->consumed |= uint32_t{1} << kWeights[product] | uint32_t{1} << kScales[product];
+  if (points != nullptr) prepared->consumed |= uint32_t{1} << kZeros[product];
+  return OkStatus();
+}
+
 Status Prepare(PrepareContext& context, Prepared* prepared) {
   auto state = std::make_shared<State>();
   ORTOLAN_ASSIGN_OR_RETURN(state->options, ReadMixture(context.node, context.isa));
@@ -283,6 +415,10 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
   if (context.input_dtype(kX) != DType::kFloat)
     return NotImplemented("QMoE of {}", DTypeName(context.input_dtype(kX)));
   prepared->kernel = fmt::format("qmoe_{}", state->options.gemm->name);
+  state->blocks = &kernels::SelectBlocks(context.isa);
+  for (const size_t product : {0, 1, 2}) {
+    if (state->form == Form::kInt) ORTOLAN_RETURN_IF_ERROR(Pack(context, product, state.get(), prepared));
+  }
   prepared->state = std::move(state);
   prepared->bind = Bind;
   prepared->run = Run;
