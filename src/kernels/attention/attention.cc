@@ -169,7 +169,7 @@ bool Attention<T, Real>::Multiply(const GemmShape& shape, const Real* a, const v
                                   std::span<std::byte> scratch) const {
   if constexpr (std::is_same_v<Real, float>) {
     const GemmPlan plan = PlanGemm(*plan_.gemm, shape);
-    if (plan.slot_bytes() > scratch.size()) return false;
+    if (plan.ScratchBytes(1) > scratch.size()) return false;
     GemmOperands operands;
     operands.a = a, operands.b = b, operands.c = c.data, operands.c_stride = c.stride;
     RunGemm(*plan_.gemm, plan, operands, scratch, serial_);
@@ -484,11 +484,11 @@ AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& 
       shape.m = rows, shape.n = keys, shape.k = problem.size;
       shape.a = {nullptr, problem.size, 1};
       shape.b = {nullptr, 1, problem.size, element};
-      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
+      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).ScratchBytes(1));
       shape.n = problem.value_size, shape.k = keys;
       shape.a = {nullptr, plan.score_stride, 1};
       shape.b = {nullptr, problem.value_size, 1, element};
-      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
+      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).ScratchBytes(1));
     }
   }
   plan.packs = plan.blocks > 1;
@@ -502,13 +502,13 @@ AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& 
       shape.m = plan.rows, shape.n = problem.keys, shape.k = problem.size;
       shape.a = {nullptr, stride, 1};
       shape.b_packed = true;
-      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
+      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).ScratchBytes(1));
     }
     GemmShape shape;
     shape.m = plan.rows, shape.n = problem.value_size, shape.k = problem.keys;
     shape.a = {nullptr, plan.score_stride, 1};
     shape.b_packed = true;
-    plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).slot_bytes());
+    plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).ScratchBytes(1));
   }
   plan.gemm_bytes = (plan.gemm_bytes + 63) / 64 * 64;
   return plan;

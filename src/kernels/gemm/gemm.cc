@@ -94,7 +94,17 @@ class Run {
         plan_(plan),
         shape_(plan.shape),
         operands_(operands),
-        slots_(scratch, plan.slot_bytes()) {}
+        shared_a_(reinterpret_cast<float*>(scratch.data())),
+        slots_(plan.a_shared_floats > 0
+                   ? scratch.subspan(static_cast<size_t>(plan.a_shared_floats) * sizeof(float))
+                   : scratch,
+               plan.slot_bytes()) {}
+
+  // Rows of A to where all chunks read them.
+  void ShareA(int64_t m0, int64_t m1) const {
+    CopyGemmBlock(variant_, MatrixA(0), m0, 0, m1 - m0, shape_.k, shared_a_ + m0 * plan_.a_stride,
+                  plan_.a_stride, shape_.k);
+  }
 
   void Chunk(int64_t chunk) {
     const int64_t column_block = chunk % plan_.column_blocks;
@@ -166,8 +176,9 @@ class Run {
   RowsOfA PrepareA(int64_t item, int64_t m0, int64_t m1, float* slot) const {
     const GemmMatrix a = MatrixA(item);
     if (!plan_.copy_a) return {static_cast<const float*>(a.data) + m0 * a.row_stride, a.row_stride};
-    CopyGemmBlock(variant_, a, m0, 0, m1 - m0, shape_.k, slot, plan_.a_slot_stride, shape_.k);
-    return {slot, plan_.a_slot_stride};
+    if (plan_.a_shared_floats > 0) return {shared_a_ + m0 * plan_.a_stride, plan_.a_stride};
+    CopyGemmBlock(variant_, a, m0, 0, m1 - m0, shape_.k, slot, plan_.a_stride, shape_.k);
+    return {slot, plan_.a_stride};
   }
 
   void Tiles(int64_t item, const Area& area, float* slot) const {
@@ -287,6 +298,7 @@ class Run {
   const GemmPlan& plan_;
   const GemmShape& shape_;
   const GemmOperands& operands_;
+  float* shared_a_;
   SlotList slots_;
 };
 
@@ -337,14 +349,17 @@ void PlanTiles(const GemmVariant& variant, GemmPlan& plan) {
   const double item_flops =
       2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
   const double flops = item_flops * static_cast<double>(shape.batch);
-  const int64_t most = plan.copy_a ? kMostCopyingChunks : kMostChunks;
+  // One copy of A for all chunks; a batch rather copies where it works.
+  const bool share = plan.copy_a && shape.b_packed && shape.batch == 1 && flops >= 2 * kChunkFlops;
+  const bool chunks_copy = plan.copy_a && !share;
+  const int64_t most = chunks_copy ? kMostCopyingChunks : kMostChunks;
   const int64_t wanted =
       std::max<int64_t>(1, static_cast<int64_t>(std::min(flops / kChunkFlops, static_cast<double>(most))));
 
   // Blocks of rows that stay in L2 while all panels pass.
   int64_t fitting = half_l2_floats / std::max<int64_t>(shape.k, 1) / variant.rows;
   // A is copied once for each block of columns: with a packed B, cut the rows instead.
-  if (plan.copy_a && shape.b_packed) fitting = std::min(fitting, CeilDiv(plan.strips, kMostCopyingChunks));
+  if (chunks_copy && shape.b_packed) fitting = std::min(fitting, CeilDiv(plan.strips, kMostCopyingChunks));
   plan.strips_per_block =
       std::clamp(fitting, kFewestStripsPerBlock, std::max(plan.strips, kFewestStripsPerBlock));
   plan.row_blocks = CeilDiv(plan.strips, plan.strips_per_block);
@@ -355,9 +370,9 @@ void PlanTiles(const GemmVariant& variant, GemmPlan& plan) {
     plan.items_per_chunk = CeilDiv(shape.batch, std::min(wanted, shape.batch));
   }
   if (plan.copy_a) {
-    plan.a_slot_stride = CopiedRowStride(shape.k);
-    plan.a_slot_floats =
-        plan.a_slot_stride * std::min<int64_t>(shape.m, plan.strips_per_block * variant.rows);
+    plan.a_stride = CopiedRowStride(shape.k);
+    const int64_t rows = share ? shape.m : std::min<int64_t>(shape.m, plan.strips_per_block * variant.rows);
+    (share ? plan.a_shared_floats : plan.a_slot_floats) = plan.a_stride * rows;
   }
   if (!shape.b_packed) {
     plan.b_slot_floats =
@@ -387,9 +402,9 @@ void PlanStream(const GemmVariant& variant, GemmPlan& plan) {
                   static_cast<int64_t>(std::min(per_chunk, static_cast<double>(shape.batch)))});
   }
   if (plan.copy_a) {
-    plan.a_slot_stride = CopiedRowStride(shape.k);
+    plan.a_stride = CopiedRowStride(shape.k);
     plan.a_slot_floats =
-        plan.a_slot_stride * std::min<int64_t>(shape.m, cut_rows ? plan.strips_per_block * 4 : shape.m);
+        plan.a_stride * std::min<int64_t>(shape.m, cut_rows ? plan.strips_per_block * 4 : shape.m);
   }
 }
 
@@ -446,6 +461,10 @@ GemmPlan PlanGemm(const GemmVariant& variant, const GemmShape& shape) {
 void RunGemm(const GemmVariant& variant, const GemmPlan& plan, const GemmOperands& operands,
              std::span<std::byte> scratch, ThreadPool& threads) {
   Run run(variant, plan, operands, scratch);
+  if (plan.a_shared_floats > 0) {
+    const int64_t rows = std::max<int64_t>(1, kChunkBytes / 4 / plan.a_stride);
+    threads.ParallelRanges(plan.shape.m, rows, [&](int64_t m0, int64_t m1) { run.ShareA(m0, m1); });
+  }
   if (plan.chunks == 1) {
     run.Chunk(0);
   } else if (plan.chunks > 1) {

@@ -84,14 +84,16 @@ struct GemmPlan {
   int64_t k_block = 0;
   bool copy_a =
       false;  // A cannot be read where it lies: transposed, of another type, or rows that collide in L1
-  int64_t a_slot_stride = 0;
+  int64_t a_stride = 0;         // of the copy's rows
+  int64_t a_shared_floats = 0;  // A is copied once, before the chunks begin; else every chunk copies its rows
   int64_t a_slot_floats = 0;
   int64_t b_slot_floats = 0;
 
   size_t slot_bytes() const { return static_cast<size_t>(a_slot_floats + b_slot_floats) * sizeof(float); }
-  // One slot for each chunk that can be at work at once.
+  // The shared copy, and one slot for each chunk that can be at work at once.
   size_t ScratchBytes(int threads) const {
-    return slot_bytes() * static_cast<size_t>(chunks < threads ? chunks : threads);
+    return static_cast<size_t>(a_shared_floats) * sizeof(float) +
+           slot_bytes() * static_cast<size_t>(chunks < threads ? chunks : threads);
   }
 };
 

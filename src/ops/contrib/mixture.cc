@@ -335,7 +335,8 @@ Result<MixtureScratch> ScratchOfMixture(const MixtureOptions& options, const Mix
       for (const bool packed : {false, true}) {
         const kernels::GemmPlan plan =
             kernels::PlanGemm(*options.gemm, Product(rows, s.rows(product), s.columns(product), packed));
-        scratch.gemm_bytes = std::max(scratch.gemm_bytes, plan.slot_bytes() * static_cast<size_t>(threads));
+        scratch.gemm_bytes =
+            std::max(scratch.gemm_bytes, plan.ScratchBytes(1) * static_cast<size_t>(threads));
       }
     }
   }

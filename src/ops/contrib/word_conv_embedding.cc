@@ -69,7 +69,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const Sizes& sizes = bound->sizes;
   const int64_t most = std::min(kWordsAtOnce, sizes.words);
   for (const int64_t words : {most, sizes.words % kWordsAtOnce}) {
-    const size_t bytes = kernels::PlanGemm(*state.gemm, Product(sizes, words)).slot_bytes();
+    const size_t bytes = kernels::PlanGemm(*state.gemm, Product(sizes, words)).ScratchBytes(1);
     bound->gemm_bytes = std::max(bound->gemm_bytes, bytes * static_cast<size_t>(context.threads));
   }
   bound->gemm_bytes = (bound->gemm_bytes + 63) / 64 * 64;
