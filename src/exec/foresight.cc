@@ -1,7 +1,12 @@
 #include "exec/foresight.h"
 
+#include <pthread.h>
+
+#include <shared_mutex>
 #include <system_error>
 #include <utility>
+
+#include "threads/fork.h"
 
 namespace ortolan::exec {
 namespace {
@@ -20,9 +25,24 @@ bool Combine(std::span<const Dims> a, std::span<const Dims> b, int sign, std::ve
   return true;
 }
 
+// A fork waits until no thread binds: a lock that is held then stays locked in the child.
+std::shared_mutex& Gate() {
+  static std::shared_mutex* gate = new std::shared_mutex();
+  static const int registered =
+      pthread_atfork([] { gate->lock(); }, [] { gate->unlock(); }, [] { gate->unlock(); });
+  (void)registered;
+  return *gate;
+}
+
 }  // namespace
 
+Foresight::Foresight(BindFunction bind) : bind_(std::move(bind)), fork_(ForkCount()) {}
+
 Foresight::~Foresight() {
+  if (ForkCount() != fork_) {  // the thread is the parent's
+    if (thread_.joinable()) thread_.detach();
+    return;
+  }
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -33,6 +53,7 @@ Foresight::~Foresight() {
 }
 
 void Foresight::Ran(std::span<const Dims> signature) {
+  if (ForkCount() != fork_) return;
   std::lock_guard lock(mutex_);
   std::vector<Dims> step;
   const bool comparable = Combine(signature, last_, -1, &step);
@@ -67,7 +88,10 @@ void Foresight::Main() {
       if (stopping_) return;
       next = next_;
     }
-    bind_(next);
+    {
+      std::shared_lock binding(Gate());
+      bind_(next);
+    }
     served_.store(asked);
     served_.notify_all();
   }

@@ -20,7 +20,7 @@ class Foresight {
 
   // `bind` is called on another thread, for one signature at a time, until the destructor returns. It must
   // not throw.
-  explicit Foresight(BindFunction bind) : bind_(std::move(bind)) {}
+  explicit Foresight(BindFunction bind);
   ~Foresight();
   Foresight(const Foresight&) = delete;
   Foresight& operator=(const Foresight&) = delete;
@@ -35,6 +35,7 @@ class Foresight {
   void Main();
 
   const BindFunction bind_;
+  const uint32_t fork_;
   std::mutex mutex_;
   std::vector<Dims> last_;  // the signature that ran last
   std::vector<Dims> step_;  // from the one before it

@@ -11,6 +11,7 @@
 
 #include "base/cpu.h"
 #include "threads/alone.h"
+#include "threads/fork.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -103,7 +104,11 @@ struct Loop {
 struct ThreadPool::State {
   explicit State(int count) : threads(count) {}
 
+  // In a forked child the workers are gone, and a lock that one of them held stays locked.
+  bool forked() const { return ForkCount() != fork; }
+
   int threads;
+  const uint32_t fork = ForkCount();
   std::mutex mutex;
   std::condition_variable wake;
   std::atomic<uint64_t> posted{0};  // grows with every loop; what spinning workers watch
@@ -199,6 +204,10 @@ ThreadPool::ThreadPool(int threads) {
 }
 
 ThreadPool::~ThreadPool() {
+  if (state_->forked()) {
+    (void)state_.release();  // a condition variable with sleepers cannot be taken apart, and they never wake
+    return;
+  }
   {
     std::lock_guard lock(state_->mutex);
     state_->stopping = true;
@@ -213,7 +222,7 @@ int ThreadPool::thread_count() const {
 }
 
 void ThreadPool::ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body) {
-  if (chunks <= 1 || state_->workers.empty() || WorksAlone()) {
+  if (chunks <= 1 || state_->workers.empty() || WorksAlone() || state_->forked()) {
     for (int64_t i = 0; i < chunks; ++i) body(i);
     return;
   }
