@@ -144,7 +144,9 @@ void MakeSteps(const PackedConv& conv, const int64_t* packed, const std::array<i
 }
 
 // Rows by what fits the cache; panels apart where that gives too few chunks for the work.
-void CutChunks(const PackedConv& conv, const ConvShape& shape, int threads, DirectPlan& plan) {
+// With `all_live` each panel's weights serve all rows that there are, since its taps are too many for the
+// cache otherwise.
+void CutChunks(const PackedConv& conv, const ConvShape& shape, int threads, bool all_live, DirectPlan& plan) {
   const Window& w = plan.window;
   const int64_t width = plan.copies ? plan.slab_width : Span(w, 2, w.out[2]);
   const int64_t planes =
@@ -152,7 +154,7 @@ void CutChunks(const PackedConv& conv, const ConvShape& shape, int threads, Dire
   const int64_t row_bytes = 4 * width * plan.pixel * planes * w.kernel[0];
   auto slab = [&](int64_t rows) { return Span(w, 1, rows) * row_bytes; };
   int64_t rows = w.out[1];
-  while (rows > 1 && slab(rows) > kSlabBytes) rows = (rows + 1) / 2;
+  while (!all_live && rows > 1 && slab(rows) > kSlabBytes) rows = (rows + 1) / 2;
   const int64_t others = plan.batch * conv.groups * w.out[0];
   const double weight_bytes = 4.0 * static_cast<double>(conv.depth()) * static_cast<double>(conv.group_out);
   const double worth = std::max(shape.flops() / kChunkFlops, weight_bytes / kChunkWeightBytes);
@@ -199,8 +201,12 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     Flatten(plan);
   }
   const Window& w = plan.window;
-  plan.copies =
-      plan.gathers || (!plan.flat && !(ReadsInside(w, 0) && ReadsInside(w, 1) && ReadsInside(w, 2)));
+  // Pieces of a cut row meet live taps alone, rows do so anyway: nothing outside the map is read, and a
+  // padded copy, which a dilation makes many times as large as the map, is not needed.
+  const std::vector<LiveSegment> segments = CutColumns(w);
+  const bool all_live = segments.size() > 1 && w.kernel[0] == 1 && ReadsInside(w, 0);
+  const bool inside = all_live || plan.flat || (ReadsInside(w, 0) && ReadsInside(w, 1) && ReadsInside(w, 2));
+  plan.copies = plan.gathers || !inside;
   plan.row_stride = w.in[2] * plan.pixel;
   plan.slice_stride = w.in[1] * plan.row_stride * w.dilation[0];
   plan.plane_stride = plan.in_plane;
@@ -211,7 +217,7 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     if (plan.slab_width > kMost)
       return InvalidArgument("a padded row of {} pixels is too large", plan.slab_width);
   }
-  CutChunks(conv, shape, threads, plan);
+  CutChunks(conv, shape, threads, all_live, plan);
   if (plan.copies) {
     plan.slab_rows = Span(w, 1, plan.rows_per_chunk);
     plan.slab_depth = w.kernel[0];
@@ -230,8 +236,7 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.slots = std::max(1, threads);
     plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, static_cast<size_t>(plan.slot_floats()));
   }
-  for (const LiveSegment& segment : CutColumns(plan.window))
-    MakeSteps(conv, shape.window.kernel, first, segment, plan);
+  for (const LiveSegment& segment : segments) MakeSteps(conv, shape.window.kernel, first, segment, plan);
   return plan;
 }
 
