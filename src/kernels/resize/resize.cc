@@ -134,6 +134,8 @@ void NearestRows(const ResizePlan& plan, const T* in, T* out, ThreadPool& thread
   const ResizeTable& last = plan.axes[axes - 1];
   const int64_t row_elements = last.out * inner, rows = plan.out_count / row_elements;
   const size_t row_bytes = static_cast<size_t>(row_elements) * sizeof(T);
+  bool doubled = inner == 1 && last.out == 2 * last.in;
+  for (int64_t i = 0; doubled && i < last.out; ++i) doubled = last.indices[static_cast<size_t>(i)] == i / 2;
   threads.ParallelRanges(
       rows, std::max<int64_t>(1, kChunkElements / row_elements), [&](int64_t begin, int64_t end) {
         int64_t previous = -1;
@@ -151,6 +153,9 @@ void NearestRows(const ResizePlan& plan, const T* in, T* out, ThreadPool& thread
             std::memcpy(to, to - row_elements, row_bytes);
           } else if (last.identity) {
             std::memcpy(to, in + offset, row_bytes);
+          } else if (doubled) {  // in vectors, which indices keep from
+            const T* from = in + offset;
+            for (int64_t i = 0; i < last.in; ++i) to[2 * i] = to[2 * i + 1] = from[i];
           } else {
             PickItems(in + offset, last.indices.data(), last.out, inner, to);
           }
