@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <thread>
 
 namespace ortolan::exec {
@@ -41,10 +42,11 @@ class Builder {
     return output;
   }
   Dim Symbol(const char* name) { return graph_->dims()->Symbol(name); }
-  std::unique_ptr<Executor> Finish(std::vector<graph::Value*> outputs, int threads = 2) {
+  std::unique_ptr<Executor> Finish(std::vector<graph::Value*> outputs, int threads = 2,
+                                   bool parallel = false) {
     for (graph::Value* output : outputs) graph_->AddOutput(output);
     auto pool = std::make_shared<ThreadPool>(threads);
-    auto plan = plan::Plan::Make(graph_, {GetCpuInfo().isa, false}, *pool);
+    auto plan = plan::Plan::Make(graph_, {GetCpuInfo().isa, false, parallel}, *pool);
     EXPECT_TRUE(plan.ok()) << plan.status().message();
     return std::make_unique<Executor>(*plan, pool);
   }
@@ -264,6 +266,35 @@ TEST(Executor, AnswersAGrowingSeriesAsAnyOtherShape) {
     EXPECT_THAT(outputs[0].tensor().Items<float>(), ::testing::ElementsAreArray(items));
     EXPECT_THAT(outputs[1].tensor().Items<int64_t>(), ElementsAre(n + 1));
     cache = outputs[0];
+  }
+}
+
+TEST(Executor, RunsBranchesSideBySide) {
+  std::unique_ptr<Executor> executors[2];
+  for (bool parallel : {false, true}) {
+    Builder builder;
+    graph::Value* x = builder.Input("x", DType::kFloat, {builder.Symbol("n")});
+    graph::Value* sum = nullptr;
+    for (int branch = 0; branch < 6; ++branch) {
+      graph::Value* at = x;
+      for (int step = 0; step < 4; ++step)
+        at = builder.Node(std::array{"Sin", "Neg", "Tanh", "Abs"}[static_cast<size_t>(branch + step) % 4],
+                          {at});
+      sum = sum == nullptr ? at : builder.Node("Add", {sum, at});
+    }
+    executors[parallel] = builder.Finish({sum, builder.Node("Exp", {x})}, 3, parallel);
+  }
+  for (int64_t count : {1000, 1, 0, 3000}) {
+    std::vector<float> items;
+    for (int64_t i = 0; i < count; ++i) items.push_back(0.01f * static_cast<float>(i) - 3);
+    const auto one = RunOrDie(*executors[0], {Floats({count}, items)});
+    for (int round = 0; round < 5; ++round) {
+      const auto other = RunOrDie(*executors[1], {Floats({count}, items)});
+      for (size_t o = 0; o < 2; ++o) {
+        EXPECT_THAT(other[o].tensor().Items<float>(),
+                    ::testing::ElementsAreArray(one[o].tensor().Items<float>()));
+      }
+    }
   }
 }
 
