@@ -38,7 +38,7 @@ Executor::Executor(std::shared_ptr<const plan::Plan> plan, std::shared_ptr<Threa
 Executor::~Executor() = default;
 
 std::span<const std::unique_ptr<Executor>> Executor::BodiesOf(const plan::Step& step) const {
-  return bodies_[static_cast<size_t>(&step - plan_->steps().data())];
+  return bodies_[plan_->IndexOf(step)];
 }
 
 // Null where no binding matches; one that does becomes the most recently used.

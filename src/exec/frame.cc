@@ -120,7 +120,7 @@ Status Frame::Prepare(std::shared_ptr<const plan::BoundPlan> bound) {
   arguments_.clear();
   for (const plan::BoundStep& step : bound_->steps) {
     arguments_.push_back({input_refs_.size(), output_refs_.size()});
-    const plan::StepFacts& facts = plan.step_facts()[static_cast<size_t>(step.step - plan.steps().data())];
+    const plan::StepFacts& facts = plan.step_facts()[plan.IndexOf(*step.step)];
     for (int i : facts.inputs) input_refs_.push_back(i < 0 ? nullptr : &refs_[static_cast<size_t>(i)]);
     for (int o : facts.outputs) output_refs_.push_back(o < 0 ? nullptr : &refs_[static_cast<size_t>(o)]);
   }
@@ -200,8 +200,7 @@ Status Frame::RunStep(size_t s, const RunRequest& request, std::span<const char>
                       StepContext& context) {
   if (context.cancelled()) return Fail("Exiting due to terminate flag being set to true.");
   const plan::BoundStep& step = bound_->steps[s];
-  if (!needed.empty() && needed[static_cast<size_t>(step.step - bound_->plan->steps().data())] == 0)
-    return OkStatus();
+  if (!needed.empty() && needed[bound_->plan->IndexOf(*step.step)] == 0) return OkStatus();
   context.Enter(step, input_refs_.data() + arguments_[s].first_input,
                 output_refs_.data() + arguments_[s].first_output, arena_.data() + step.scratch_offset);
   const int64_t start = request.observer != nullptr ? NowNs() : 0;

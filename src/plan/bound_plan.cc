@@ -70,9 +70,7 @@ class Binder::Work {
 
   const Step& step(size_t i) const { return plan_.steps()[i]; }
   const StepFacts& step_facts(size_t i) const { return plan_.step_facts()[i]; }
-  size_t IndexOf(const BoundStep& bound) const {
-    return static_cast<size_t>(bound.step - plan_.steps().data());
-  }
+  size_t IndexOf(const BoundStep& bound) const { return plan_.IndexOf(*bound.step); }
   const StepFacts& step_facts(const BoundStep& bound) const { return step_facts(IndexOf(bound)); }
   BoundValue& value(int i) { return bound_->values[static_cast<size_t>(i)]; }
   Facts& facts(int i) { return facts_[static_cast<size_t>(i)]; }

@@ -65,6 +65,7 @@ class Plan {
   const std::vector<PlanValue>& values() const { return values_; }
   const std::vector<Step>& steps() const { return steps_; }
   std::span<const StepFacts> step_facts() const { return step_facts_; }  // by step
+  size_t IndexOf(const Step& step) const { return static_cast<size_t>(&step - steps_.data()); }
   const std::vector<int>& inputs() const { return inputs_; }
   const std::vector<int>& outputs() const { return outputs_; }
   bool parallel() const { return parallel_; }

@@ -141,7 +141,7 @@ void Profiler::StepDone(const plan::BoundPlan& bound, const plan::BoundStep& ste
     outputs.push_back(TypeAndShape(context.output(o)));
     output_bytes += context.output(o).bytes();
   }
-  const auto index = step.step - bound.plan->steps().data();
+  const size_t index = bound.plan->IndexOf(*step.step);
   json args = {{"op_name", node.op_type},
                {"provider", "CPUExecutionProvider"},
                {"node_index", std::to_string(index)},

@@ -198,7 +198,6 @@ size_t PlaneOperands(const Epilogue& epilogue, int64_t batch, PlaneOperand (&fou
     found[i] = {step.function[single ? 1 : 0],
                 static_cast<const float*>(operand.data) + batch * operand.batch_stride, operand.m_stride,
                 operand.n_stride};
-    if (single) found[i].n_stride = 0;
   }
   return count;
 }
