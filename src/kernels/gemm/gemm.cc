@@ -184,8 +184,11 @@ class Run {
   void Tiles(int64_t item, const Area& area, float* slot) const {
     const int64_t m0 = RowOf(area.s0);
     const RowsOfA a = PrepareA(item, m0, RowOf(area.s1), slot);
-    for (int64_t n0 = area.n0; n0 < area.n1; n0 += variant_.columns)
-      Panel(item, area, n0, m0, a, slot + plan_.a_slot_floats);
+    const int64_t step = variant_.columns, panels = CeilDiv(area.n1 - area.n0, step);
+    for (int64_t i = 0; i < panels; ++i) {
+      const int64_t panel = operands_.backwards ? panels - 1 - i : i;
+      Panel(item, area, area.n0 + panel * step, m0, a, slot + plan_.a_slot_floats);
+    }
   }
 
   // All strips of the area times one panel of B, block of k by block of k.
@@ -207,7 +210,8 @@ class Run {
         CopyGemmBlock(variant_, MatrixB(item), k0, n0, tile.k, tile.n, b_slot, width, width);
         tile.b = b_slot;
       }
-      const int64_t next_n0 = n0 + variant_.columns < area.n1 ? n0 + variant_.columns : area.next_n0;
+      int64_t next_n0 = n0 + variant_.columns < area.n1 ? n0 + variant_.columns : area.next_n0;
+      if (operands_.backwards) next_n0 = n0 - variant_.columns;
       const bool last = k0 + tile.k == shape_.k;
       tile.next = !last                             ? tile.b + tile.k * width
                   : !shape_.b_packed || next_n0 < 0 ? nullptr

@@ -63,6 +63,9 @@ struct GemmOperands {
   GemmBatch b_batch;  // of a packed B the stride is PackedGemmBFloats
   int64_t c_batch_stride = 0;
   const Epilogue* epilogue = nullptr;
+  // The last panel of B first, where panels are tiled: for a product that is repeated with the same B, whose
+  // last panels are then still in cache.
+  bool backwards = false;
 };
 
 struct GemmPlan {

@@ -44,8 +44,8 @@ struct Workspace {
   T* recurred;   // [batch][gates]
   T* h;          // [batch][hidden]
   T* c;
-  T* z;  // GRU with two products
-  T* rh;
+  T* z;       // GRU with two products
+  T* rh;      // the same; of one row of an LSTM the next state
   T* x_bias;  // [gates]
   T* h_bias;  // [gates], GRU with linear_before_reset
   std::byte* gemm;
@@ -131,10 +131,11 @@ class Direction {
     const int64_t gates = form_.gates();
     std::fill_n(space_.h_bias, gates, T{0});
     for (int64_t i = 0; i < gates; ++i) {
-      space_.x_bias[i] = weights_.bias == nullptr ? T{0} : weights_.bias[i];
+      const int64_t from = RowInGates(form_, i);
+      space_.x_bias[i] = weights_.bias == nullptr ? T{0} : weights_.bias[from];
       if (weights_.bias == nullptr) continue;
       const bool apart = form_.cell == RnnCell::kGru && form_.linear_before_reset && i >= 2 * form_.hidden;
-      (apart ? space_.h_bias : space_.x_bias)[i] += weights_.bias[gates + i];
+      (apart ? space_.h_bias : space_.x_bias)[i] += weights_.bias[gates + from];
     }
   }
 
@@ -151,7 +152,7 @@ class Direction {
 
   // c[m][c_stride] = a[m][k] * weights transposed + bias.
   void Multiply(const GemmPlan& gemm, const T* a, const T* weights, T* c, int64_t c_stride, const T* bias,
-                const RnnBytes* bytes = nullptr) {
+                const RnnBytes* bytes = nullptr, bool backwards = false) {
     const int64_t m = gemm.shape.m, n = gemm.shape.n, k = gemm.shape.k;
     if (m == 0 || n == 0) return;
     if constexpr (std::is_same_v<T, float>) {
@@ -164,6 +165,7 @@ class Direction {
       operands.c = c;
       operands.c_stride = c_stride;
       operands.epilogue = bias != nullptr ? &epilogue : nullptr;
+      operands.backwards = backwards;
       RunGemm(gemm_, gemm, operands, {space_.gemm, plan_.gemm_bytes}, threads_);
     } else {
       for (int64_t i = 0; i < m; ++i) {
@@ -217,22 +219,46 @@ class Direction {
 
   // Step number `step` of every row that is not at its end: the time runs backwards from each row's own last
   // step where the direction is reverse.
+  //
+  // Every second step reads the recurrent weights from their end. Where they are as large as L2, what a step
+  // has read last is what the next one finds there; read always from the start, each part would be pushed out
+  // shortly before its turn.
   void Step(int64_t step) {
     const int64_t hidden = form_.hidden, gates = form_.gates();
+    const bool backwards = step % 2 != 0;
+    if constexpr (std::is_same_v<T, float>) {
+      if (form_.gate_block > 0 && plan_.batch == 1) return OneRow(step, backwards);
+    }
     const bool third_bias = form_.cell == RnnCell::kGru && form_.linear_before_reset;
     Multiply(plan_.recur, space_.h, weights_.r, space_.recurred, gates, third_bias ? space_.h_bias : nullptr,
-             weights_.r_bytes);
+             weights_.r_bytes, backwards);
     if (form_.two_products()) {
       for (int64_t b = 0; b < plan_.batch; ++b) {
         if (step < LengthOf(b)) GruGates(Projected(step, b), b);
       }
-      Multiply(plan_.recur_last, space_.rh, weights_.r_last, space_.recurred + 2 * hidden, gates, nullptr);
+      Multiply(plan_.recur_last, space_.rh, weights_.r_last, space_.recurred + 2 * hidden, gates, nullptr,
+               nullptr, backwards);
     }
     for (int64_t b = 0; b < plan_.batch; ++b) {
       if (step >= LengthOf(b)) continue;
       Cell(Projected(step, b), b);
       if (call_.y != nullptr) std::copy_n(space_.h + b * hidden, hidden, OutputAt(TimeOf(step, b), b));
     }
+  }
+
+  // An LSTM's step for a batch of one.
+  void OneRow(int64_t step, bool backwards) {
+    LstmStep work{};
+    work.gx = Projected(step, 0);
+    work.r = weights_.r;
+    work.hidden = form_.hidden;
+    work.h = space_.h;
+    work.next_h = space_.rh;
+    work.c = space_.c;
+    work.backwards = backwards;
+    cells_.lstm_step(work);
+    std::swap(space_.h, space_.rh);
+    if (call_.y != nullptr) std::copy_n(space_.h, form_.hidden, OutputAt(TimeOf(step, 0), 0));
   }
 
   int64_t TimeOf(int64_t step, int64_t b) const { return reverse_ ? LengthOf(b) - 1 - step : step; }
@@ -274,7 +300,7 @@ class Direction {
     const T* z = space_.z + b * hidden;
     if constexpr (std::is_same_v<T, float>) {
       if (form_.fused) {
-        if (form_.cell == RnnCell::kLstm) return cells_.lstm(gx, gh, hidden, h, c);
+        if (form_.cell == RnnCell::kLstm) return cells_.lstm(gx, gh, hidden, form_.gate_block > 0, h, c);
         if (form_.cell == RnnCell::kRnn) return cells_.rnn(gx, gh, hidden, h);
         if (form_.linear_before_reset) return cells_.gru(gx, gh, hidden, h);
         return cells_.gru_update(gx + 2 * hidden, gh + 2 * hidden, hidden, z, h);
@@ -348,6 +374,18 @@ const RnnF32Variant& SelectRnnF32(Isa isa) {
 
 std::span<const RnnF32Variant* const> AllRnnF32() {
   return kVariants;
+}
+
+int64_t GateBlock(const RnnForm& form, const GemmVariant& gemm, const RnnF32Variant& cells) {
+  const bool fits = form.cell == RnnCell::kLstm && form.fused && form.hidden % cells.lanes == 0 &&
+                    form.hidden % 2 == 0 && gemm.columns == 2 * cells.lanes;
+  return fits ? cells.lanes : 0;
+}
+
+int64_t RowInGates(const RnnForm& form, int64_t i) {
+  const int64_t block = form.gate_block;
+  if (block == 0) return i;
+  return i / block % 4 * form.hidden + i / (4 * block) * block + i % block;
 }
 
 template <typename T>

@@ -34,6 +34,9 @@ struct RnnForm {
   bool input_forget = false;                            // LSTM: forget gate = 1 - input gate
   float clip = std::numeric_limits<float>::infinity();  // of what goes into the activations of gates
   RnnActivation activations[2][3];
+  // Columns of packed weights are [hidden / gate_block][4][gate_block], so that one pass over them has all
+  // gates of a unit at hand; 0: in ONNX's order, gate by gate.
+  int64_t gate_block = 0;
   bool fused =
       false;  // usual activations, no clip, no coupled gates, no peepholes: the vector cells serve it
 
@@ -94,6 +97,11 @@ struct RnnPlan {
 
 const RnnF32Variant& SelectRnnF32(Isa isa);
 std::span<const RnnF32Variant* const> AllRnnF32();
+
+// The gate_block for weights that are packed for these kernels, both of them.
+int64_t GateBlock(const RnnForm& form, const GemmVariant& gemm, const RnnF32Variant& cells);
+// Row i of weights in blocks of gates: which row that is in ONNX's order.
+int64_t RowInGates(const RnnForm& form, int64_t i);
 
 // T: float or double, which takes plain loops throughout.
 template <typename T>

@@ -4,7 +4,8 @@
 namespace ortolan::kernels {
 
 extern const RnnF32Variant kRnnF32Avx2;
-constexpr RnnF32Variant kMade{"rnn_f32_avx2", Isa::kAvx2, Lstm, GruGates, GruUpdate, Gru, Rnn};
+constexpr RnnF32Variant kMade{"rnn_f32_avx2", Isa::kAvx2, kLanes, Lstm, StepOfLstm,
+                              GruGates,       GruUpdate,  Gru,    Rnn};
 const RnnF32Variant kRnnF32Avx2 = kMade;
 
 }  // namespace ortolan::kernels

@@ -4,7 +4,8 @@
 namespace ortolan::kernels {
 
 extern const RnnF32Variant kRnnF32Scalar;
-constexpr RnnF32Variant kMade{"rnn_f32_scalar", Isa::kScalar, Lstm, GruGates, GruUpdate, Gru, Rnn};
+constexpr RnnF32Variant kMade{"rnn_f32_scalar", Isa::kScalar, kLanes, Lstm, StepOfLstm,
+                              GruGates,         GruUpdate,    Gru,    Rnn};
 const RnnF32Variant kRnnF32Scalar = kMade;
 
 }  // namespace ortolan::kernels

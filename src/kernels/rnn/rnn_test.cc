@@ -33,7 +33,7 @@ TEST(RnnCells, EveryVariantFollowsTheEquations) {
         return static_cast<double>(gx[which * hidden + i]) + static_cast<double>(gh[which * hidden + i]);
       };
       std::vector<float> lstm = h0, c = c0, gru = h0, linear = h0, rnn = h0, z(hidden), rh(hidden);
-      variant->lstm(gx.data(), gh.data(), n, lstm.data(), c.data());
+      variant->lstm(gx.data(), gh.data(), n, false, lstm.data(), c.data());
       variant->gru_gates(gx.data(), gh.data(), n, h0.data(), z.data(), rh.data());
       variant->gru_update(gx.data() + 2 * hidden, gh.data() + 2 * hidden, n, z.data(), gru.data());
       variant->gru(gx.data(), gh.data(), n, linear.data());
@@ -54,6 +54,54 @@ TEST(RnnCells, EveryVariantFollowsTheEquations) {
         EXPECT_NEAR(static_cast<double>(linear[i]), (1 - update) * std::tanh(third) + update * h, 1e-5)
             << variant->name;
         EXPECT_NEAR(static_cast<double>(rnn[i]), std::tanh(gate(0, i)), 5e-6) << variant->name;
+      }
+    }
+  }
+}
+
+// A whole step, its weights laid out as the GEMM packs them with their columns in blocks of gates, and the
+// cell that reads such blocks.
+TEST(RnnCells, StepOfAnLstm) {
+  for (const RnnF32Variant* variant : AllRnnF32()) {
+    if (variant->isa > GetCpuInfo().isa) continue;
+    const auto lanes = static_cast<size_t>(variant->lanes);
+    for (size_t blocks : {2u, 4u, 6u}) {
+      const size_t hidden = blocks * lanes, gates = 4 * hidden;
+      const std::vector<float> gx = Random(gates), r = Random(gates * hidden), c0 = Random(hidden);
+      std::vector<float> h0 = Random(hidden), gh(gates);
+      for (float& h : h0) h *= 0.01f;
+      // In blocks of gates: gate g of unit u.
+      const auto at = [&](size_t g, size_t u) { return u / lanes * 4 * lanes + g * lanes + u % lanes; };
+      const auto weight = [&](size_t k, size_t column) {
+        const size_t panel = column / (2 * lanes), in = column % (2 * lanes);
+        return r[panel * 2 * lanes * hidden + k * 2 * lanes + in];
+      };
+      std::vector<double> sums(gates);
+      for (size_t j = 0; j < gates; ++j) {
+        for (size_t k = 0; k < hidden; ++k)
+          sums[j] += static_cast<double>(h0[k]) * static_cast<double>(weight(k, j));
+        gh[j] = static_cast<float>(sums[j]);
+      }
+      std::vector<float> forwards(hidden), backwards(hidden), c = c0, c_back = c0, cell = h0, cell_c = c0;
+      LstmStep step{gx.data(), r.data(), static_cast<int64_t>(hidden), h0.data(), forwards.data(),
+                    c.data(),  false};
+      variant->lstm_step(step);
+      step.next_h = backwards.data();
+      step.c = c_back.data();
+      step.backwards = true;
+      variant->lstm_step(step);
+      EXPECT_EQ(forwards, backwards) << variant->name;
+      EXPECT_EQ(c, c_back) << variant->name;
+      variant->lstm(gx.data(), gh.data(), static_cast<int64_t>(hidden), true, cell.data(), cell_c.data());
+      for (size_t u = 0; u < hidden; ++u) {
+        const auto gate = [&](size_t g) { return static_cast<double>(gx[at(g, u)]) + sums[at(g, u)]; };
+        const double next =
+            Sigmoid(gate(2)) * static_cast<double>(c0[u]) + Sigmoid(gate(0)) * std::tanh(gate(3));
+        EXPECT_NEAR(static_cast<double>(c[u]), next, 5e-6) << variant->name;
+        EXPECT_NEAR(static_cast<double>(forwards[u]), Sigmoid(gate(1)) * std::tanh(next), 5e-6)
+            << variant->name;
+        EXPECT_NEAR(static_cast<double>(cell_c[u]), next, 5e-6) << variant->name;
+        EXPECT_NEAR(static_cast<double>(cell[u]), Sigmoid(gate(1)) * std::tanh(next), 5e-6) << variant->name;
       }
     }
   }

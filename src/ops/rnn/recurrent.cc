@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/aligned_buffer.h"
 #include "ops/rnn/recurrent_form.h"
@@ -235,13 +236,22 @@ Status Run(const void* opaque, RunContext& context) {
 }
 
 // Rows [first, first + rows) of the weights of every direction, [rows][k], to the GEMM's panels, which stand
-// at `packed` for the first direction.
-void PackRows(const State& state, const float* weights, int64_t first, int64_t rows, int64_t k, float* packed,
-              ThreadPool& threads) {
+// at `packed` for the first direction. `ordered`: room for them in blocks of gates, where that is their form.
+void PackRows(const State& state, const float* weights, int64_t first, int64_t rows, int64_t k,
+              std::byte* ordered, float* packed, ThreadPool& threads) {
   const int64_t stride = state.w_floats + state.r_floats + state.r_last_floats;
+  const auto row_bytes = static_cast<size_t>(k) * sizeof(float);
   for (int64_t d = 0; d < state.form.directions; ++d) {
     kernels::GemmMatrix matrix;
     matrix.data = weights + (d * state.form.gates() + first) * k;
+    if (state.form.gate_block > 0) {
+      const auto* from = static_cast<const std::byte*>(matrix.data);
+      for (int64_t i = 0; i < rows; ++i) {
+        const auto row = static_cast<size_t>(kernels::RowInGates(state.form, i));
+        std::memcpy(ordered + static_cast<size_t>(i) * row_bytes, from + row * row_bytes, row_bytes);
+      }
+      matrix.data = ordered;
+    }
     matrix.row_stride = 1;
     matrix.column_stride = k;
     kernels::PackGemmB(*state.gemm, matrix, k, rows, 1.0f, packed + d * stride, threads);
@@ -249,7 +259,7 @@ void PackRows(const State& state, const float* weights, int64_t first, int64_t r
 }
 
 Status PackWeights(PrepareContext& context, State* state, uint32_t* consumed) {
-  const RnnForm& form = state->form;
+  RnnForm& form = state->form;
   const Tensor* w = context.Constant(1);
   const Tensor* r = context.Constant(2);
   const int64_t recurrent = form.two_products() ? 2 * form.hidden : form.gates();
@@ -270,17 +280,25 @@ Status PackWeights(PrepareContext& context, State* state, uint32_t* consumed) {
     }
     state->r_packed = true;
   }
+  AlignedBuffer ordered;
+  if (w != nullptr && r != nullptr) form.gate_block = kernels::GateBlock(form, *state->gemm, *state->cells);
+  if (form.gate_block > 0) {
+    const int64_t longest = std::max(state->input, form.hidden);
+    ORTOLAN_ASSIGN_OR_RETURN(
+        ordered, AlignedBuffer::Allocate(static_cast<size_t>(form.gates() * longest) * sizeof(float)));
+  }
   const int64_t floats = form.directions * (state->w_floats + state->r_floats + state->r_last_floats);
   const auto pack = [&](float* to) {
     if (w != nullptr) {
       const auto* weights = static_cast<const float*>(w->source());
-      PackRows(*state, weights, 0, form.gates(), state->input, to, context.threads);
+      PackRows(*state, weights, 0, form.gates(), state->input, ordered.data(), to, context.threads);
     }
     if (r == nullptr) return;
     const auto* weights = static_cast<const float*>(r->source());
-    PackRows(*state, weights, 0, recurrent, form.hidden, to + state->w_floats, context.threads);
+    PackRows(*state, weights, 0, recurrent, form.hidden, ordered.data(), to + state->w_floats,
+             context.threads);
     if (form.two_products()) {
-      PackRows(*state, weights, 2 * form.hidden, form.hidden, form.hidden,
+      PackRows(*state, weights, 2 * form.hidden, form.hidden, form.hidden, nullptr,
                to + state->w_floats + state->r_floats, context.threads);
     }
   };
