@@ -197,14 +197,19 @@ bool FitsSigned(const ByteMatrix& b, const int32_t* zero, int64_t zero_step) {
 
 void ByteStart(const int32_t* column_sums, const int32_t* bias, const int32_t* b_zero, int32_t a_zero,
                int64_t terms, int64_t n, int64_t padded, int32_t* start) {
-  for (int64_t j = 0; j < padded; ++j) {
-    // Unsigned, since sums wrap.
-    uint32_t sum = 0u - static_cast<uint32_t>(a_zero) * static_cast<uint32_t>(column_sums[j]);
-    if (j < n && bias != nullptr) sum += static_cast<uint32_t>(bias[j]);
-    if (j < n && b_zero != nullptr) {
-      sum += static_cast<uint32_t>(terms) * static_cast<uint32_t>(a_zero) * static_cast<uint32_t>(b_zero[j]);
-    }
-    start[j] = static_cast<int32_t>(sum);
+  // Unsigned, since sums wrap; each term has a loop of its own, which the compiler turns into vectors: a
+  // product of one row may take no longer than this.
+  const uint32_t zero = static_cast<uint32_t>(a_zero), all = static_cast<uint32_t>(terms) * zero;
+  for (int64_t j = 0; j < padded; ++j)
+    start[j] = static_cast<int32_t>(0u - zero * static_cast<uint32_t>(column_sums[j]));
+  const auto add = [start](int64_t j, uint32_t term) {
+    start[j] = static_cast<int32_t>(static_cast<uint32_t>(start[j]) + term);
+  };
+  if (bias != nullptr) {
+    for (int64_t j = 0; j < n; ++j) add(j, static_cast<uint32_t>(bias[j]));
+  }
+  if (b_zero != nullptr) {
+    for (int64_t j = 0; j < n; ++j) add(j, all * static_cast<uint32_t>(b_zero[j]));
   }
 }
 
