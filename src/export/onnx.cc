@@ -8,6 +8,7 @@
 #include "export/protobuf.h"
 #include "model/six_bits.h"
 #include "ops/op.h"
+#include "ops/precision.h"
 
 // The numbers below are those of the fields in onnx.proto.
 namespace ortolan::exporting {
@@ -266,6 +267,7 @@ Result<Message> OnnxWriter::NodeMessage(const Node& node, const Names& names) {
   message.Text(3, node.name);
   message.Bytes(4, op.name);
   for (const auto& [name, value] : node.attributes.items()) {
+    if (name == kBFloat16Operands) continue;
     if (name == graph::kCapturedAttribute) continue;
     if (std::ranges::find(op.attributes, std::string_view(name), &AttributeSpec::name) == op.attributes.end())
       return NotImplemented("{} has no ONNX form with attribute {}", op.name, name);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "ops/precision.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -137,7 +138,17 @@ class Widener {
     }
   }
 
+  // Products may go on to round their operands as the model has them, to multiply them faster.
+  static bool MultipliesBFloat16(const Node& node) {
+    constexpr std::string_view kProducts[] = {"Gemm", "MatMul"};
+    const auto bfloat16 = [&](size_t i) {
+      return IsHalf(node.input(i)) && node.input(i)->type.dtype == DType::kBFloat16;
+    };
+    return IsAnyOf(node, kProducts) && bfloat16(0) && bfloat16(1);
+  }
+
   Status Widen(Node& node) {
+    if (MultipliesBFloat16(node)) node.attributes.Set(std::string(kBFloat16Operands), int64_t{1});
     for (size_t i = 0; i < node.inputs().size(); ++i) {
       if (!IsHalf(node.input(i))) continue;
       ORTOLAN_ASSIGN_OR_RETURN(Value * wide, WideOf(node.input(i), node));

@@ -50,6 +50,16 @@ TEST(Widen, BFloat16Too) {
     outputs %4)");
 }
 
+TEST(Widen, ProductsRememberBFloat16) {
+  ExpectWidened("inputs x:bfloat16[N,2] w:bfloat16[2,2]\n a = MatMul(x, w)\n outputs a", R"(
+    inputs %0:bfloat16[N,2] %1:bfloat16[2,2]
+    %2:float[N,2] = Cast(%0) {to: 1}
+    %3:float[2,2] = Cast(%1) {to: 1}
+    %4:float[N,2] = MatMul(%2, %3) {ortolan_bfloat16: 1}
+    %5:bfloat16[N,2] = Cast(%4) {to: 16}
+    outputs %5)");
+}
+
 // A Cast of the model's own to the half type rounds; one to float32 and one to the type that is there do not.
 TEST(Widen, OwnRoundingsStay) {
   ExpectWidened(R"(

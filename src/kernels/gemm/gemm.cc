@@ -16,6 +16,12 @@ constexpr const GemmVariant* kVariants[] = {
 #include "kernels/gemm/variants.inc"
 #undef ORTOLAN_GEMM_F32
 };
+// Ended by null, where a machine has none.
+constexpr const GemmVariant* kPairVariants[] = {
+#define ORTOLAN_GEMM_BF16(identifier) &identifier,
+#include "kernels/gemm/bf16_variants.inc"
+#undef ORTOLAN_GEMM_BF16
+    nullptr};
 constexpr Isa kVariantIsa[] = {
 #define ORTOLAN_GEMM_F32(identifier, isa) isa,
 #include "kernels/gemm/variants.inc"
@@ -101,10 +107,7 @@ class Run {
                plan.slot_bytes()) {}
 
   // Rows of A to where all chunks read them.
-  void ShareA(int64_t m0, int64_t m1) const {
-    CopyGemmBlock(variant_, MatrixA(0), m0, 0, m1 - m0, shape_.k, shared_a_ + m0 * plan_.a_stride,
-                  plan_.a_stride, shape_.k);
-  }
+  void ShareA(int64_t m0, int64_t m1) const { CopyA(MatrixA(0), m0, m1, shared_a_ + m0 * plan_.a_stride); }
 
   void Chunk(int64_t chunk) {
     const int64_t column_block = chunk % plan_.column_blocks;
@@ -168,6 +171,15 @@ class Run {
     return operands_.c + item * operands_.c_batch_stride + m * operands_.c_stride + n;
   }
 
+  void CopyA(const GemmMatrix& a, int64_t m0, int64_t m1, float* to) const {
+    if (variant_.pairs) {
+      variant_.copy_pairs(static_cast<const float*>(a.data) + m0 * a.row_stride, a.row_stride, to,
+                          plan_.a_stride, m1 - m0, shape_.k, plan_.depth);
+    } else {
+      CopyGemmBlock(variant_, a, m0, 0, m1 - m0, shape_.k, to, plan_.a_stride, shape_.k);
+    }
+  }
+
   // Rows of A as floats with adjacent columns: where they lie, or copied to the slot.
   struct RowsOfA {
     const float* data;
@@ -177,7 +189,7 @@ class Run {
     const GemmMatrix a = MatrixA(item);
     if (!plan_.copy_a) return {static_cast<const float*>(a.data) + m0 * a.row_stride, a.row_stride};
     if (plan_.a_shared_floats > 0) return {shared_a_ + m0 * plan_.a_stride, plan_.a_stride};
-    CopyGemmBlock(variant_, a, m0, 0, m1 - m0, shape_.k, slot, plan_.a_stride, shape_.k);
+    CopyA(a, m0, m1, slot);
     return {slot, plan_.a_stride};
   }
 
@@ -201,10 +213,10 @@ class Run {
     const GemmTileFunction* functions = variant_.tiles.of[width / variant_.lanes - 1];
     int64_t k0 = 0;
     do {  // once even where k is 0: C is then zeros and the epilogue
-      tile.k = std::min(plan_.k_block, shape_.k - k0);
+      tile.k = std::min(plan_.k_block, plan_.depth - k0);
       tile.accumulate = k0 > 0;
       if (shape_.b_packed) {
-        tile.b = static_cast<const float*>(operands_.b) + operands_.b_batch.Offset(item) + n0 * shape_.k +
+        tile.b = static_cast<const float*>(operands_.b) + operands_.b_batch.Offset(item) + n0 * plan_.depth +
                  k0 * width;
       } else {
         CopyGemmBlock(variant_, MatrixB(item), k0, n0, tile.k, tile.n, b_slot, width, width);
@@ -212,14 +224,15 @@ class Run {
       }
       int64_t next_n0 = n0 + variant_.columns < area.n1 ? n0 + variant_.columns : area.next_n0;
       if (operands_.backwards) next_n0 = n0 - variant_.columns;
-      const bool last = k0 + tile.k == shape_.k;
-      tile.next = !last                             ? tile.b + tile.k * width
-                  : !shape_.b_packed || next_n0 < 0 ? nullptr
-                                                    : static_cast<const float*>(operands_.b) +
-                                                          operands_.b_batch.Offset(item) + next_n0 * shape_.k;
+      const bool last = k0 + tile.k == plan_.depth;
+      tile.next = !last ? tile.b + tile.k * width
+                  : !shape_.b_packed || next_n0 < 0
+                      ? nullptr
+                      : static_cast<const float*>(operands_.b) + operands_.b_batch.Offset(item) +
+                            next_n0 * plan_.depth;
       Strips(item, area, n0, m0, a.data + k0, last, functions, tile);
       k0 += tile.k;
-    } while (k0 < shape_.k);
+    } while (k0 < plan_.depth);
   }
 
   void Strips(int64_t item, const Area& area, int64_t n0, int64_t m0, const float* a, bool last,
@@ -344,11 +357,12 @@ void PlanTiles(const GemmVariant& variant, GemmPlan& plan) {
   const GemmShape& shape = plan.shape;
   const int64_t half_l2_floats = static_cast<int64_t>(GetCpuInfo().l2_bytes / 2 / sizeof(float));
   plan.strips = CeilDiv(shape.m, variant.rows);
-  plan.k_block = std::max<int64_t>(shape.k, 1);
-  if (plan.strips > 1 && shape.k * variant.columns > half_l2_floats) {
-    plan.k_block = CeilDiv(CeilDiv(shape.k, CeilDiv(shape.k * variant.columns, half_l2_floats)), 4) * 4;
+  plan.depth = GemmDepth(variant, shape.k);
+  plan.k_block = std::max<int64_t>(plan.depth, 1);
+  if (plan.strips > 1 && plan.depth * variant.columns > half_l2_floats) {
+    plan.k_block = CeilDiv(CeilDiv(plan.depth, CeilDiv(plan.depth * variant.columns, half_l2_floats)), 4) * 4;
   }
-  plan.copy_a = !ReadsAInPlace(shape) || RowsCollide(variant, shape);
+  plan.copy_a = variant.pairs || !ReadsAInPlace(shape) || RowsCollide(variant, shape);
 
   const double item_flops =
       2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
@@ -361,7 +375,7 @@ void PlanTiles(const GemmVariant& variant, GemmPlan& plan) {
       std::max<int64_t>(1, static_cast<int64_t>(std::min(flops / kChunkFlops, static_cast<double>(most))));
 
   // Blocks of rows that stay in L2 while all panels pass.
-  int64_t fitting = half_l2_floats / std::max<int64_t>(shape.k, 1) / variant.rows;
+  int64_t fitting = half_l2_floats / std::max<int64_t>(plan.depth, 1) / variant.rows;
   // A is copied once for each block of columns: with a packed B, cut the rows instead.
   if (chunks_copy && shape.b_packed) fitting = std::min(fitting, CeilDiv(plan.strips, kMostCopyingChunks));
   plan.strips_per_block =
@@ -374,7 +388,7 @@ void PlanTiles(const GemmVariant& variant, GemmPlan& plan) {
     plan.items_per_chunk = CeilDiv(shape.batch, std::min(wanted, shape.batch));
   }
   if (plan.copy_a) {
-    plan.a_stride = CopiedRowStride(shape.k);
+    plan.a_stride = CopiedRowStride(plan.depth);
     const int64_t rows = share ? shape.m : std::min<int64_t>(shape.m, plan.strips_per_block * variant.rows);
     (share ? plan.a_shared_floats : plan.a_slot_floats) = plan.a_stride * rows;
   }
@@ -442,6 +456,10 @@ const GemmVariant& SelectGemmF32(Isa isa) {
     if (kVariantIsa[i] <= isa) return *kVariants[i];
   }
   return *kVariants[std::size(kVariants) - 1];
+}
+
+const GemmVariant* SelectGemmBf16(Isa isa) {
+  return isa >= Isa::kAvx512 && GetCpuInfo().extensions.avx512_bf16 ? kPairVariants[0] : nullptr;
 }
 
 std::span<const GemmVariant* const> AllGemmF32() {

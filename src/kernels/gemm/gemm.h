@@ -84,6 +84,7 @@ struct GemmPlan {
   int64_t column_blocks = 0;
   int64_t items_per_chunk = 1;  // of the batch
   int64_t chunks = 0;
+  int64_t depth = 0;  // steps along k: k, or pairs of it
   int64_t k_block = 0;
   bool copy_a =
       false;  // A cannot be read where it lies: transposed, of another type, or rows that collide in L1
@@ -105,7 +106,15 @@ const GemmVariant& SelectGemmF32(Isa isa);
 // All of them, best first; those above the machine's level must not be run.
 std::span<const GemmVariant* const> AllGemmF32();
 
-// Panels [n / NR][k][NR], the last one only as wide as whole vectors cover; n = 1 is the bare column.
+// The best variant over pairs of bfloat16, or null where the machine has none. For products whose operands
+// the model has as bfloat16: A is rounded to it, B must hold such numbers only (HoldsBFloat16). It multiplies
+// matrices of n >= 2 columns whose B is packed, with A in float and adjacent columns; sums are in float.
+const GemmVariant* SelectGemmBf16(Isa isa);
+// Whether each of the numbers is one of bfloat16's; they may stand at any address.
+bool HoldsBFloat16(const float* numbers, int64_t count);
+
+// Panels [n / NR][k][NR], the last one only as wide as whole vectors cover; n = 1 is the bare column. Of
+// pairs k is their number, the last one filled up with zero.
 int64_t PackedGemmBFloats(const GemmVariant& variant, int64_t k, int64_t n);
 // Writes PackedGemmBFloats floats (64-byte aligned) of the k x n matrix `b`, each multiplied by `scale`.
 void PackGemmB(const GemmVariant& variant, const GemmMatrix& b, int64_t k, int64_t n, float scale,

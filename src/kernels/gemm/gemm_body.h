@@ -19,6 +19,16 @@
 namespace ortolan::kernels {
 namespace {
 
+// sum + a * b, or of pairs sum + a1 * b1 + a0 * b0. The processor's bfloat16 products are exact, each of the
+// two additions rounds to nearest even, and numbers below 2^-126, in operands and sums, count as zero.
+inline __attribute__((always_inline)) F32 MultiplyAdd(F32 a, F32 b, F32 sum) {
+#if defined(ORTOLAN_GEMM_PAIRS)
+  return {_mm512_dpbf16_ps(sum.v, (__m512bh)a.v, (__m512bh)b.v)};
+#else
+  return Fma(a, b, sum);
+#endif
+}
+
 // Independent chains of sums along k. An FMA takes 4 cycles and two start in each, so 8 sums must be in
 // flight; few rows have fewer sums than that and split k. Any rows >= 3 split alike, since one product uses
 // tiles of several heights and its rows shall all be summed in the same order.
@@ -49,7 +59,7 @@ inline __attribute__((always_inline)) void TileStep(TileSums<kRows, kVectors>& s
   for (int i = 0; i < kRows; ++i) {
     const F32 av = Set(a[i / 3][(i % 3) * a_stride + step]);
     ORTOLAN_UNROLL
-    for (int v = 0; v < kVectors; ++v) sums.of[i][v] = Fma(av, bv[v], sums.of[i][v]);
+    for (int v = 0; v < kVectors; ++v) sums.of[i][v] = MultiplyAdd(av, bv[v], sums.of[i][v]);
   }
 }
 
@@ -304,6 +314,24 @@ void CopyRows(const float* from, int64_t from_stride, float* to, int64_t to_stri
   }
 }
 
+#if defined(ORTOLAN_GEMM_PAIRS)
+void CopyPairs(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,
+               int64_t columns, int64_t padded) {
+  constexpr int64_t kElements = 2 * kLanes;
+  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
+    for (int64_t c = 0; c < padded; c += kLanes) {
+      const int64_t left = columns - 2 * c < 0 ? 0 : columns - 2 * c;
+      const bool whole = left >= kElements;
+      const F32 low = whole ? Load(from + 2 * c) : LoadN(from + 2 * c, left < kLanes ? left : kLanes);
+      const int64_t rest = left < kLanes ? 0 : left - kLanes;
+      const F32 high = whole ? Load(from + 2 * c + kLanes) : LoadN(from + 2 * c + kLanes, rest);
+      const __m512 pairs = (__m512)_mm512_cvtne2ps_pbh(high.v, low.v);
+      StoreN(to + c, {pairs}, padded - c < kLanes ? padded - c : kLanes);
+    }
+  }
+}
+#endif
+
 #if defined(__AVX2__)
 // An 8x8 block: to[r * to_stride + c] = from[c * from_stride + r].
 inline void TransposeBlock(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
@@ -375,6 +403,10 @@ constexpr GemmVariant MakeGemmVariant(const char* name, Isa isa) {
   variant.dots = &Dots;
   variant.copy = &CopyRows;
   variant.transpose = &TransposeRows;
+#if defined(ORTOLAN_GEMM_PAIRS)
+  variant.pairs = true;
+  variant.copy_pairs = &CopyPairs;
+#endif
   return variant;
 }
 

@@ -66,18 +66,25 @@ struct GemmDots {
   int64_t k;
 };
 
+// A variant of pairs reads each float of its tiles' operands as two bfloat16, the earlier one along k in the
+// low half: `k` of a tile counts pairs. B is packed as such, A copied as such; sums and C are floats.
 struct GemmVariant {
   const char* name;
   Isa isa;
   int rows;     // of the largest tile
   int lanes;    // of one vector
   int columns;  // of a full panel: NR, a multiple of lanes
+  bool pairs;
   GemmTileTable tiles;
   void (*few_rows[kMostGemmFewRows])(const GemmRows& work);
   void (*dots)(const GemmDots& work);
   // to[r * to_stride + c] = from[r * from_stride + c], zeros for columns <= c < padded.
   void (*copy)(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,
                int64_t columns, int64_t padded);
+  // to[r * to_stride + c] = elements 2 * c and 2 * c + 1 of row r as a pair, rounded to nearest even; zeros
+  // behind the last element and for further pairs up to `padded`. Null without pairs.
+  void (*copy_pairs)(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,
+                     int64_t columns, int64_t padded);
   // to[r * to_stride + c] = from[c * from_stride + r], zeros for columns <= c < padded.
   void (*transpose)(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows,
                     int64_t columns, int64_t padded);
@@ -86,5 +93,9 @@ struct GemmVariant {
 #define ORTOLAN_GEMM_F32(identifier, isa) extern const GemmVariant identifier;
 #include "kernels/gemm/variants.inc"
 #undef ORTOLAN_GEMM_F32
+
+#define ORTOLAN_GEMM_BF16(identifier) extern const GemmVariant identifier;
+#include "kernels/gemm/bf16_variants.inc"
+#undef ORTOLAN_GEMM_BF16
 
 }  // namespace ortolan::kernels

@@ -1,6 +1,7 @@
 #include "kernels/gemm/gemm_pack.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/half.h"
 
@@ -18,7 +19,52 @@ void ConvertBlock(const T* from, int64_t row_stride, int64_t column_stride, int6
   }
 }
 
+// Rows of pairs that are made at once: 16 of float rows at 32 columns are 2 KB.
+constexpr int64_t kPairRows = 8;
+constexpr int64_t kMostPanel = 128;
+
+uint32_t BitsOf(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  return bits;
+}
+
+// One panel: numbers of bfloat16 lose nothing when their low half is cut.
+void PackPairs(const GemmVariant& variant, const GemmMatrix& b, int64_t n0, int64_t k, int64_t columns,
+               float* to, int64_t width) {
+  float rows[2 * kPairRows * kMostPanel];
+  for (int64_t k0 = 0; k0 < k; k0 += 2 * kPairRows) {
+    const int64_t count = std::min(k - k0, 2 * kPairRows);
+    CopyGemmBlock(variant, b, k0, n0, count, columns, rows, width, width);
+    if (count % 2 != 0) std::fill_n(rows + count * width, width, 0.0f);
+    for (int64_t r = 0; r < count; r += 2, to += width) {
+      const float *low = rows + r * width, *high = low + width;
+      for (int64_t j = 0; j < width; ++j) {
+        const uint32_t pair = BitsOf(low[j]) >> 16 | (BitsOf(high[j]) & 0xffff0000u);
+        std::memcpy(to + j, &pair, sizeof(pair));
+      }
+    }
+  }
+}
+
 }  // namespace
+
+bool HoldsBFloat16(const float* numbers, int64_t count) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(numbers);
+  // Piece by piece: most matrices that hold other numbers begin with one.
+  constexpr int64_t kPiece = 4096;
+  for (int64_t begin = 0; begin < count; begin += kPiece) {
+    const int64_t end = std::min(begin + kPiece, count);
+    uint32_t low = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      uint32_t bits;
+      std::memcpy(&bits, bytes + static_cast<size_t>(i) * sizeof(bits), sizeof(bits));
+      low |= bits & 0xffffu;
+    }
+    if (low != 0) return false;
+  }
+  return true;
+}
 
 void CopyGemmBlock(const GemmVariant& variant, const GemmMatrix& from, int64_t r0, int64_t c0, int64_t rows,
                    int64_t columns, float* to, int64_t to_stride, int64_t padded) {
@@ -50,7 +96,7 @@ int64_t PackedGemmBFloats(const GemmVariant& variant, int64_t k, int64_t n) {
   if (n <= 0 || k <= 0) return 0;
   if (n == 1) return k;
   const int64_t last = (n - 1) / variant.columns * variant.columns;
-  return k * (last + GemmPanelWidth(variant, n, last));
+  return GemmDepth(variant, k) * (last + GemmPanelWidth(variant, n, last));
 }
 
 void PackGemmB(const GemmVariant& variant, const GemmMatrix& b, int64_t k, int64_t n, float scale,
@@ -65,8 +111,10 @@ void PackGemmB(const GemmVariant& variant, const GemmMatrix& b, int64_t k, int64
   threads.ParallelFor(panels, [&](int64_t panel) {
     const int64_t n0 = panel * variant.columns;
     const int64_t width = GemmPanelWidth(variant, n, n0);
-    float* to = packed + n0 * k;
-    CopyGemmBlock(variant, b, 0, n0, k, std::min<int64_t>(variant.columns, n - n0), to, width, width);
+    const int64_t columns = std::min<int64_t>(variant.columns, n - n0);
+    float* to = packed + n0 * GemmDepth(variant, k);
+    if (variant.pairs) return PackPairs(variant, b, n0, k, columns, to, width);
+    CopyGemmBlock(variant, b, 0, n0, k, columns, to, width, width);
     if (scale != 1.0f) std::for_each(to, to + k * width, [scale](float& x) { x *= scale; });
   });
 }

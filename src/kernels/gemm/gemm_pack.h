@@ -18,4 +18,9 @@ inline int64_t GemmPanelWidth(const GemmVariant& variant, int64_t n, int64_t n0)
 void CopyGemmBlock(const GemmVariant& variant, const GemmMatrix& from, int64_t r0, int64_t c0, int64_t rows,
                    int64_t columns, float* to, int64_t to_stride, int64_t padded);
 
+// Steps along k of k elements.
+inline int64_t GemmDepth(const GemmVariant& variant, int64_t k) {
+  return variant.pairs ? (k + 1) / 2 : k;
+}
+
 }  // namespace ortolan::kernels

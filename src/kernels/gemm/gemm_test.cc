@@ -53,7 +53,7 @@ struct Operand {
 };
 
 Operand MakeOperand(int64_t items, int64_t rows, int64_t columns, bool transposed, int64_t padding,
-                    GemmElement element, std::mt19937& random) {
+                    GemmElement element, bool rounded, std::mt19937& random) {
   Operand operand;
   const int64_t stride = (transposed ? rows : columns) + padding;
   operand.form = {nullptr, transposed ? 1 : stride, transposed ? stride : 1, element};
@@ -62,7 +62,8 @@ Operand MakeOperand(int64_t items, int64_t rows, int64_t columns, bool transpose
   const int64_t used = transposed ? rows : columns;
   for (int64_t i = 0; i < items * operand.item_stride; ++i) {
     // What lies between the rows must not reach a result.
-    const float value = i % std::max<int64_t>(stride, 1) < used ? values(random) : std::nanf("");
+    float value = i % std::max<int64_t>(stride, 1) < used ? values(random) : std::nanf("");
+    if (rounded) value = static_cast<float>(BFloat16(value));
     operand.floats.push_back(value);
     operand.halves.push_back(element == GemmElement::kF16 ? Float16::FromFloat(value)
                                                           : BFloat16::FromFloat(value));
@@ -78,10 +79,10 @@ std::vector<float> Check(const GemmVariant& variant, const Case& test, uint32_t 
   SCOPED_TRACE(std::string(variant.name) + " " + test.Text());
   std::mt19937 random(seed);
   const int64_t b_items = test.shared_b ? 1 : test.batch;
-  const Operand a =
-      MakeOperand(test.batch, test.m, test.k, test.a_transposed, test.padding, test.a_element, random);
+  const Operand a = MakeOperand(test.batch, test.m, test.k, test.a_transposed, test.padding, test.a_element,
+                                variant.pairs, random);
   const Operand b = MakeOperand(b_items, test.k, test.n, test.b_source == Source::kTransposed, test.padding,
-                                test.b_element, random);
+                                test.b_element, variant.pairs, random);
   std::vector<float> bias(static_cast<size_t>(std::max(test.m, test.n)));
   std::uniform_real_distribution<float> values(-1, 1);
   for (float& x : bias) x = values(random);
@@ -306,6 +307,56 @@ TEST(Gemm, PackingScalesAndBatchesAreIndexed) {
     EXPECT_EQ(c[i][0], expected[i][0]);
     EXPECT_EQ(c[i][1], expected[i][1]);
   }
+}
+
+// Operands that are numbers of bfloat16: the same products as in float.
+TEST(Gemm, PairsAgreeWithTheReference) {
+  const GemmVariant* variant = SelectGemmBf16(GetCpuInfo().isa);
+  if (variant == nullptr) GTEST_SKIP() << "no bfloat16 products here";
+  std::mt19937 random(8);
+  for (uint32_t i = 0; i < 600; ++i) {
+    Case test = RandomCase(random);
+    test.b_source = Source::kPacked;
+    test.a_transposed = false;
+    test.a_element = GemmElement::kF32;
+    test.b_element = i % 2 == 0 ? GemmElement::kF32 : GemmElement::kBF16;
+    if (test.n == 1) test.n = 2;
+    Check(*variant, test, i);
+    if (HasFailure()) return;
+  }
+  Check(*variant, {.m = 33, .n = 40, .k = 40001, .bias = 1, .clamp = true, .threads = 2}, 1);
+  Check(*variant, {.m = 300, .n = 260, .k = 1024, .bias = 1, .threads = 3}, 2);
+  for (int64_t m : {1, 5, 100}) {
+    Case test{.m = m, .n = 400, .k = 701};
+    const std::vector<float> one = Check(*variant, test, 3);
+    test.threads = 4;
+    EXPECT_EQ(one, Check(*variant, test, 3)) << test.Text();
+  }
+}
+
+TEST(Gemm, PairsRoundTheLeftSideToNearestEven) {
+  const GemmVariant* variant = SelectGemmBf16(GetCpuInfo().isa);
+  if (variant == nullptr) GTEST_SKIP() << "no bfloat16 products here";
+  // Around 1 numbers of bfloat16 are 2^-7 apart.
+  const float a[] = {1.00390625f, 1.01171875f, 1.005f, 1.0f, -kInfinity, std::nanf("")};
+  const float b[] = {1.0f, 2.0f};
+  ThreadPool threads(1);
+  AlignedBuffer packed =
+      std::move(AlignedBuffer::Allocate(static_cast<size_t>(PackedGemmBFloats(*variant, 1, 2)) * 4)).value();
+  PackGemmB(*variant, {b, 2, 1}, 1, 2, 1.0f, reinterpret_cast<float*>(packed.data()), threads);
+  const GemmPlan plan = PlanGemm(*variant, {.m = 6, .n = 2, .k = 1, .a = {nullptr, 1, 1}, .b_packed = true});
+  AlignedBuffer scratch = std::move(AlignedBuffer::Allocate(plan.ScratchBytes(1) + 64)).value();
+  float c[6][2];
+  RunGemm(*variant, plan, {.a = a, .b = packed.data(), .c = c[0], .c_stride = 2},
+          {scratch.data(), scratch.size()}, threads);
+  const float expected[] = {1.0f, 1.015625f, 1.0078125f, 1.0f, -kInfinity};
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(c[i][0], expected[i]);
+    EXPECT_EQ(c[i][1], 2 * expected[i]);
+  }
+  EXPECT_TRUE(std::isnan(c[5][0]) && std::isnan(c[5][1]));
+  EXPECT_TRUE(HoldsBFloat16(expected, 5));
+  EXPECT_FALSE(HoldsBFloat16(a, 1));
 }
 
 TEST(Gemm, EachLevelHasAVariant) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/half.h"
+#include "ops/precision.h"
 
 namespace ortolan::math {
 namespace {
@@ -82,6 +83,19 @@ void RunPlain(const ProductState& state, const ProductBinding& binding, RunConte
   kernels::RunPlainGemm(*state.plain, product, context.threads());
 }
 
+// The kernel over pairs of bfloat16 where the model's types allow it and the weights are such numbers; null
+// otherwise. Passes may have multiplied weights with other numbers: those stay floats.
+const kernels::GemmVariant* PairVariant(const PrepareContext& context, const ProductState& state,
+                                        const Tensor& b, int64_t n, float scale) {
+  if (state.dtype != DType::kFloat || state.transpose_a || scale != 1.0f || n < 2 ||
+      context.node.attributes.Int(kBFloat16Operands, 0) == 0) {
+    return nullptr;
+  }
+  const kernels::GemmVariant* variant = kernels::SelectGemmBf16(context.isa);
+  const auto* numbers = static_cast<const float*>(b.source());
+  return variant != nullptr && kernels::HoldsBFloat16(numbers, b.count()) ? variant : nullptr;
+}
+
 }  // namespace
 
 Status PrepareProduct(PrepareContext& context, bool transpose_a, bool transpose_b, float scale,
@@ -110,6 +124,10 @@ Status PrepareProduct(PrepareContext& context, bool transpose_a, bool transpose_
   if (transpose_b) {
     std::swap(k, n);
     matrix = Dense(k, n, true, state->dtype);
+  }
+  if (const auto* pairs = PairVariant(context, *state, *b, n, scale); pairs != nullptr) {
+    state->gemm = pairs;
+    prepared->kernel = pairs->name;
   }
   const int64_t floats = kernels::PackedGemmBFloats(*state->gemm, k, n);
   const int64_t matrices = floats == 0 ? 0 : b->count() / (k * n);

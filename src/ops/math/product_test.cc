@@ -7,7 +7,9 @@
 #include <random>
 
 #include "kernels/elementwise/program.h"
+#include "kernels/gemm/gemm.h"
 #include "ops/epilogue.h"
+#include "ops/precision.h"
 #include "support/run_op.h"
 
 namespace ortolan {
@@ -364,6 +366,21 @@ TEST(GemmOp, RunsAFusedEpilogue) {
       CheckFused("Gemm", {40, 9}, {9, 37}, factor, false, constant);
       CheckFused("Gemm", {40, 9}, {9, 37}, factor, true, constant);
     }
+  }
+}
+
+// Where the model has bfloat16 its operands may be rounded to it, which shows where the machine does so;
+// weights that are other numbers stay as they are, and so does the left side then.
+TEST(MatMul, RoundsWhatTheModelHasAsBFloat16) {
+  const bool rounds = kernels::SelectGemmBf16(GetCpuInfo().isa) != nullptr;
+  const float between = 1.00390625f + 0.0009765625f;  // next to 1.0078125 in bfloat16
+  for (const float weight : {2.0f, 2.0009765625f}) {
+    const auto y =
+        RunOp("MatMul", {Floats({1, 2}, {between, 1}), Floats({2, 2}, {weight, 1, 0, 1})},
+              {.attributes = Attrs({{std::string(kBFloat16Operands), int64_t{1}}}), .constant_inputs = 2});
+    ASSERT_TRUE(y.ok()) << y.status().message();
+    const float a = rounds && weight == 2.0f ? 1.0078125f : between;
+    EXPECT_THAT(Items<float>((*y)[0]), ElementsAre(a * weight, a + 1));
   }
 }
 
