@@ -31,7 +31,8 @@ endif()
 # A file named *_avx2.cc or *_avx512.cc is an ISA unit: compiled for that level, everything in it with internal linkage
 # but the rows that variants.inc names. x86-64-v3 and v4 are the levels of the x86-64 psABI. g++ 12 takes the undefined
 # operands inside its own AVX-512 intrinsics for uninitialised variables; its predictive commoning carries what
-# neighbouring pixels share from one turn of an inner loop to the next, and spills the sums for that.
+# neighbouring pixels share from one turn of an inner loop to the next, and spills the sums for that. The scalar units
+# are for machines without vectors: -O3 takes twice the time to compile them and gains nothing there.
 function(ortolan_isa_flags)
   set(gnu "$<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized;-fno-predictive-commoning>")
   foreach(source IN LISTS ARGN)
@@ -43,6 +44,8 @@ function(ortolan_isa_flags)
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mavx512vnni;-mtune=generic;-mprefer-vector-width=512;${gnu}")
     elseif(source MATCHES "_avx512bf16\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mavx512bf16;-mtune=generic;-mprefer-vector-width=512;${gnu}")
+    elseif(source MATCHES "_scalar\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O2>")
     endif()
   endforeach()
 endfunction()

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "measure.h"
 #include "session/profiler.h"
@@ -63,16 +64,15 @@ void Bench(const BenchOptions& options) {
 
 }  // namespace
 
-void AddBench(CLI::App& app) {
+void AddBench(CommandLine& line) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = app.add_subcommand("bench", "Time a model on random inputs");
-  AddModelOptions(*command, *options);
-  command->add_option("--seconds", options->seconds, "how long to measure (3)")
-      ->check(CLI::NonNegativeNumber);
-  command->add_flag("--json", options->json, "print JSON");
-  command->add_flag("--profile", options->profile,
-                    "show what each step takes: kernel, speed, share of the machine's peak");
-  command->callback([options] { Bench(*options); });
+  Subcommand command = line.Add("bench", "Time a model on random inputs");
+  AddModelOptions(command, *options);
+  command.Option("--seconds", options->seconds, "how long to measure (3)", Limit::kNonNegative)
+      .Flag("--json", options->json, "print JSON")
+      .Flag("--profile", options->profile,
+            "show what each step takes: kernel, speed, share of the machine's peak")
+      .OnRun([options] { Bench(*options); });
 }
 
 }  // namespace ortolan::cli

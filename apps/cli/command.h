@@ -2,12 +2,13 @@
 // its options and what runs when it is chosen.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
+#include "arguments.h"
 #include "ortolan/session.h"
 
 namespace ortolan::cli {
@@ -63,14 +64,14 @@ std::string ArrayText(const Array& array);
 // "tensor(float) [N, 3, 96, 96]".
 std::string DeclarationText(const NodeArg& arg);
 
-void AddPredict(CLI::App& app);
-void AddLabel(CLI::App& app);
-void AddRun(CLI::App& app);
-void AddInspect(CLI::App& app);
-void AddBench(CLI::App& app);
-void AddExplain(CLI::App& app);
-void AddProfile(CLI::App& app);
-void AddOperators(CLI::App& app);
-void AddPasses(CLI::App& app);
+void AddPredict(CommandLine& line);
+void AddLabel(CommandLine& line);
+void AddRun(CommandLine& line);
+void AddInspect(CommandLine& line);
+void AddBench(CommandLine& line);
+void AddExplain(CommandLine& line);
+void AddProfile(CommandLine& line);
+void AddOperators(CommandLine& line);
+void AddPasses(CommandLine& line);
 
 }  // namespace ortolan::cli

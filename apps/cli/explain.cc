@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "measure.h"
 #include "report.h"
@@ -151,15 +152,14 @@ void Explain(const ExplainOptions& options) {
 
 }  // namespace
 
-void AddExplain(CLI::App& app) {
+void AddExplain(CommandLine& line) {
   auto options = std::make_shared<ExplainOptions>();
-  CLI::App* command =
-      app.add_subcommand("explain", "Tell what the passes did to a model, and what its steps cost");
-  AddModelOptions(*command, *options);
-  command->add_flag("--all", options->all, "name every node");
-  command->add_flag("--json", options->json, "print JSON");
-  command->add_option("--html", options->html, "write a page to this file");
-  command->callback([options] { Explain(*options); });
+  Subcommand command = line.Add("explain", "Tell what the passes did to a model, and what its steps cost");
+  AddModelOptions(command, *options);
+  command.Flag("--all", options->all, "name every node")
+      .Flag("--json", options->json, "print JSON")
+      .Option("--html", options->html, "write a page to this file")
+      .OnRun([options] { Explain(*options); });
 }
 
 }  // namespace ortolan::cli

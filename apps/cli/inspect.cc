@@ -28,25 +28,22 @@ void PrintStage(const std::string& path, const std::string& stage) {
 
 }  // namespace
 
-void AddInspect(CLI::App& app) {
+void AddInspect(CommandLine& line) {
   struct Options {
     std::string model, stage;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("inspect", "Show a model's inputs and outputs, or one stage of its way");
-  command->add_option("model", options->model, "ONNX file")->required();
-  command
-      ->add_option("--stage", options->stage,
-                   "model: as in the file; graph: as imported; passes: rewritten; plan: the steps that run")
-      ->check(CLI::IsMember({"model", "graph", "passes", "plan"}));
-  command->callback([options] {
-    if (options->stage.empty()) {
-      PrintDeclarations(options->model);
-    } else {
-      PrintStage(options->model, options->stage);
-    }
-  });
+  line.Add("inspect", "Show a model's inputs and outputs, or one stage of its way")
+      .Positional("model", options->model, "ONNX file")
+      .Choice("--stage", options->stage, {"model", "graph", "passes", "plan"},
+              "model: as in the file; graph: as imported; passes: rewritten; plan: the steps that run")
+      .OnRun([options] {
+        if (options->stage.empty()) {
+          PrintDeclarations(options->model);
+        } else {
+          PrintStage(options->model, options->stage);
+        }
+      });
 }
 
 }  // namespace ortolan::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <new>
 
 #include "command.h"
 
@@ -19,33 +20,28 @@ int Report(int code, std::string message) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Runs ONNX models.", "ortolan");
-  app.set_version_flag("--version", "ortolan " ORTOLAN_VERSION);
-  app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done; 1 the run failed; 2 the command line is wrong; 3 a model or another input file is "
-      "missing, "
-      "broken or not supported.");
-  ortolan::cli::AddPredict(app);
-  ortolan::cli::AddLabel(app);
-  ortolan::cli::AddRun(app);
-  ortolan::cli::AddInspect(app);
-  ortolan::cli::AddExplain(app);
-  ortolan::cli::AddBench(app);
-  ortolan::cli::AddProfile(app);
-  ortolan::cli::AddOperators(app);
-  ortolan::cli::AddPasses(app);
+  using namespace ortolan::cli;
   try {
-    app.parse(argc, argv);
+    CommandLine line(
+        "ortolan", "ortolan " ORTOLAN_VERSION, "Runs ONNX models.",
+        "Exit codes: 0 done; 1 the run failed; 2 the command line is wrong; 3 a model or another "
+        "input file is missing, broken or not supported.");
+    AddPredict(line);
+    AddLabel(line);
+    AddRun(line);
+    AddInspect(line);
+    AddExplain(line);
+    AddBench(line);
+    AddProfile(line);
+    AddOperators(line);
+    AddPasses(line);
+    line.Run(argc, argv);
     return 0;
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help and --version
-    return Report(ortolan::cli::kUsage, std::string(error.what()) + " (see ortolan --help)");
-  } catch (const ortolan::cli::CommandError& error) {
+  } catch (const CommandError& error) {
     return Report(error.code, error.what());
   } catch (const std::bad_alloc&) {
-    return Report(ortolan::cli::kFailed, "out of memory");
+    return Report(kFailed, "out of memory");
   } catch (const std::exception& error) {
-    return Report(ortolan::cli::kFailed, error.what());
+    return Report(kFailed, error.what());
   }
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "session/profiler.h"
 
@@ -28,15 +29,14 @@ const std::map<std::string, session::OptimizationLevel> kLevels = {
 
 }  // namespace
 
-void AddModelOptions(CLI::App& command, ModelOptions& options) {
-  command.add_option("model", options.model, "ONNX file")->required();
-  command.add_option("--threads", options.threads, "threads of a run (default: one per core)")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--dim", options.dims, "NAME=SIZE: a symbolic size (default 1)");
-  command.add_option("--disable", options.disabled, "passes that shall not run (see ortolan passes)")
-      ->delimiter(',');
-  command.add_option("--level", options.level, "disable, basic, extended, layout or all (default)")
-      ->check(CLI::IsMember(kLevels));
+void AddModelOptions(Subcommand& command, ModelOptions& options) {
+  std::vector<std::string> levels;
+  for (const auto& [name, level] : kLevels) levels.push_back(name);
+  command.Positional("model", options.model, "ONNX file")
+      .Option("--threads", options.threads, "threads of a run (default: one per core)", Limit::kNonNegative)
+      .Option("--dim", options.dims, "NAME=SIZE: a symbolic size (default 1)")
+      .List("--disable", options.disabled, "passes that shall not run (see ortolan passes)")
+      .Choice("--level", options.level, levels, "disable, basic, extended, layout or all (default)");
 }
 
 session::Options SettingsOf(const ModelOptions& options) {
@@ -46,6 +46,7 @@ session::Options SettingsOf(const ModelOptions& options) {
   settings.optimization_level = kLevels.at(options.level);
   return settings;
 }
+
 void Check(int code, const std::string& context, const Status& status) {
   if (!status.ok())
     Guard(code, context, [&] { throw Exception(static_cast<ErrorCode>(status.code()), status.message()); });

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -19,7 +19,7 @@ struct ModelOptions {
   std::string level = "all";
   int threads = 0;
 };
-void AddModelOptions(CLI::App& command, ModelOptions& options);
+void AddModelOptions(Subcommand& command, ModelOptions& options);
 session::Options SettingsOf(const ModelOptions& options);
 
 // Ends the command with the status's message, unless it is OK.

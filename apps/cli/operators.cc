@@ -6,10 +6,10 @@
 
 namespace ortolan::cli {
 
-void AddOperators(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("operators", "Print the operators that models may use, as Markdown.");
-  command->callback([] { fmt::print("{}", OperatorTable()); });
+void AddOperators(CommandLine& line) {
+  line.Add("operators", "Print the operators that models may use, as Markdown.").OnRun([] {
+    fmt::print("{}", OperatorTable());
+  });
 }
 
 }  // namespace ortolan::cli

@@ -6,9 +6,10 @@
 
 namespace ortolan::cli {
 
-void AddPasses(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("passes", "Print the passes that rewrite models, as Markdown");
-  command->callback([] { fmt::print("{}", session::PassTable()); });
+void AddPasses(CommandLine& line) {
+  line.Add("passes", "Print the passes that rewrite models, as Markdown").OnRun([] {
+    fmt::print("{}", session::PassTable());
+  });
 }
 
 }  // namespace ortolan::cli

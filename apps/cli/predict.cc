@@ -263,45 +263,34 @@ void Predict(const PredictOptions& options) {
 
 }  // namespace
 
-void AddPredict(CLI::App& app) {
+void AddPredict(CommandLine& line) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App* command = app.add_subcommand(
-      "predict",
-      "Name what pictures show, find objects in them, their shapes and poses, or label their pixels");
-  command->add_option("model", options->model, "ONNX file of a classifier, a detector or a segmenter")
-      ->required();
-  command->add_option("images", options->images, "BMP, JPEG, JPEG 2000, PNG, PNM, TIFF or WebP files")
-      ->required();
-  command->add_option("--out", options->out, "folder for the pictures with the answer drawn on them");
-  command->add_option("--top", options->top, "how many classes a classifier shows (3)")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--conf", options->confidence, "least score of an object (0.25)")
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--iou", options->overlap, "most overlap of two objects of a class (0.45)")
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--mask", options->mask_threshold, "what a pixel of a mask has to reach (0.5)")
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option(
-      "--head", options->head,
-      "what the outputs mean, where the model does not tell: yolov8, yolov5, end2end (each also "
-      "with -seg, -pose or -obb), rtdetr, detr, boxes, semantic, classifier");
-  command->add_option("--labels", options->labels, "class names, one a line (default: the model's own)")
-      ->check(CLI::ExistingFile);
-  command->add_option("--threads", options->threads, "threads of a run (default: one per core)")
-      ->check(CLI::NonNegativeNumber);
-  command->add_flag("--json", options->json, "print JSON");
-  command->callback([options] { Predict(*options); });
+  line.Add("predict",
+           "Name what pictures show, find objects in them, their shapes and poses, or label their pixels")
+      .Positional("model", options->model, "ONNX file of a classifier, a detector or a segmenter")
+      .Positional("images", options->images, "BMP, JPEG, JPEG 2000, PNG, PNM, TIFF or WebP files")
+      .Option("--out", options->out, "folder for the pictures with the answer drawn on them")
+      .Option("--top", options->top, "how many classes a classifier shows (3)", Limit::kPositive)
+      .Option("--conf", options->confidence, "least score of an object (0.25)", Limit::kShare)
+      .Option("--iou", options->overlap, "most overlap of two objects of a class (0.45)", Limit::kShare)
+      .Option("--mask", options->mask_threshold, "what a pixel of a mask has to reach (0.5)", Limit::kShare)
+      .Option("--head", options->head,
+              "what the outputs mean, where the model does not tell: yolov8, yolov5, end2end (each also "
+              "with -seg, -pose or -obb), rtdetr, detr, boxes, semantic, classifier")
+      .Option("--labels", options->labels, "class names, one a line (default: the model's own)", Limit::kFile)
+      .Option("--threads", options->threads, "threads of a run (default: one per core)", Limit::kNonNegative)
+      .Flag("--json", options->json, "print JSON")
+      .OnRun([options] { Predict(*options); });
 }
 
-void AddLabel(CLI::App& app) {
+void AddLabel(CommandLine& line) {
   auto model = std::make_shared<std::string>();
-  CLI::App* command =
-      app.add_subcommand("label", "Tell in words what a model of pictures expects and what its outputs mean");
-  command->add_option("model", *model, "ONNX file of a classifier, a detector or a segmenter")->required();
-  command->callback([model] {
-    const auto session = Guard(kBadInput, *model, [&] { return InferenceSession(*model); });
-    fmt::print("{}", Guard(kBadInput, *model, [&] { return vision::Describe(session); }));
-  });
+  line.Add("label", "Tell in words what a model of pictures expects and what its outputs mean")
+      .Positional("model", *model, "ONNX file of a classifier, a detector or a segmenter")
+      .OnRun([model] {
+        const auto session = Guard(kBadInput, *model, [&] { return InferenceSession(*model); });
+        fmt::print("{}", Guard(kBadInput, *model, [&] { return vision::Describe(session); }));
+      });
 }
 
 }  // namespace ortolan::cli

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/cpu.h"
 #include "measure.h"
@@ -169,17 +170,16 @@ void Run(const ProfileOptions& options) {
 
 }  // namespace
 
-void AddProfile(CLI::App& app) {
+void AddProfile(CommandLine& line) {
   auto options = std::make_shared<ProfileOptions>();
-  CLI::App* command = app.add_subcommand("profile", "Show which steps take a model's time, on random inputs");
-  AddModelOptions(*command, *options);
-  command->add_option("--seconds", options->seconds, "how long to measure (1)")
-      ->check(CLI::NonNegativeNumber);
-  command->add_flag("--all", options->all, "show every step, in order");
-  command->add_flag("--json", options->json, "print JSON");
-  command->add_option("--html", options->html, "write a page to this file");
-  command->add_option("--trace", options->trace, "write a trace for ui.perfetto.dev to this file");
-  command->callback([options] { Run(*options); });
+  Subcommand command = line.Add("profile", "Show which steps take a model's time, on random inputs");
+  AddModelOptions(command, *options);
+  command.Option("--seconds", options->seconds, "how long to measure (1)", Limit::kNonNegative)
+      .Flag("--all", options->all, "show every step, in order")
+      .Flag("--json", options->json, "print JSON")
+      .Option("--html", options->html, "write a page to this file")
+      .Option("--trace", options->trace, "write a trace for ui.perfetto.dev to this file")
+      .OnRun([options] { Run(*options); });
 }
 
 }  // namespace ortolan::cli

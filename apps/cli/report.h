@@ -1,7 +1,7 @@
 // What `explain` and `profile` write for people: numbers with units, a curve in letters, the page.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

@@ -157,16 +157,15 @@ void Run(const RunOptions& options) {
 
 }  // namespace
 
-void AddRun(CLI::App& app) {
+void AddRun(CommandLine& line) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = app.add_subcommand("run", "Run a model on arrays");
-  command->add_option("model", options->model, "ONNX file")->required();
-  command->add_option("--input", options->inputs, "NAME=FILE.npy or NAME=random, once for each input");
-  command->add_option("--dim", options->dims, "NAME=SIZE: a symbolic size of random inputs (default 1)");
-  command->add_option("--output", options->output, "folder for the outputs as .npy files");
-  command->add_option("--threads", options->threads, "threads of a run (default: one per core)")
-      ->check(CLI::NonNegativeNumber);
-  command->callback([options] { Run(*options); });
+  line.Add("run", "Run a model on arrays")
+      .Positional("model", options->model, "ONNX file")
+      .Option("--input", options->inputs, "NAME=FILE.npy or NAME=random, once for each input")
+      .Option("--dim", options->dims, "NAME=SIZE: a symbolic size of random inputs (default 1)")
+      .Option("--output", options->output, "folder for the outputs as .npy files")
+      .Option("--threads", options->threads, "threads of a run (default: one per core)", Limit::kNonNegative)
+      .OnRun([options] { Run(*options); });
 }
 
 }  // namespace ortolan::cli
