@@ -22,65 +22,6 @@ constexpr int64_t kMostBlockRows = 96;
 constexpr int64_t kMostPointers = 3072;
 static_assert(kMostPointers / kMostByteTaps >= kMostByteRows);
 
-int64_t RoundUp(int64_t value, int64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
-
-int64_t StepsOf(int64_t k_bytes) {
-  return (k_bytes + 3) / 4;
-}
-
-int64_t PanelColumns(const ByteVariant& variant) {
-  return static_cast<int64_t>(variant.vectors) * variant.lanes;
-}
-
-// Columns of the panel that begins at `column`, with padding to whole vectors.
-int64_t PanelWidth(const ByteVariant& variant, int64_t n, int64_t column) {
-  return std::min(PanelColumns(variant), RoundUp(n - column, variant.lanes));
-}
-
-template <typename T>
-void PackPanel(const ByteVariant& variant, const ByteMatrix& b, const T* data, const int32_t* subtract,
-               int64_t subtract_step, int64_t column, int8_t* to, int32_t* sums) {
-  const int64_t width = PanelWidth(variant, b.n, column), columns = std::min(width, b.n - column);
-  const int64_t steps = StepsOf(b.k_bytes);
-  // Unsigned bytes become signed ones by taking 128 away.
-  const int32_t shift = std::is_same_v<T, uint8_t> && subtract == nullptr ? 128 : 0;
-  for (int64_t j = 0; j < width; ++j) sums[j] = 0;
-  for (int64_t tap = 0; tap < b.taps; ++tap) {
-    for (int64_t step = 0; step < steps; ++step, to += width * 4) {
-      for (int64_t i = 0; i < 4; ++i) {
-        const int64_t k = step * 4 + i;
-        const bool real = k < b.k;
-        const T* from = real ? data + tap * b.tap_stride + k * b.k_stride + column * b.n_stride : nullptr;
-        for (int64_t j = 0; j < width; ++j) {
-          int32_t item = 0;
-          if (real && j < columns) {
-            item = from[j * b.n_stride] - shift;
-            if (subtract != nullptr) item -= subtract[(column + j) * subtract_step];
-          }
-          to[j * 4 + i] = static_cast<int8_t>(item);
-          sums[j] = static_cast<int32_t>(static_cast<uint32_t>(sums[j]) + static_cast<uint32_t>(item));
-        }
-      }
-    }
-  }
-}
-
-template <typename T>
-bool Fits(const ByteMatrix& b, const T* data, const int32_t* zero, int64_t zero_step) {
-  for (int64_t tap = 0; tap < b.taps; ++tap) {
-    for (int64_t i = 0; i < b.k; ++i) {
-      const T* from = data + tap * b.tap_stride + i * b.k_stride;
-      for (int64_t j = 0; j < b.n; ++j) {
-        const int32_t item = from[j * b.n_stride] - zero[j * zero_step];
-        if (item < -128 || item > 127) return false;
-      }
-    }
-  }
-  return true;
-}
-
 int64_t ElementBytes(ByteOutput output) {
   return output == ByteOutput::kBytes ? 1 : 4;
 }
@@ -94,7 +35,7 @@ class Chunk {
     const ByteVariant& variant = *product_.variant;
     int32_t sums[kMostBlockRows];
     if (product_.b_zero != nullptr) SumRows(a, sums);
-    const int64_t steps = StepsOf(product_.k_bytes);
+    const int64_t steps = ByteSteps(product_.k_bytes);
     for (int64_t column = begin; column < end; column += PanelColumns(variant)) {
       ByteTile tile{};
       tile.a_stride = count_;
@@ -163,36 +104,6 @@ std::vector<const ByteVariant*> RunnableBytes() {
       runnable.push_back(variant);
   }
   return runnable;
-}
-
-int64_t PaddedByteColumns(const ByteVariant& variant, int64_t n) {
-  return RoundUp(n, PanelColumns(variant));
-}
-
-size_t PackedByteBytes(const ByteVariant& variant, const ByteMatrix& b) {
-  return static_cast<size_t>(RoundUp(b.n, variant.lanes) * b.taps * StepsOf(b.k_bytes) * 4);
-}
-
-void PackBytes(const ByteVariant& variant, const ByteMatrix& b, const int32_t* subtract,
-               int64_t subtract_step, int8_t* panels, int32_t* column_sums, ThreadPool& threads) {
-  const int64_t width = PanelColumns(variant), steps = StepsOf(b.k_bytes);
-  std::fill_n(column_sums, PaddedByteColumns(variant, b.n), 0);
-  threads.ParallelFor((b.n + width - 1) / width, [&](int64_t panel) {
-    const int64_t column = panel * width;
-    int8_t* to = panels + column * b.taps * steps * 4;
-    if (b.is_signed) {
-      PackPanel(variant, b, static_cast<const int8_t*>(b.data), subtract, subtract_step, column, to,
-                column_sums + column);
-    } else {
-      PackPanel(variant, b, static_cast<const uint8_t*>(b.data), subtract, subtract_step, column, to,
-                column_sums + column);
-    }
-  });
-}
-
-bool FitsSigned(const ByteMatrix& b, const int32_t* zero, int64_t zero_step) {
-  return b.is_signed ? Fits(b, static_cast<const int8_t*>(b.data), zero, zero_step)
-                     : Fits(b, static_cast<const uint8_t*>(b.data), zero, zero_step);
 }
 
 void ByteStart(const int32_t* column_sums, const int32_t* bias, const int32_t* b_zero, int32_t a_zero,

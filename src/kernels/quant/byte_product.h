@@ -42,6 +42,14 @@ struct ByteMatrix {
   int64_t k_bytes = 0;
 };
 
+// Columns of a full panel.
+inline int64_t PanelColumns(const ByteVariant& variant) {
+  return int64_t{variant.vectors} * variant.lanes;
+}
+// Quads of a tap.
+inline int64_t ByteSteps(int64_t k_bytes) {
+  return (k_bytes + 3) / 4;
+}
 // Columns with the padding up to a whole panel.
 int64_t PaddedByteColumns(const ByteVariant& variant, int64_t n);
 size_t PackedByteBytes(const ByteVariant& variant, const ByteMatrix& b);
