@@ -33,6 +33,7 @@ struct Runner {
   std::vector<Array> arrays;  // keep the feeds' memory
   std::vector<Value> feeds;
   std::vector<Value> results;
+  double load_ms = 0;  // of the session alone
 
   Status Run() { return session->Run(feeds, {}, {}, results); }
 };

@@ -97,6 +97,28 @@ Status PrepareProgram(std::shared_ptr<const Program> program, std::vector<int> i
   return OkStatus();
 }
 
+Result<Tensor> Widened(const Tensor& half, ThreadPool& threads) {
+  const std::optional<Element> element = ElementOf(half.dtype());
+  if (!element) return NotImplemented("{} cannot be widened", DTypeName(half.dtype()));
+  kernels::ProgramBuilder builder;
+  builder.Output(builder.Convert(builder.Input(*element), Element::kF32), Element::kF32);
+  ORTOLAN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, builder.Build(GetCpuInfo().isa));
+  const int64_t count[] = {half.count()};
+  const std::span<const int64_t> dims = count;
+  ORTOLAN_ASSIGN_OR_RETURN(kernels::TileLoop loop, kernels::MakeBroadcastLoop(*program, dims, {&dims, 1}));
+  const auto make = [half, program, loop, &threads](const TensorRef& elements) {
+    const void* from = half.data();
+    void* to = elements.data;
+    kernels::RunProgram(*program, loop, {&from, 1}, {&to, 1}, threads);
+    half.DropPages();
+  };
+  constexpr size_t kLargeBytes = size_t{16} << 10;
+  if (half.bytes() >= kLargeBytes) return Tensor::Deferred(DType::kFloat, half.dims(), make);
+  ORTOLAN_ASSIGN_OR_RETURN(Tensor made, Tensor::Allocate(DType::kFloat, half.dims()));
+  make(made.ref());
+  return made;
+}
+
 bool CanEmit(const graph::Node& node) {
   if (node.op == nullptr || node.op->emit == nullptr || node.output(0) == nullptr) return false;
   for (size_t o = 1; o < node.outputs().size(); ++o) {

@@ -71,6 +71,10 @@ Status PrepareElementwise(PrepareContext& context, Prepared* prepared);
 Status PrepareProgram(std::shared_ptr<const kernels::Program> program, std::vector<int> inputs,
                       std::string kernel, Prepared* prepared);
 
+// The elements of a float16 or bfloat16 constant as float32. Large ones are made when somebody looks at them,
+// most often to pack them, so that they need not all be there at once. `threads` has to outlive the constant.
+Result<Tensor> Widened(const Tensor& half, ThreadPool& threads);
+
 // Prepare of ortolan::Elementwise: runs the Program in the node's payload.
 Status PrepareFused(PrepareContext& context, Prepared* prepared);
 

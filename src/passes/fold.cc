@@ -2,7 +2,7 @@
 // one go.
 #include <algorithm>
 
-#include "ops/op.h"
+#include "ops/elementwise.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -80,6 +80,42 @@ bool MayEvaluate(const Node& node) {
   return node.op->emit != nullptr && written <= std::min(kMostArithmetic, kMostArithmeticGrowth * read);
 }
 
+// Whether the node makes float32 of a constant of a half type.
+bool IsWidening(const Node& node) {
+  if (!IsOp(&node, "Cast") || !node.HasInput(0) || node.output(0) == nullptr) return false;
+  const Value& half = *node.input(0);
+  return half.IsConstant() && IsReadable(half) && half.type.IsTensor() &&
+         (half.type.dtype == DType::kFloat16 || half.type.dtype == DType::kBFloat16) &&
+         node.output(0)->type == ValueType::TensorOf(DType::kFloat);
+}
+
+// A table that is only gathered from: the rows that a run takes are widened, not all of them.
+bool WidenGathered(Graph& graph, Node& cast) {
+  constexpr size_t kTableBytes = size_t{1} << 20;
+  Value* const wide = cast.output(0);
+  if (cast.input(0)->constant().bytes() < kTableBytes || wide->IsOutput() || wide->consumers().empty())
+    return false;
+  const std::vector<Node*> gathers(wide->consumers().begin(), wide->consumers().end());
+  for (const Node* gather : gathers) {
+    if (!IsOp(gather, "Gather") || gather->input(0) != wide || gather->input(1) == wide) return false;
+  }
+  for (Node* gather : gathers) {
+    Value* const result = gather->output(0);
+    Value* const rows = graph.NewValue(result->name());
+    rows->type = cast.input(0)->type;
+    rows->shape = result->shape;
+    gather->SetInput(0, cast.input(0));
+    gather->SetOutput(0, rows);
+    Node& widening = *graph.InsertBefore(gather->next());
+    InitNode(widening, *cast.op, *gather);
+    widening.attributes.Set("to", static_cast<int64_t>(DType::kFloat));
+    widening.SetInput(0, rows);
+    widening.SetOutput(0, result);
+  }
+  graph.EraseNode(&cast);
+  return true;
+}
+
 // Replaces the node by its results; all of them are tensors.
 void Install(Graph& graph, Node& node, std::vector<Tensor> results) {
   const std::vector<Value*> outputs = node.outputs();
@@ -114,6 +150,11 @@ void FoldByEvaluation(Graph& graph, Node& node, ThreadPool& threads) {
     if (large && node.op->traits.data_dependent_shape) return;
   }
   Install(graph, node, std::move(tensors));
+}
+
+void FoldWidening(Graph& graph, Node& node, ThreadPool& threads) {
+  Result<Tensor> wide = Widened(node.input(0)->constant(), threads);
+  if (wide.ok()) Install(graph, node, {std::move(*wide)});
 }
 
 // Captured values that became constants become constants of the bodies, so that they fold there.
@@ -161,7 +202,11 @@ Status RunFold(Graph& graph, PassContext& context) {
     UpdateCaptured(node);
     status = InferInPlace(node, *graph.dims());
     if (!status.ok() || FoldByContents(graph, node)) return;
-    if (MayEvaluate(node)) FoldByEvaluation(graph, node, context.threads);
+    if (IsWidening(node)) {
+      if (!WidenGathered(graph, node)) FoldWidening(graph, node, context.threads);
+    } else if (MayEvaluate(node)) {
+      FoldByEvaluation(graph, node, context.threads);
+    }
   });
   return status;
 }

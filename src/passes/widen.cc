@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "ops/elementwise.h"
 #include "ops/precision.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -177,8 +178,7 @@ class Widener {
     if (const auto found = cast_of_.find(half); found != cast_of_.end()) return found->second;
     Value* wide = nullptr;
     if (half->IsConstant() && IsReadable(half->constant())) {
-      ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, Converted(half->constant()));
-      half->constant().DropPages();
+      ORTOLAN_ASSIGN_OR_RETURN(Tensor tensor, Widened(half->constant(), context_.threads));
       wide = graph_.NewConstant(half->name(), std::move(tensor));
     } else {
       wide = NewWide(*half);
@@ -186,20 +186,6 @@ class Widener {
     }
     cast_of_.emplace(half, wide);
     return wide;
-  }
-
-  Result<Tensor> Converted(const Tensor& half) {
-    Graph scratch(graph_.dims());
-    Node& node = *scratch.AppendNode();
-    node.op = &cast_;
-    node.op_type = std::string(cast_.name);
-    node.attributes.Set("to", static_cast<int64_t>(DType::kFloat));
-    node.SetInput(0, scratch.NewConstant("", half));
-    node.SetOutput(0, scratch.NewValue(""));
-    const ortolan::Value input = half;
-    ORTOLAN_ASSIGN_OR_RETURN(std::vector<ortolan::Value> results,
-                             Evaluate(node, {&input, 1}, context_.threads));
-    return results[0].tensor();
   }
 
   void AddCast(Value* from, Value* to, Node* before, const Node& origin) {

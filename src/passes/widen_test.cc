@@ -143,6 +143,72 @@ TEST(Widen, CachesStayHalf) {
     outputs %5 %8)");
 }
 
+// A table of 2 MB, of which item i is i modulo 256.
+Tensor HalfTable() {
+  std::vector<BFloat16> items(size_t{1} << 20);
+  for (size_t i = 0; i < items.size(); ++i)
+    items[i] = BFloat16::FromBits(BFloat16::FromFloat(static_cast<float>(i % 256)));
+  return Tensor::Of<BFloat16>({1 << 10, 1 << 10}, items);
+}
+
+std::shared_ptr<graph::Graph> FoldedWithTable(std::string_view text, ThreadPool& threads) {
+  const std::shared_ptr<graph::Graph> graph = ParseGraph(text);
+  graph->first()->input(0)->set_constant(HalfTable());
+  PassContext context{threads};
+  EXPECT_TRUE(RunInfer(*graph, context).ok());
+  EXPECT_TRUE(RunFold(*graph, context).ok());
+  EXPECT_TRUE(graph::Verify(*graph).ok()) << graph::Verify(*graph).message();
+  return graph;
+}
+
+TEST(Widen, LargeConstantsAreMadeWhenLookedAt) {
+  ThreadPool threads(2);
+  const auto graph = FoldedWithTable(R"(
+    inputs x:float[M,K]
+    t = Cast(bfloat16[1,1]{0}) {to: 1}
+    m = MatMul(x, t)
+    outputs m)",
+                                     threads);
+  ASSERT_EQ(graph->first()->op_type, "MatMul");
+  const Tensor& wide = graph->first()->input(1)->constant();
+  EXPECT_TRUE(wide.pending());
+  ASSERT_EQ(wide.count(), 1 << 20);
+  const std::span<const float> items = wide.Items<float>();
+  for (size_t i = 0; i < items.size(); ++i) ASSERT_EQ(items[i], static_cast<float>(i % 256)) << i;
+}
+
+TEST(Widen, TablesAreWidenedBehindTheGather) {
+  ThreadPool threads(2);
+  const auto graph = FoldedWithTable(R"(
+    inputs i:int64[N]
+    t = Cast(bfloat16[1,1]{0}) {to: 1}
+    g = Gather(t, i)
+    h = Gather(t, i) {axis: 1}
+    outputs g h)",
+                               threads);
+  EXPECT_EQ(Lines(graph::Dump(*graph)), Lines(R"(
+    inputs %0:int64[N]
+    %1:bfloat16[N,1024] = Gather(bfloat16[1024,1024], %0)
+    %2:float[N,1024] = Cast(%1) {to: 1}
+    %3:bfloat16[1024,N] = Gather(bfloat16[1024,1024], %0) {axis: 1}
+    %4:float[1024,N] = Cast(%3) {to: 1}
+    outputs %2 %4)"));
+}
+
+// What another node reads whole is widened once.
+TEST(Widen, TablesWithOtherReadersBecomeFloat) {
+  ThreadPool threads(2);
+  const auto graph = FoldedWithTable(R"(
+    inputs i:int64[N] x:float[M,K]
+    t = Cast(bfloat16[1,1]{0}) {to: 1}
+    g = Gather(t, i)
+    m = MatMul(x, t)
+    outputs g m)",
+                                     threads);
+  EXPECT_EQ(graph->first()->op_type, "Gather");
+  EXPECT_EQ(graph->first()->input(0)->type, ValueType::TensorOf(DType::kFloat));
+}
+
 TEST(Widen, OtherTypesAreLeftAlone) {
   const char* text = R"(
     inputs %0:float[2] %1:double[2]
