@@ -77,9 +77,9 @@ void RunColdLayer(benchmark::State& state, const ConvVariant& variant, const Con
   const auto* in = reinterpret_cast<const float*>(x.data());
   auto* out = reinterpret_cast<float*>(y.data());
   size_t next = 0;
-  if (WinogradPays(variant, shape)) {
+  if (const WinogradKernel* kernel = ChooseWinograd(variant, shape)) {
     const auto copies = Copies<PackedWinograd>(16 * count, [&] {
-      return PackWinograd(variant, shape.in_channels, shape.out_channels, from, nullptr, threads);
+      return PackWinograd(variant, *kernel, shape.in_channels, shape.out_channels, from, nullptr, threads);
     });
     const WinogradPlan plan = PlanWinograd(copies[0], shape, 1);
     const AlignedBuffer scratch = Filled(static_cast<int64_t>(plan.scratch_bytes / 4 + 16));
@@ -111,14 +111,16 @@ void RunDepthwiseLayer(benchmark::State& state, const ConvVariant& variant, cons
   });
 }
 
+template <int kForm>
 void RunWinogradLayer(benchmark::State& state, const ConvVariant& variant, const ConvShape& shape) {
+  const WinogradKernel& kernel = variant.winograd[kForm];
   const Window& w = shape.window;
   ThreadPool threads(1);
   const int64_t block = variant.block;
   const AlignedBuffer weights = Filled(shape.out_channels * shape.in_channels * 9);
   const AlignedBuffer x = Filled(CeilDiv(shape.in_channels, block) * block * w.in_size());
   const AlignedBuffer y = Filled(CeilDiv(shape.out_channels, block) * block * w.out_size());
-  auto packed = PackWinograd(variant, shape.in_channels, shape.out_channels,
+  auto packed = PackWinograd(variant, kernel, shape.in_channels, shape.out_channels,
                              reinterpret_cast<const float*>(weights.data()), nullptr, threads);
   const WinogradPlan plan = PlanWinograd(*packed, shape, 1);
   const AlignedBuffer scratch = Filled(static_cast<int64_t>(plan.scratch_bytes / 4 + 16));
@@ -126,7 +128,7 @@ void RunWinogradLayer(benchmark::State& state, const ConvVariant& variant, const
     RunWinograd(*packed, plan, reinterpret_cast<const float*>(x.data()), reinterpret_cast<float*>(y.data()),
                 {}, scratch.data(), threads);
   });
-  state.counters["pays"] = WinogradPays(variant, shape);
+  state.counters["chosen"] = ChooseWinograd(variant, shape) == &kernel;
 }
 
 const bool kRegistered = [] {
@@ -176,7 +178,10 @@ const bool kRegistered = [] {
     if (variant->isa == Isa::kScalar) continue;
     for (const ConvShape& shape : layers) {
       add(variant, "direct", shape, RunDirectLayer);
-      if (WinogradApplies(shape)) add(variant, "winograd", shape, RunWinogradLayer);
+      if (WinogradApplies(shape)) {
+        add(variant, "winograd_4x4", shape, RunWinogradLayer<0>);
+        add(variant, "winograd_2x2", shape, RunWinogradLayer<1>);
+      }
       if (shape.in_channels >= 64) add(variant, "cold", shape, RunColdLayer);
     }
     for (const ConvShape& shape : depthwise) add(variant, "depthwise", shape, RunDepthwiseLayer);

@@ -63,7 +63,7 @@ struct ConvVariant {
   const StripTable* blocked[2];  // blocked input, stride 1 and 2
   const StripTable* any;         // any pixel stride
   const DepthwiseKernel* depthwise;
-  const WinogradKernel* winograd;
+  const WinogradKernel* winograd;  // kWinogradForms of them
   const LaneKernel* lanes;
 };
 

@@ -12,7 +12,7 @@ namespace ortolan::kernels {
   extern const StripTable kConvBlocked1##level, kConvBlocked2##level; \
   extern const StripTable kConvAny##level;                            \
   extern const DepthwiseKernel kDepthwise##level;                     \
-  extern const WinogradKernel kWinograd##level;                       \
+  extern const WinogradKernel kWinograd##level[kWinogradForms];       \
   extern const LaneKernel kLanes##level;
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
@@ -33,7 +33,7 @@ constexpr const char* LowerName(Isa isa) {
       {&kConvBlocked1##level, &kConvBlocked2##level}, \
       &kConvAny##level,                               \
       &kDepthwise##level,                             \
-      &kWinograd##level,                              \
+      kWinograd##level,                               \
       &kLanes##level,                                 \
   };
 #include "kernels/conv/variants.inc"

@@ -11,10 +11,11 @@ namespace {
 // Transformed input and products of a block of tiles should stay in a 1 MB L2 beside the weights that stream
 // through.
 constexpr int64_t kBlockBytes = 600 << 10;
-// Of one layer's transformed weights, four times the plain ones: 256 x 256 channels just fit.
-constexpr int64_t kMostWeightBytes = 10 << 20;
-constexpr double kTransformCycles = 220;     // of one tile and block of channels, either way; measured
+constexpr double kTransformCycles = 6;  // of a point of one tile and block of channels, either way; measured
 constexpr double kStreamBytesPerCycle = 16;  // of weights from L3
+// Cycles of a run that a byte more of weights has to save: F(4x4)'s are four times the plain ones, and all of
+// them are written when the model is loaded. So 256 x 256 channels take F(4x4) on maps of 20 x 20 and more.
+constexpr double kCyclesPerByte = 0.5;
 
 // The transformed weights, a panel after another of each point.
 void PackPoints(const PackedWinograd& conv, const float* w, float* weights, ThreadPool& threads) {
@@ -27,32 +28,32 @@ void PackPoints(const PackedWinograd& conv, const float* w, float* weights, Thre
     float* const base = weights + first * block * in_channels;
     const int64_t live = std::min(width, out_channels - first * block);
     double taps[9][kWinogradLanes] = {};  // lanes beyond the channels stay zero
-    float u[kWinogradPoints][kWinogradLanes];
+    float u[kMostWinogradPoints][kWinogradLanes];
     for (int64_t c = 0; c < in_channels; ++c) {
       for (int64_t i = 0; i < live; ++i) {
         float from[9];  // which stand at any address, as the file has them
         std::memcpy(from, w + ((first * block + i) * in_channels + c) * 9, sizeof(from));
         for (int t = 0; t < 9; ++t) taps[t][i] = static_cast<double>(from[t]);
       }
-      conv.variant->winograd->weights(taps, u);
-      for (int64_t p = 0; p < kWinogradPoints; ++p)
+      conv.kernel->weights(taps, u);
+      for (int64_t p = 0; p < conv.kernel->points; ++p)
         std::copy_n(u[p], width, base + p * point_floats + c * width);
     }
   });
 }
 
-int64_t TilesOf(const ConvShape& shape) {
-  return CeilDiv(shape.window.out[1], kWinogradOut) * CeilDiv(shape.window.out[2], kWinogradOut);
+int64_t TilesOf(const WinogradKernel& kernel, const ConvShape& shape) {
+  return CeilDiv(shape.window.out[1], kernel.out) * CeilDiv(shape.window.out[2], kernel.out);
 }
 
 // A multiple of the longest strip where the cache allows it.
-int64_t TilesPerBlock(const ConvVariant& variant, const ConvShape& shape) {
+int64_t TilesPerBlock(const ConvVariant& variant, const WinogradKernel& kernel, const ConvShape& shape) {
   const int64_t block = variant.block;
   const int64_t lanes = (CeilDiv(shape.in_channels, block) + CeilDiv(shape.out_channels, block)) * block;
-  const int64_t fit = kBlockBytes / (4 * kWinogradPoints * lanes);
+  const int64_t fit = kBlockBytes / (4 * kernel.points * lanes);
   const int64_t strips = std::max<int64_t>(1, fit / variant.pixels);
   const int64_t most = std::max<int64_t>(strips * variant.pixels, kMostStripPixels);
-  const int64_t tiles = std::max<int64_t>(1, TilesOf(shape));
+  const int64_t tiles = std::max<int64_t>(1, TilesOf(kernel, shape));
   return CeilDiv(tiles, CeilDiv(tiles, most));  // blocks of nearly equal size
 }
 
@@ -69,7 +70,7 @@ class Runner {
 
   // The three steps; each covers [begin, end) of its own units, so that threads can share them.
   int64_t input_units(const TileBlock& b) const { return (b.end - b.begin) * conv_.in_blocks(); }
-  int64_t product_units() const { return kWinogradPoints * panels(); }
+  int64_t product_units() const { return conv_.kernel->points * panels(); }
   int64_t output_units() const { return conv_.out_blocks(); }
 
   void Input(const TileBlock& b, float* scratch, int64_t begin, int64_t end) const {
@@ -118,34 +119,35 @@ class Runner {
  private:
   int64_t panels() const { return CeilDiv(conv_.out_blocks(), kStripVectors); }
   int64_t InputFloats() const {
-    return kWinogradPoints * conv_.in_blocks() * plan_.tiles_per_block * conv_.block();
+    return conv_.kernel->points * conv_.in_blocks() * plan_.tiles_per_block * conv_.block();
   }
   const float* Bias() const { return reinterpret_cast<const float*>(conv_.bias.data()); }
 
   void InputOne(const TileBlock& b, int64_t cb, int64_t index, float* scratch) const {
     const int64_t block = conv_.block(), pitch = plan_.tiles_per_block * block;
-    const int64_t top = index / plan_.tile_columns * kWinogradOut - window_.pad[1];
-    const int64_t left = index % plan_.tile_columns * kWinogradOut - window_.pad[2];
+    const WinogradKernel& kernel = *conv_.kernel;
+    const int64_t top = index / plan_.tile_columns * kernel.out - window_.pad[1];
+    const int64_t left = index % plan_.tile_columns * kernel.out - window_.pad[2];
     const int64_t height = window_.in[1], width = window_.in[2];
     WinogradInput tile;
     tile.row_stride = width * block;
     tile.in = x_ + ((b.n * conv_.in_blocks() + cb) * height * width + top * width + left) * block;
-    auto clip = [](int64_t at) { return static_cast<int>(std::clamp<int64_t>(at, 0, kWinogradIn)); };
+    auto clip = [&](int64_t at) { return static_cast<int>(std::clamp<int64_t>(at, 0, kernel.in)); };
     tile.row_begin = clip(-top);
     tile.row_end = clip(height - top);
     tile.column_begin = clip(-left);
     tile.column_end = clip(width - left);
     tile.out = scratch + cb * pitch + (index - b.begin) * block;
     tile.point_stride = conv_.in_blocks() * pitch;
-    conv_.variant->winograd->input(tile);
+    kernel.input(tile);
   }
 
   // Neighbouring tiles of one tile row, then the epilogue's program over their rows.
   void OutputRun(const TileBlock& b, int64_t ob, int64_t ty, int64_t tx, int64_t count,
                  const float* scratch) const {
     const int64_t block = conv_.block(), pitch = plan_.tiles_per_block * block;
-    const int64_t height = window_.out[1], width = window_.out[2];
-    const int64_t oh = ty * kWinogradOut, ow = tx * kWinogradOut;
+    const int64_t height = window_.out[1], width = window_.out[2], out = conv_.kernel->out;
+    const int64_t oh = ty * out, ow = tx * out;
     const int64_t at = (((b.n * conv_.out_blocks() + ob) * height + oh) * width + ow) * block;
     const int64_t first = ty * plan_.tile_columns + tx - b.begin;
     WinogradOutput tile;
@@ -155,17 +157,17 @@ class Runner {
     tile.residual = epilogue_.residual ? epilogue_.residual + at : nullptr;
     tile.out = y_ + at;
     tile.row_stride = width * block;
-    tile.rows = static_cast<int>(std::min<int64_t>(kWinogradOut, height - oh));
+    tile.rows = static_cast<int>(std::min<int64_t>(out, height - oh));
     tile.lower = epilogue_.lower;
     tile.upper = epilogue_.upper;
     for (int64_t t = 0; t < count; ++t) {
-      tile.columns = static_cast<int>(std::min<int64_t>(kWinogradOut, width - ow - t * kWinogradOut));
-      conv_.variant->winograd->output(tile);
+      tile.columns = static_cast<int>(std::min<int64_t>(out, width - ow - t * out));
+      conv_.kernel->output(tile);
       tile.in += block;
-      tile.out += kWinogradOut * block;
-      if (tile.residual) tile.residual += kWinogradOut * block;
+      tile.out += out * block;
+      if (tile.residual) tile.residual += out * block;
     }
-    const int64_t pixels = std::min(count * kWinogradOut, width - ow);
+    const int64_t pixels = std::min(count * out, width - ow);
     for (int64_t r = 0; r < tile.rows; ++r) {
       epilogue_.Finish(y_ + at + r * tile.row_stride, b.n, ob, (oh + r) * width + ow, pixels, block);
     }
@@ -187,27 +189,42 @@ bool WinogradApplies(const ConvShape& shape) {
          w.kernel[2] == 3 && w.stride[1] == 1 && w.stride[2] == 1 && w.dilation[1] == 1 && w.dilation[2] == 1;
 }
 
-bool WinogradPays(const ConvVariant& variant, const ConvShape& shape) {
-  if (!WinogradApplies(shape) || shape.in_channels < 16 || shape.out_channels < 16) return false;
+const WinogradKernel* ChooseWinograd(const ConvVariant& variant, const ConvShape& shape) {
+  if (!WinogradApplies(shape) || shape.in_channels < 16 || shape.out_channels < 16) return nullptr;
   const int64_t in_blocks = CeilDiv(shape.in_channels, variant.block);
   const int64_t out_blocks = CeilDiv(shape.out_channels, variant.block);
-  const int64_t weight_bytes = 4 * kWinogradPoints * shape.in_channels * out_blocks * variant.block;
-  if (weight_bytes > kMostWeightBytes) return false;
-  const int64_t tiles = TilesOf(shape);
-  if (tiles == 0) return false;
-  const double pair = static_cast<double>(shape.in_channels * out_blocks);  // vector FMAs of one product
-  const double direct = 9.0 * static_cast<double>(shape.window.out[1] * shape.window.out[2]) * pair;
-  const double products = static_cast<double>(kWinogradPoints * tiles) * pair;
-  const double transforms = kTransformCycles * static_cast<double>(tiles * (in_blocks + out_blocks));
-  const int64_t blocks = CeilDiv(tiles, TilesPerBlock(variant, shape));
-  const double stream = static_cast<double>(blocks * weight_bytes) / kStreamBytesPerCycle;
-  return std::max(products, stream) + transforms < 0.9 * direct;
+  const int64_t pairs = shape.in_channels * out_blocks;  // vector FMAs of one product
+  const auto weight_bytes = [&](int64_t points) {
+    return static_cast<double>(4 * points * pairs * variant.block);
+  };
+  const double direct = 9.0 * static_cast<double>(shape.window.out[1] * shape.window.out[2] * pairs);
+  const WinogradKernel* best = nullptr;
+  double most = 0;
+  for (int form = 0; form < kWinogradForms; ++form) {
+    const WinogradKernel& kernel = variant.winograd[form];
+    const int64_t tiles = TilesOf(kernel, shape);
+    if (tiles == 0) return nullptr;
+    const auto products = static_cast<double>(kernel.points * tiles * pairs);
+    const double transforms =
+        kTransformCycles * static_cast<double>(kernel.points * tiles * (in_blocks + out_blocks));
+    const auto blocks = static_cast<double>(CeilDiv(tiles, TilesPerBlock(variant, kernel, shape)));
+    const double stream = blocks * weight_bytes(kernel.points) / kStreamBytesPerCycle;
+    const double saved = 0.9 * direct - std::max(products, stream) - transforms;
+    const double worth = saved - kCyclesPerByte * (weight_bytes(kernel.points) - weight_bytes(9));
+    if (worth > most) {
+      most = worth;
+      best = &kernel;
+    }
+  }
+  return best;
 }
 
-Result<PackedWinograd> PackWinograd(const ConvVariant& variant, int64_t in_channels, int64_t out_channels,
-                                    WeightSource source, const float* bias, const Packing& packing) {
+Result<PackedWinograd> PackWinograd(const ConvVariant& variant, const WinogradKernel& kernel,
+                                    int64_t in_channels, int64_t out_channels, WeightSource source,
+                                    const float* bias, const Packing& packing) {
   PackedWinograd conv;
   conv.variant = &variant;
+  conv.kernel = &kernel;
   conv.in_channels = in_channels;
   conv.out_channels = out_channels;
   const int64_t block = conv.block(), out_blocks = conv.out_blocks();
@@ -218,17 +235,17 @@ Result<PackedWinograd> PackWinograd(const ConvVariant& variant, int64_t in_chann
     if (bias) std::copy_n(bias, out_channels, to);
   }));
   const auto pack = [&](float* weights) { PackPoints(conv, source.floats(), weights, packing.threads); };
-  ORTOLAN_ASSIGN_OR_RETURN(conv.weights, packing.TakeFloats(kWinogradPoints * point_floats, pack));
+  ORTOLAN_ASSIGN_OR_RETURN(conv.weights, packing.TakeFloats(kernel.points * point_floats, pack));
   return conv;
 }
 
 WinogradPlan PlanWinograd(const PackedWinograd& conv, const ConvShape& shape, int threads) {
   WinogradPlan plan;
   plan.shape = shape;
-  plan.tile_rows = CeilDiv(shape.window.out[1], kWinogradOut);
-  plan.tile_columns = CeilDiv(shape.window.out[2], kWinogradOut);
-  plan.tiles_per_block = TilesPerBlock(*conv.variant, shape);
-  plan.blocks = CeilDiv(TilesOf(shape), plan.tiles_per_block);
+  plan.tile_rows = CeilDiv(shape.window.out[1], conv.kernel->out);
+  plan.tile_columns = CeilDiv(shape.window.out[2], conv.kernel->out);
+  plan.tiles_per_block = TilesPerBlock(*conv.variant, *conv.kernel, shape);
+  plan.blocks = CeilDiv(plan.tile_rows * plan.tile_columns, plan.tiles_per_block);
   const int64_t block = conv.block();
   for (int64_t c = 0; c < conv.in_channels; c += block) {
     plan.steps.push_back({c * plan.tiles_per_block,
@@ -236,7 +253,7 @@ WinogradPlan PlanWinograd(const PackedWinograd& conv, const ConvShape& shape, in
                           static_cast<int32_t>(c)});
   }
   const int64_t floats =
-      kWinogradPoints * (conv.in_blocks() + conv.out_blocks()) * plan.tiles_per_block * block;
+      conv.kernel->points * (conv.in_blocks() + conv.out_blocks()) * plan.tiles_per_block * block;
   plan.slot_floats = static_cast<size_t>(CeilDiv(floats, 16) * 16);
   plan.slots = std::max(1, threads);
   plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, plan.slot_floats);

@@ -1,8 +1,9 @@
-// Winograd's F(4x4, 3x3) in the blocked layout: 36 products for 16 outputs in place of 144.
+// Winograd's convolution in the blocked layout: F(4x4, 3x3) with 36 products for 16 outputs in place of 144,
+// and F(2x2, 3x3) with 16 for 4 in place of 36, whose weights take less than half the memory.
 //
-// A block of tiles at a time: input tiles are transformed to 36 small matrices (tiles x channels), each is
-// multiplied with its transformed weights by the strips of the direct convolution (a pixel is a tile), and
-// the products are transformed back. Rounding errors are about twice those of the direct sum; an
+// A block of tiles at a time: input tiles are transformed to 36 (or 16) small matrices (tiles x channels),
+// each is multiplied with its transformed weights by the strips of the direct convolution (a pixel is a
+// tile), and the products are transformed back. Rounding errors are about twice those of the direct sum; an
 // infinity or NaN spreads over its tile.
 #pragma once
 
@@ -16,9 +17,10 @@ namespace ortolan::kernels {
 
 struct PackedWinograd {
   const ConvVariant* variant = nullptr;
+  const WinogradKernel* kernel = nullptr;  // one of the variant's
   int64_t in_channels = 0;
   int64_t out_channels = 0;
-  WeightBlock weights;  // [36][panel][in_channels][vectors * block]
+  WeightBlock weights;  // [points][panel][in_channels][vectors * block]
   WeightBlock bias;     // out blocks * block, then a panel of zeros
 
   int64_t block() const { return variant->block; }
@@ -28,12 +30,13 @@ struct PackedWinograd {
 
 // 3x3, stride 1, no dilation, one group, no depth.
 bool WinogradApplies(const ConvShape& shape);
-// Whether it is estimated to beat the direct convolution, within the memory that its weights may take.
-bool WinogradPays(const ConvVariant& variant, const ConvShape& shape);
+// The form that is estimated to beat the direct convolution by what its larger weights are worth, or null.
+const WinogradKernel* ChooseWinograd(const ConvVariant& variant, const ConvShape& shape);
 
 // w is [out_channels, in_channels, 3, 3]; bias may be null. Transforms in double.
-Result<PackedWinograd> PackWinograd(const ConvVariant& variant, int64_t in_channels, int64_t out_channels,
-                                    WeightSource w, const float* bias, const Packing& packing);
+Result<PackedWinograd> PackWinograd(const ConvVariant& variant, const WinogradKernel& kernel,
+                                    int64_t in_channels, int64_t out_channels, WeightSource w,
+                                    const float* bias, const Packing& packing);
 
 struct WinogradPlan {
   ConvShape shape;

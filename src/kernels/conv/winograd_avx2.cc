@@ -3,7 +3,7 @@
 
 namespace ortolan::kernels {
 
-extern const WinogradKernel kWinogradAvx2;
-constexpr WinogradKernel kWinogradAvx2{InputTile, OutputTile, TransformWeights};
+extern const WinogradKernel kWinogradAvx2[kWinogradForms];
+constexpr WinogradKernel kWinogradAvx2[kWinogradForms]{kForm<4>, kForm<2>};
 
 }  // namespace ortolan::kernels

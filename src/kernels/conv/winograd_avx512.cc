@@ -3,7 +3,7 @@
 
 namespace ortolan::kernels {
 
-extern const WinogradKernel kWinogradAvx512;
-constexpr WinogradKernel kWinogradAvx512{InputTile, OutputTile, TransformWeights};
+extern const WinogradKernel kWinogradAvx512[kWinogradForms];
+constexpr WinogradKernel kWinogradAvx512[kWinogradForms]{kForm<4>, kForm<2>};
 
 }  // namespace ortolan::kernels

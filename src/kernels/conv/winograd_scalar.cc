@@ -3,7 +3,7 @@
 
 namespace ortolan::kernels {
 
-extern const WinogradKernel kWinogradScalar;
-constexpr WinogradKernel kWinogradScalar{InputTile, OutputTile, TransformWeights};
+extern const WinogradKernel kWinogradScalar[kWinogradForms];
+constexpr WinogradKernel kWinogradScalar[kWinogradForms]{kForm<4>, kForm<2>};
 
 }  // namespace ortolan::kernels

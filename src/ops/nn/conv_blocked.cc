@@ -114,20 +114,20 @@ Status Run(const void* opaque, RunContext& context) {
   return OkStatus();
 }
 
-// Whether Winograd's form is packed in place of the plain one: where it pays for the map that inference
-// knows, or for a map of ordinary size where it knows none.
-bool TakesWinograd(const graph::Node& node, const kernels::ConvVariant& variant, const nn::ConvSpec& spec,
-                   const Dims& w) {
+// The form of Winograd's that is packed in place of the plain weights: where one pays for the map that
+// inference knows, or for a map of ordinary size where it knows none. Null where none does.
+const kernels::WinogradKernel* WinogradOf(const graph::Node& node, const kernels::ConvVariant& variant,
+                                          const nn::ConvSpec& spec, const Dims& w) {
   constexpr int64_t kOrdinary = 28;
   const graph::Shape& x = node.input(0)->shape;
-  if (!node.attributes.Int("winograd", 1) || !x.has_rank() || x.rank() < 4) return false;
+  if (!node.attributes.Int("winograd", 1) || !x.has_rank() || x.rank() < 4) return nullptr;
   Dims planar = {1, w[1] * spec.groups};
   for (int axis = 2; axis + 1 < x.rank(); ++axis) {
     const graph::Dim& dim = x[static_cast<size_t>(axis)];
     planar.push_back(dim.IsConstant() ? dim.constant() : kOrdinary);
   }
   const auto shape = BindConv(spec, planar, w, {});
-  return shape.ok() && kernels::WinogradPays(variant, *shape);
+  return shape.ok() ? kernels::ChooseWinograd(variant, *shape) : nullptr;
 }
 
 Status Pack(PrepareContext& context, const kernels::ConvVariant& variant, State& state) {
@@ -147,9 +147,11 @@ Status Pack(PrepareContext& context, const kernels::ConvVariant& variant, State&
                                                                      bias_data, context.store));
     return OkStatus();
   }
-  if (!state.planar_input && TakesWinograd(context.node, variant, state.spec, w->dims())) {
-    ORTOLAN_ASSIGN_OR_RETURN(
-        state.winograd, kernels::PackWinograd(variant, group_in, out, weights, bias_data, context.packing()));
+  const kernels::WinogradKernel* const winograd =
+      state.planar_input ? nullptr : WinogradOf(context.node, variant, state.spec, w->dims());
+  if (winograd != nullptr) {
+    ORTOLAN_ASSIGN_OR_RETURN(state.winograd, kernels::PackWinograd(variant, *winograd, group_in, out, weights,
+                                                                   bias_data, context.packing()));
     return OkStatus();
   }
   const auto layout = state.planar_input ? kernels::ConvLayout::kPlanar : kernels::ConvLayout::kBlocked;
@@ -173,7 +175,7 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
     state->fused = *fused;
   }
   if (state->winograd) {
-    prepared->kernel = fmt::format("conv_winograd_4x4_{}", variant->name);
+    prepared->kernel = fmt::format("conv_winograd_{0}x{0}_{1}", state->winograd->kernel->out, variant->name);
   } else if (state->depthwise) {
     prepared->kernel = fmt::format("conv_depthwise_{}", variant->name);
   } else {
