@@ -185,7 +185,7 @@ TEST(Widen, TablesAreWidenedBehindTheGather) {
     g = Gather(t, i)
     h = Gather(t, i) {axis: 1}
     outputs g h)",
-                               threads);
+                                     threads);
   EXPECT_EQ(Lines(graph::Dump(*graph)), Lines(R"(
     inputs %0:int64[N]
     %1:bfloat16[N,1024] = Gather(bfloat16[1024,1024], %0)
