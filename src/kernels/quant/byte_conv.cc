@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/move/strided_copy.h"
+#include "kernels/move/transpose_tile.h"
+
 namespace ortolan::kernels {
 namespace {
 
@@ -35,22 +38,29 @@ ByteMatrix MatrixOf(const ByteConvWeights& weights, int64_t group, int64_t tap_b
   return matrix;
 }
 
-uint8_t OutsideByte(const ByteConvWeights& facts) {
-  return static_cast<uint8_t>(facts.x_zero);
+// Whole vectors of a row outside may be read. Behind the channels stand bytes that count as 0.
+size_t OutsideBytes(const ByteConvWeights& facts) {
+  return static_cast<size_t>(RoundUp(facts.in_channels, 4) + 128);
+}
+
+void FillOutside(const ByteConvWeights& facts, int32_t x_zero, uint8_t* to) {
+  std::memset(to, facts.x_signed ? 0x80 : 0, OutsideBytes(facts));
+  std::memset(to, static_cast<uint8_t>(x_zero), static_cast<size_t>(facts.in_channels));
 }
 
 struct Numbers {
   int32_t* start;
   int32_t* b_zero;
   float* scale;
+  int32_t* slope;
 };
 
 Result<Numbers> AllocateNumbers(PackedByteConv& conv) {
   const int64_t count = conv.facts.groups * conv.group_columns;
-  ORTOLAN_ASSIGN_OR_RETURN(conv.numbers, AlignedBuffer::Allocate(static_cast<size_t>(count) * 12 + 64));
+  ORTOLAN_ASSIGN_OR_RETURN(conv.numbers, AlignedBuffer::Allocate(static_cast<size_t>(count) * 16 + 64));
   std::memset(conv.numbers.data(), 0, conv.numbers.size());
   auto* first = reinterpret_cast<int32_t*>(conv.numbers.data());
-  return Numbers{first, first + count, reinterpret_cast<float*>(first + 2 * count)};
+  return Numbers{first, first + count, reinterpret_cast<float*>(first + 2 * count), first + 3 * count};
 }
 
 Status PackDense(const ByteConvWeights& weights, PackedByteConv& conv, ThreadPool& threads) {
@@ -83,7 +93,9 @@ Status PackDense(const ByteConvWeights& weights, PackedByteConv& conv, ThreadPoo
     ByteStart(sums.data(), weights.bias != nullptr ? weights.bias + first : nullptr,
               conv.has_b_zero ? numbers.b_zero + at : nullptr, moved_x_zero, size * group_in, group_out,
               conv.group_columns, numbers.start + at);
-    std::copy_n(weights.scale + first, group_out, numbers.scale + at);
+    if (weights.scale != nullptr) std::copy_n(weights.scale + first, group_out, numbers.scale + at);
+    ByteStart(sums.data(), nullptr, conv.has_b_zero ? numbers.b_zero + at : nullptr, 1, size * group_in,
+              group_out, conv.group_columns, numbers.slope + at);
   }
   return OkStatus();
 }
@@ -146,13 +158,12 @@ struct CopiedMap {
 };
 
 // One row of the copy, `width` pixels of which the first is column -pad of the input's row.
-void CopyRow(const PackedByteConv& conv, const Window& window, const uint8_t* x, int64_t row_offset,
-             int64_t width, uint8_t* to) {
+void CopyRow(const PackedByteConv& conv, const Window& window, const uint8_t* outside, const uint8_t* x,
+             int64_t row_offset, int64_t width, uint8_t* to) {
   const int64_t channels = conv.facts.in_channels, pixel = conv.pixel_bytes;
   const int64_t pad = window.pad[2], in_width = window.in[2];
   const int64_t begin = std::clamp<int64_t>(pad, 0, width),
                 end = std::clamp<int64_t>(pad + in_width, begin, width);
-  const auto outside = reinterpret_cast<const uint8_t*>(conv.outside.data());
   for (int64_t i = 0; i < begin; ++i) std::memcpy(to + i * pixel, outside, static_cast<size_t>(pixel));
   for (int64_t i = end; i < width; ++i) std::memcpy(to + i * pixel, outside, static_cast<size_t>(pixel));
   if (conv.facts.x_planar) {
@@ -169,8 +180,8 @@ void CopyRow(const PackedByteConv& conv, const Window& window, const uint8_t* x,
       }
       return;
     }
+    TransposeStrip(from, plane, first, pixel, end - begin, channels);
     for (int64_t i = 0; i < end - begin; ++i) {
-      for (int64_t c = 0; c < channels; ++c) first[i * pixel + c] = from[i + c * plane];
       for (int64_t c = channels; c < pixel; ++c) first[i * pixel + c] = outside[c];
     }
     return;
@@ -182,8 +193,8 @@ void CopyRow(const PackedByteConv& conv, const Window& window, const uint8_t* x,
   }
 }
 
-void CopyMap(const PackedByteConv& conv, const Window& window, const uint8_t* x, uint8_t* to,
-             ThreadPool& threads) {
+void CopyMap(const PackedByteConv& conv, const Window& window, const uint8_t* outside, const uint8_t* x,
+             uint8_t* to, ThreadPool& threads) {
   const CopiedMap map(window);
   const int64_t row_bytes = map.size[2] * conv.pixel_bytes;
   threads.ParallelRanges(
@@ -194,12 +205,11 @@ void CopyMap(const PackedByteConv& conv, const Window& window, const uint8_t* x,
           const int64_t h = row % map.size[1] - window.pad[1];
           uint8_t* line = to + row * row_bytes;
           if (d >= 0 && d < window.in[0] && h >= 0 && h < window.in[1]) {
-            CopyRow(conv, window, x, (d * window.in[1] + h) * window.in[2], map.size[2], line);
+            CopyRow(conv, window, outside, x, (d * window.in[1] + h) * window.in[2], map.size[2], line);
             continue;
           }
           for (int64_t i = 0; i < map.size[2]; ++i) {
-            std::memcpy(line + i * conv.pixel_bytes, conv.outside.data(),
-                        static_cast<size_t>(conv.pixel_bytes));
+            std::memcpy(line + i * conv.pixel_bytes, outside, static_cast<size_t>(conv.pixel_bytes));
           }
         }
       });
@@ -219,10 +229,9 @@ void ForEachRun(const Window& window, int64_t first, int64_t count, Body body) {
 }
 
 // Where the taps of positions first..first + count begin in a channels-last map.
-void LocateInPlace(const PackedByteConv& conv, const Window& window, const uint8_t* x, int64_t first,
-                   int64_t count, const uint8_t** a) {
+void LocateInPlace(const PackedByteConv& conv, const Window& window, const uint8_t* outside, const uint8_t* x,
+                   int64_t first, int64_t count, const uint8_t** a) {
   const int64_t channels = conv.facts.in_channels;
-  const auto* outside = reinterpret_cast<const uint8_t*>(conv.outside.data());
   ForEachRun(window, first, count, [&](const int64_t(&at)[3], int64_t i, int64_t run) {
     const uint8_t** to = a + i;
     for (int64_t kd = 0; kd < window.kernel[0]; ++kd) {
@@ -262,14 +271,26 @@ void LocateInCopy(const PackedByteConv& conv, const Window& window, const uint8_
   });
 }
 
-void RunDense(const PackedByteConv& conv, const ConvShape& shape, const uint8_t* x, uint8_t* y,
-              const ByteFinish& finish, std::byte* scratch, ThreadPool& threads) {
+// The packed zero point of x and what follows from it, or those of one run.
+struct ZeroPoint {
+  const int32_t* start;
+  const uint8_t* outside;
+};
+
+ZeroPoint PackedZeroPoint(const PackedByteConv& conv) {
+  return {conv.start(), reinterpret_cast<const uint8_t*>(conv.outside.data())};
+}
+
+// y is channels-last, of bytes or of whatever else the finish says.
+void RunDense(const PackedByteConv& conv, const ConvShape& shape, const ZeroPoint& zero, const uint8_t* x,
+              uint8_t* y, const ByteFinish& finish, std::byte* scratch, ThreadPool& threads) {
   const Window& window = shape.window;
+  const int64_t element_bytes = finish.output == ByteOutput::kBytes ? 1 : 4;
   const int64_t out_size = window.out_size(), group_out = shape.group_out();
   auto* copy = reinterpret_cast<uint8_t*>(scratch);
   for (int64_t item = 0; item < shape.batch; ++item) {
     const uint8_t* map = x + item * shape.in_channels * window.in_size();
-    if (conv.path == PackedByteConv::Path::kCopied) CopyMap(conv, window, map, copy, threads);
+    if (conv.path == PackedByteConv::Path::kCopied) CopyMap(conv, window, zero.outside, map, copy, threads);
     for (int64_t group = 0; group < shape.groups; ++group) {
       ByteProduct product;
       product.variant = conv.variant;
@@ -279,7 +300,7 @@ void RunDense(const PackedByteConv& conv, const ConvShape& shape, const uint8_t*
       product.n = group_out;
       product.panels = reinterpret_cast<const int8_t*>(conv.panels.data()) +
                        static_cast<size_t>(group) * conv.group_panel_bytes;
-      product.start = conv.start() + group * conv.group_columns;
+      product.start = zero.start + group * conv.group_columns;
       product.b_zero = conv.has_b_zero ? conv.b_zero() + group * conv.group_columns : nullptr;
       product.scale = conv.scale() + group * conv.group_columns;
       product.finish = finish;
@@ -287,7 +308,7 @@ void RunDense(const PackedByteConv& conv, const ConvShape& shape, const uint8_t*
         product.finish.residual.stride = shape.out_channels;
         product.finish.residual.data += item * out_size * shape.out_channels + group * group_out;
       }
-      product.c = y + item * out_size * shape.out_channels + group * group_out;
+      product.c = y + (item * out_size * shape.out_channels + group * group_out) * element_bytes;
       product.c_stride = shape.out_channels;
       const uint8_t* from = map + group * shape.group_in();
       RunByteProduct(
@@ -296,7 +317,7 @@ void RunDense(const PackedByteConv& conv, const ConvShape& shape, const uint8_t*
             if (conv.path == PackedByteConv::Path::kCopied) {
               LocateInCopy(conv, window, copy, first, count, a);
             } else {
-              LocateInPlace(conv, window, from, first, count, a);
+              LocateInPlace(conv, window, zero.outside, from, first, count, a);
             }
           },
           threads);
@@ -335,7 +356,7 @@ void RunDepthwise(const PackedByteConv& conv, const ConvShape& shape, const uint
     for (int64_t at = begin; at < end;) {
       const int64_t item = at / out_size, first = at % out_size;
       const int64_t count = std::min({kRun, end - at, out_size - first});
-      LocateInPlace(conv, window, x + item * channels * window.in_size(), first, count, a);
+      LocateInPlace(conv, window, outside, x + item * channels * window.in_size(), first, count, a);
       for (int64_t i = taps * count; i < 4 * quads * count; ++i) a[i] = outside;
       work.a_stride = count;
       for (int64_t i = 0; i < count;) {
@@ -394,11 +415,8 @@ Result<PackedByteConv> PackByteConv(const ByteVariant& variant, const ByteConvWe
   conv.merged = copied && weights.dilation_w == 1;
   conv.taps = conv.merged ? weights.kernel[0] * weights.kernel[1] : size;
   conv.tap_bytes = copied ? conv.pixel_bytes * (conv.merged ? weights.kernel[2] : 1) : group_in;
-  // Whole vectors of a row outside may be read. Behind the channels stand bytes that count as 0.
-  const int64_t outside_bytes = RoundUp(weights.in_channels, 4) + 128;
-  ORTOLAN_ASSIGN_OR_RETURN(conv.outside, AlignedBuffer::Allocate(static_cast<size_t>(outside_bytes)));
-  std::memset(conv.outside.data(), weights.x_signed ? 0x80 : 0, static_cast<size_t>(outside_bytes));
-  std::memset(conv.outside.data(), OutsideByte(weights), static_cast<size_t>(weights.in_channels));
+  ORTOLAN_ASSIGN_OR_RETURN(conv.outside, AlignedBuffer::Allocate(OutsideBytes(weights)));
+  FillOutside(weights, weights.x_zero, reinterpret_cast<uint8_t*>(conv.outside.data()));
   if (depthwise) {
     ORTOLAN_RETURN_IF_ERROR(PackDepthwise(weights, conv));
   } else {
@@ -418,7 +436,60 @@ void RunByteConv(const PackedByteConv& conv, const ConvShape& shape, const uint8
   if (conv.path == PackedByteConv::Path::kDepthwise) {
     RunDepthwise(conv, shape, x, y, finish, threads);
   } else {
-    RunDense(conv, shape, x, y, finish, scratch, threads);
+    RunDense(conv, shape, PackedZeroPoint(conv), x, y, finish, scratch, threads);
+  }
+}
+
+bool TakesByteSums(const ByteConvWeights& weights) {
+  return weights.groups == 1 && TakesByteConv(weights);
+}
+
+namespace {
+
+// Where things stand in the scratch of RunByteSums, in bytes.
+struct SumsScratch {
+  size_t outside, start, sums, all;
+
+  SumsScratch(const PackedByteConv& conv, const ConvShape& shape) {
+    constexpr int64_t kUnit = 64;
+    const auto padded = [](int64_t bytes) { return static_cast<size_t>(RoundUp(bytes, kUnit)); };
+    outside = padded(static_cast<int64_t>(ByteConvScratch(conv, shape)));
+    start = outside + padded(static_cast<int64_t>(OutsideBytes(conv.facts)));
+    sums = start + padded(conv.group_columns * 4);
+    all = sums + padded(shape.window.out_size() * shape.out_channels * 4);
+  }
+};
+
+}  // namespace
+
+size_t ByteSumsScratch(const PackedByteConv& conv, const ConvShape& shape) {
+  return SumsScratch(conv, shape).all;
+}
+
+void RunByteSums(const PackedByteConv& conv, const ConvShape& shape, const uint8_t* x, int32_t x_zero,
+                 int32_t* y, std::byte* scratch, ThreadPool& threads) {
+  const int64_t out_size = shape.window.out_size(), maps = shape.out_channels;
+  if (out_size == 0) return;
+  const SumsScratch at(conv, shape);
+  auto* outside = reinterpret_cast<uint8_t*>(scratch + at.outside);
+  auto* start = reinterpret_cast<int32_t*>(scratch + at.start);
+  auto* sums = reinterpret_cast<int32_t*>(scratch + at.sums);
+  FillOutside(conv.facts, x_zero, outside);
+  const auto moved = static_cast<uint32_t>(x_zero - conv.facts.x_zero);
+  for (int64_t j = 0; j < conv.group_columns; ++j) {
+    start[j] = static_cast<int32_t>(static_cast<uint32_t>(conv.start()[j]) +
+                                    moved * static_cast<uint32_t>(conv.slope()[j]));
+  }
+  ByteFinish finish{};
+  finish.output = ByteOutput::kSums;
+  ConvShape one = shape;
+  one.batch = 1;
+  const int64_t dims[] = {maps, out_size}, from[] = {1, maps}, to[] = {out_size, 1};
+  const CopyPlan transpose = PlanCopy(dims, from, to, 4);
+  for (int64_t item = 0; item < shape.batch; ++item) {
+    RunDense(conv, one, {start, outside}, x + item * shape.in_channels * shape.window.in_size(),
+             reinterpret_cast<uint8_t*>(sums), finish, scratch, threads);
+    RunCopy(transpose, sums, y + item * maps * out_size, threads);
   }
 }
 

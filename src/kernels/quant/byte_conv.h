@@ -43,7 +43,7 @@ struct PackedByteConv {
   size_t group_panel_bytes = 0;
   int64_t group_columns = 0;  // padded
   AlignedBuffer panels;
-  AlignedBuffer numbers;  // start, b_zero and scale, group after group
+  AlignedBuffer numbers;  // start, b_zero, scale and slope, group after group
   AlignedBuffer outside;  // a row of zero points
 
   const int32_t* start() const { return reinterpret_cast<const int32_t*>(numbers.data()); }
@@ -51,6 +51,8 @@ struct PackedByteConv {
   const float* scale() const {
     return reinterpret_cast<const float*>(b_zero() + facts.groups * group_columns);
   }
+  // What one more in x's zero point adds to start; of dense convolutions only.
+  const int32_t* slope() const { return start() + 3 * facts.groups * group_columns; }
 };
 
 // Whether PackByteConv takes it.
@@ -62,5 +64,12 @@ Result<PackedByteConv> PackByteConv(const ByteVariant& variant, const ByteConvWe
 size_t ByteConvScratch(const PackedByteConv& conv, const ConvShape& shape);
 void RunByteConv(const PackedByteConv& conv, const ConvShape& shape, const uint8_t* x, uint8_t* y,
                  const ByteFinish& finish, std::byte* scratch, ThreadPool& threads);
+
+// The sums alone, of a dense convolution of one group; y is channels-first, and `x_zero`, known at a run
+// only, stands in for the packed zero point. scratch: ByteSumsScratch bytes.
+bool TakesByteSums(const ByteConvWeights& weights);
+size_t ByteSumsScratch(const PackedByteConv& conv, const ConvShape& shape);
+void RunByteSums(const PackedByteConv& conv, const ConvShape& shape, const uint8_t* x, int32_t x_zero,
+                 int32_t* y, std::byte* scratch, ThreadPool& threads);
 
 }  // namespace ortolan::kernels

@@ -81,6 +81,18 @@ void Check(const ByteVariant& variant, const Case& c, bool x_signed, bool w_sign
   ByteFinish finish = BytesOf(x_signed, 3);
   if (residual && packed->path != PackedByteConv::Path::kDepthwise)
     finish.residual = {other.data(), 0, w_signed, false, true, 0.5f, 0.25f, 11.0f};
+  // The sums with a zero point that the packed numbers do not know.
+  std::vector<int32_t> sums(TakesByteSums(weights) && !residual ? other.size() : 0);
+  if (!sums.empty()) {
+    ByteConvWeights bare = weights;
+    bare.bias = nullptr;
+    bare.scale = nullptr;
+    bare.x_zero = x_signed ? -3 : 3;
+    auto again = PackByteConv(variant, bare, threads);
+    ASSERT_TRUE(again.ok());
+    auto more = AlignedBuffer::Allocate(ByteSumsScratch(*again, shape) + 64);
+    RunByteSums(*again, shape, x.data(), weights.x_zero, sums.data(), more->data(), threads);
+  }
   std::vector<uint8_t> y(other.size());
   RunByteConv(*packed, shape, x.data(), y.data(), finish, scratch->data(), threads);
   for (int64_t item = 0; item < c.batch; ++item) {
@@ -100,6 +112,11 @@ void Check(const ByteVariant& variant, const Case& c, bool x_signed, bool w_sign
                    (At(w, (m * group_in + ci) * c.kernel * c.kernel + t, w_signed) -
                     w_zero[static_cast<size_t>(m)]);
           }
+        }
+        if (!sums.empty()) {
+          ASSERT_EQ(sums[static_cast<size_t>((item * c.out + m) * out_size + p)],
+                    sum - bias[static_cast<size_t>(m)])
+              << variant.name << " sums of item " << item << " pixel " << p << " channel " << m;
         }
         const float low = x_signed ? -128.0f : 0.0f, high = low + 255.0f;
         const float value = static_cast<float>(sum) * scale[static_cast<size_t>(m)];

@@ -1,6 +1,7 @@
 #include "ops/quant/integer_conv.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace ortolan::quant {
 namespace {
@@ -72,6 +73,33 @@ void GatherWindows(const kernels::ConvShape& shape, const T* x, int16_t zero, in
   });
 }
 
+// Packs constant kernels for the 8-bit products where those take them.
+Status PackBytesOf(const PrepareContext& context, const Tensor& w, const Tensor* zeros, IntegerConv* state) {
+  const std::optional<nn::KernelSizes> kernel = nn::KernelOf(w.dims());
+  const int64_t maps = w.dims()[0];
+  if (!kernel || w.count() == 0 || (zeros != nullptr && zeros->count() != 1 && zeros->count() != maps))
+    return OkStatus();
+  std::vector<int32_t> w_zero;
+  for (int64_t i = 0; zeros != nullptr && i < maps; ++i)
+    w_zero.push_back(ZeroAt(zeros->ref(), zeros->count() == 1 ? 0 : i));
+  kernels::ByteConvWeights weights;
+  weights.w = w.data();
+  weights.w_signed = w.dtype() == DType::kInt8;
+  weights.w_zero = zeros != nullptr ? w_zero.data() : nullptr;
+  weights.groups = state->spec.groups;
+  weights.in_channels = w.dims()[1] * state->spec.groups;
+  weights.out_channels = maps;
+  for (size_t axis = 0; axis < kernels::kSpatialAxes; ++axis) weights.kernel[axis] = kernel->sizes[axis];
+  const auto dilations = context.node.attributes.Ints("dilations");
+  weights.dilation_w = dilations.empty() ? 1 : dilations.back();
+  weights.x_signed = context.input_dtype(state->inputs.x) == DType::kInt8;
+  weights.x_planar = true;
+  if (!kernels::TakesByteSums(weights)) return OkStatus();
+  ORTOLAN_ASSIGN_OR_RETURN(
+      state->bytes, kernels::PackByteConv(kernels::SelectBytes(context.isa), weights, context.threads));
+  return OkStatus();
+}
+
 }  // namespace
 
 Status InferIntegerConv(InferContext& context, size_t x, size_t w) {
@@ -96,6 +124,12 @@ Status PrepareIntegerConv(PrepareContext& context, const ConvInputs& inputs, Int
   const Tensor* zeros = context.Constant(inputs.w_zero);
   if (constant == nullptr || constant->dims().empty()) return OkStatus();
   if (zeros == nullptr && context.node.HasInput(inputs.w_zero)) return OkStatus();
+  ORTOLAN_RETURN_IF_ERROR(PackBytesOf(context, *constant, zeros, state));
+  if (state->bytes) {
+    prepared->kernel = fmt::format("byte_conv_sums_{}", state->bytes->variant->name);
+    prepared->consumed = 1u << inputs.w;
+    return OkStatus();
+  }
   ORTOLAN_ASSIGN_OR_RETURN(state->packed_w,
                            AlignedBuffer::Allocate(Padded(constant->count(), sizeof(int16_t))));
   ORTOLAN_RETURN_IF_ERROR(WidenKernels(constant->ref(), zeros != nullptr ? &zeros->ref() : nullptr,
@@ -109,6 +143,12 @@ Status BindIntegerConv(const IntegerConv& state, const BindContext& context, con
   const Dims& w = context.inputs[state.inputs.w];
   ORTOLAN_ASSIGN_OR_RETURN(binding->shape, nn::BindConv(state.spec, context.inputs[state.inputs.x], w, bias));
   const kernels::ConvShape& shape = binding->shape;
+  if (state.bytes) {
+    binding->sums_offset = Padded(static_cast<int64_t>(kernels::ByteSumsScratch(*state.bytes, shape)), 1);
+    binding->scratch_bytes =
+        binding->sums_offset + Padded(shape.out_channels * shape.window.out_size(), sizeof(int32_t));
+    return OkStatus();
+  }
   const int64_t length = shape.group_in() * shape.window.kernel_size();
   binding->w_offset = Padded(shape.window.out_size() * length, sizeof(int16_t));
   binding->sums_offset =
@@ -128,6 +168,18 @@ Status RunIntegerConv(const IntegerConv& state, const IntegerConvBinding& bindin
     if (zeros.count() != 1)
       return InvalidArgument("the zero point of x has shape {}, expected one element", DimsText(zeros.dims));
     zero = ZeroAt(zeros, 0);
+  }
+  if (state.bytes) {
+    kernels::ConvShape one = shape;
+    one.batch = 1;
+    for (int64_t item = 0; item < shape.batch; ++item) {
+      const int64_t map = item * shape.out_channels;
+      kernels::RunByteSums(*state.bytes, one,
+                           x.As<const uint8_t>() + item * shape.in_channels * shape.window.in_size(), zero,
+                           sums(map), context.scratch(), context.threads());
+      done(map);
+    }
+    return OkStatus();
   }
   auto* windows = reinterpret_cast<int16_t*>(context.scratch());
   const auto* w = reinterpret_cast<const int16_t*>(state.packed_w.data());

@@ -1,9 +1,13 @@
-// What ConvInteger and QLinearConv share: the windows of 8-bit maps laid out as rows of 16-bit numbers, and
-// their product with the kernels in 32-bit sums.
+// What ConvInteger and QLinearConv share: 32-bit sums of 8-bit maps times kernels. Constant kernels of one
+// group go through the 8-bit products (kernels/quant/byte_conv.h); for others the windows are laid out as
+// rows of 16-bit numbers.
 #pragma once
+
+#include <optional>
 
 #include "base/aligned_buffer.h"
 #include "kernels/conv/conv.h"
+#include "kernels/quant/byte_conv.h"
 #include "kernels/quant/integer_product.h"
 #include "ops/nn/conv_spec.h"
 #include "ops/op.h"
@@ -18,7 +22,8 @@ struct IntegerConv {
   ConvInputs inputs;
   nn::ConvSpec spec;
   const kernels::IntegerProductVariant* variant = nullptr;
-  AlignedBuffer packed_w;  // of a constant kernel and zero point
+  AlignedBuffer packed_w;                        // of a constant kernel and zero point
+  std::optional<kernels::PackedByteConv> bytes;  // the same where the 8-bit products take it
 };
 
 // The shape of the output from inputs x and w; rank unknown where it cannot be told.
