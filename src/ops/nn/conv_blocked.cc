@@ -2,6 +2,7 @@
 // the layout pass, for float and constant weights only.
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "kernels/conv/depthwise.h"
 #include "kernels/conv/direct.h"
@@ -26,6 +27,7 @@ struct State {
   nn::ConvSpec spec;
   int64_t block = 0;
   bool planar_input = false;
+  bool tall = false;
   std::optional<kernels::PackedConv> direct;  // one of the three
   std::optional<kernels::PackedWinograd> winograd;
   std::optional<kernels::PackedDepthwise> depthwise;
@@ -50,6 +52,26 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
+// Maps of one column, as converters write signals: their height is taken for the width, along which the
+// kernels compute. The bytes are the same.
+bool IsTall(const graph::Shape& x, bool planar, const nn::WindowSpec& window, const Dims& w) {
+  if (!x.has_rank() || w.size() < 4 || w.back() != 1 || w[w.size() - 2] == 1) return false;
+  const int width = x.rank() - (planar ? 1 : 2);
+  if (width != static_cast<int>(w.size()) - 1 || !x[static_cast<size_t>(width)].Is(1)) return false;
+  const nn::AxisWindow last = nn::BindAxis(window, w.size() - 3, w.size() - 2, 1, 1);
+  return last.out == 1 && last.pad == 0;
+}
+
+Status TurnTall(kernels::Window& window) {
+  if (window.in[2] != 1 || window.out[2] != 1 || window.kernel[2] != 1)
+    return Fail("a map of one column has {} columns, its output {}", window.in[2], window.out[2]);
+  for (auto* sizes :
+       {window.in, window.out, window.kernel, window.stride, window.dilation, window.pad, window.pad_end}) {
+    std::swap(sizes[1], sizes[2]);
+  }
+  return OkStatus();
+}
+
 Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   const auto& state = *static_cast<const State*>(opaque);
   auto bound = std::make_shared<Bound>();
@@ -67,6 +89,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   }
   const Dims bias = context.inputs.size() > 2 ? context.inputs[2] : Dims();
   ORTOLAN_ASSIGN_OR_RETURN(bound->shape, BindConv(state.spec, x, w, bias));
+  if (state.tall) ORTOLAN_RETURN_IF_ERROR(TurnTall(bound->shape.window));
   const int64_t out_blocks = kernels::CeilDiv(w[0], state.block);
   const std::optional<int64_t> outputs = CheckedCount(context.outputs[0]);
   if (!outputs ||
@@ -134,11 +157,13 @@ Status Pack(PrepareContext& context, const kernels::ConvVariant& variant, State&
   const Tensor* w = context.Constant(1);
   const Tensor* bias = context.Constant(2);
   if (!w || (context.node.HasInput(2) && !bias)) return NotImplemented("ConvBlocked needs constant weights");
-  const std::optional<nn::KernelSizes> kernel = nn::KernelOf(w->dims());
+  std::optional<nn::KernelSizes> kernel = nn::KernelOf(w->dims());
   const int64_t groups = state.spec.groups, out = w->dims()[0];
   if (!kernel || w->count() == 0 || out % groups != 0 || (bias && bias->dims() != Dims{out})) {
     return InvalidArgument("the weights have shape {} for {} groups", DimsText(w->dims()), groups);
   }
+  state.tall = IsTall(context.node.input(0)->shape, state.planar_input, state.spec.window, w->dims());
+  if (state.tall) std::swap(kernel->sizes[1], kernel->sizes[2]);
   const kernels::WeightSource weights = FloatsToPack(*w);
   const float* bias_data = bias ? bias->Items<const float>().data() : nullptr;
   const int64_t group_in = w->dims()[1];

@@ -53,6 +53,42 @@ TEST(Conv, RandomShapesWithConstantAndOtherWeights) {
   }
 }
 
+// Maps of one column turn to maps of one row, in which other kernels and cuts apply.
+TEST(Conv, BlockedFormOfOneColumnAgrees) {
+  for (uint32_t seed = 0; seed < 60; ++seed) {
+    ConvShape shape = kernels::RandomConvShape(seed, true);
+    kernels::Window& w = shape.window;
+    if (w.kernel[0] != 1 || w.kernel[1] == 1) continue;
+    w.in[2] = w.out[2] = w.kernel[2] = 1;
+    w.pad[2] = w.pad_end[2] = 0;
+    const bool depthwise = seed % 3 == 0;
+    if (depthwise) shape.groups = shape.in_channels = shape.out_channels = 17 + seed % 20;
+    if (!depthwise) shape.groups = 1;
+    SCOPED_TRACE(ConvText(shape));
+    const auto data = kernels::MakeConvData<float>(shape, seed);
+    for (int64_t planar : {0, 1}) {
+      if (planar && depthwise) continue;
+      std::vector<Value> inputs = ConvInputs(shape, data);
+      if (!planar) {
+        auto x = RunOp("ReorderToBlocked", {inputs[0]},
+                       {.domain = "ortolan", .attributes = Attrs({{"block", int64_t{8}}})});
+        ASSERT_TRUE(x.ok()) << x.status().message();
+        inputs[0] = (*x)[0];
+      }
+      graph::Attributes attributes = ConvAttributes(shape);
+      attributes.Set("block", int64_t{8});
+      attributes.Set("planar_input", planar);
+      auto y = RunOp("ConvBlocked", inputs,
+                     {.domain = "ortolan", .attributes = attributes, .constant_inputs = 0b110});
+      ASSERT_TRUE(y.ok()) << y.status().message();
+      auto back = RunOp("ReorderFromBlocked", {(*y)[0]},
+                        {.domain = "ortolan", .attributes = Attrs({{"channels", shape.out_channels}})});
+      ASSERT_TRUE(back.ok()) << back.status().message();
+      ExpectNear((*back)[0], shape, data);
+    }
+  }
+}
+
 TEST(Conv, BlockedFormAgrees) {
   for (uint32_t seed = 0; seed < 200; ++seed) {
     ConvShape shape = kernels::RandomConvShape(seed, true);
