@@ -76,6 +76,8 @@ struct DirectPlan {
   std::vector<ColumnSegment> segments;  // one but where a dilation leaves many taps outside the map
   bool copies = false;                  // whether input rows are copied to scratch with their padding
   bool flat = false;  // 1x1: the map is one row, cut into rows of out[2] pixels; the last row is `last_row`
+  // One row, as a signal is: cut into rows of out[2] pixels whose inputs overlap; the last is `last_row`.
+  bool pieces = false;
   int64_t last_row = 0;
   // 1x1 with a stride: the pixels that are read are copied side by side, and the rest goes as if flat.
   // `sparse` is the window before that.

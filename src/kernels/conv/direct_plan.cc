@@ -63,6 +63,23 @@ void Flatten(DirectPlan& plan) {
   plan.last_row = size - (rows - 1) * length;
 }
 
+// One long row is rows for the cache and for threads, too: the window steps from piece to piece.
+bool CutsRow(const Window& w) {
+  for (int a = 0; a < 2; ++a) {
+    if (w.in[a] != 1 || w.out[a] != 1 || w.kernel[a] != 1 || w.pad[a] != 0) return false;
+  }
+  return w.out[2] > 2 * kFlatRow;
+}
+
+void CutRow(DirectPlan& plan) {
+  Window& w = plan.window;
+  plan.pieces = true;
+  w.out[1] = CeilDiv(w.out[2], kFlatRow);
+  plan.last_row = w.out[2] - (w.out[1] - 1) * kFlatRow;
+  w.out[2] = kFlatRow;
+  w.stride[1] = kFlatRow * w.stride[2];
+}
+
 // Drops the outer taps that never meet the input, as most of a kernel dilated beyond its map: the window
 // becomes smaller, and with it the slab. Returns the first tap that stays on each axis.
 std::array<int64_t, kSpatialAxes> DropDeadTaps(Window& w) {
@@ -148,18 +165,21 @@ void MakeSteps(const PackedConv& conv, const int64_t* packed, const std::array<i
 // cache otherwise.
 void CutChunks(const PackedConv& conv, const ConvShape& shape, int threads, bool all_live, DirectPlan& plan) {
   const Window& w = plan.window;
-  const int64_t width = plan.copies ? plan.slab_width : Span(w, 2, w.out[2]);
+  const int64_t width = Span(w, 2, w.out[2]);
   const int64_t planes =
       conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
-  const int64_t row_bytes = 4 * width * plan.pixel * planes * w.kernel[0];
-  auto slab = [&](int64_t rows) { return Span(w, 1, rows) * row_bytes; };
+  const int64_t pixel_bytes = 4 * plan.pixel * planes * w.kernel[0];
+  auto slab = [&](int64_t rows) {
+    return (plan.pieces ? (rows - 1) * w.stride[1] + width : Span(w, 1, rows) * width) * pixel_bytes;
+  };
   int64_t rows = w.out[1];
   while (!all_live && rows > 1 && slab(rows) > kSlabBytes) rows = (rows + 1) / 2;
   const int64_t others = plan.batch * conv.groups * w.out[0];
   const double weight_bytes = 4.0 * static_cast<double>(conv.depth()) * static_cast<double>(conv.group_out);
   const double worth = std::max(shape.flops() / kChunkFlops, weight_bytes / kChunkWeightBytes);
   const int64_t wanted = std::clamp<int64_t>(static_cast<int64_t>(worth), 1, MostChunks(threads));
-  const double input_bytes = static_cast<double>(row_bytes) * static_cast<double>(w.in[1]);
+  const double input_bytes =
+      static_cast<double>(pixel_bytes) * static_cast<double>(plan.pieces ? w.in[2] : width * w.in[1]);
   int64_t parts = 1;
   if (others * CeilDiv(w.out[1], rows) < wanted && weight_bytes > input_bytes) {
     parts = std::min(conv.panels(), CeilDiv(wanted, others * CeilDiv(w.out[1], rows)));
@@ -203,23 +223,27 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
   const Window& w = plan.window;
   // Pieces of a cut row meet live taps alone, rows do so anyway: nothing outside the map is read, and a
   // padded copy, which a dilation makes many times as large as the map, is not needed.
-  const std::vector<LiveSegment> segments = CutColumns(w);
+  std::vector<LiveSegment> segments = CutColumns(w);
   const bool all_live = segments.size() > 1 && w.kernel[0] == 1 && ReadsInside(w, 0);
   const bool inside = all_live || plan.flat || (ReadsInside(w, 0) && ReadsInside(w, 1) && ReadsInside(w, 2));
   plan.copies = plan.gathers || !inside;
+  plan.slab_width = Span(w, 2, w.out[2]);
   plan.row_stride = w.in[2] * plan.pixel;
   plan.slice_stride = w.in[1] * plan.row_stride * w.dilation[0];
   plan.plane_stride = plan.in_plane;
   // Padding makes a slab larger than its tensors; refuse what only a hostile file asks for.
   constexpr int64_t kMost = int64_t{1} << 30;
-  if (plan.copies) {
-    plan.slab_width = Span(w, 2, w.out[2]);
-    if (plan.slab_width > kMost)
-      return InvalidArgument("a padded row of {} pixels is too large", plan.slab_width);
+  if (plan.copies && plan.slab_width > kMost)
+    return InvalidArgument("a padded row of {} pixels is too large", plan.slab_width);
+  if (!grid && !plan.flat && segments.size() == 1 && CutsRow(w)) {
+    CutRow(plan);
+    segments[0].end = w.out[2];
+    plan.row_stride = plan.pixel;
   }
   CutChunks(conv, shape, threads, all_live, plan);
   if (plan.copies) {
-    plan.slab_rows = Span(w, 1, plan.rows_per_chunk);
+    plan.slab_rows = plan.pieces ? 1 : Span(w, 1, plan.rows_per_chunk);
+    if (plan.pieces) plan.slab_width = (plan.rows_per_chunk - 1) * w.stride[1] + Span(w, 2, w.out[2]);
     plan.slab_depth = w.kernel[0];
     const int64_t planes =
         conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
@@ -227,8 +251,8 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
                           static_cast<double>(plan.slab_depth) * static_cast<double>(plan.pixel * planes);
     if (floats > static_cast<double>(int64_t{1} << 32))
       return InvalidArgument("the padded input is too large");
-    plan.row_stride = plan.slab_width * plan.pixel;
-    plan.slice_stride = plan.slab_rows * plan.row_stride;
+    if (!plan.pieces) plan.row_stride = plan.slab_width * plan.pixel;
+    plan.slice_stride = plan.slab_rows * plan.slab_width * plan.pixel;
     plan.plane_stride = plan.slab_depth * plan.slice_stride;
     plan.slab_floats = CeilDiv(planes * plan.plane_stride, 16) * 16;
   }

@@ -8,11 +8,11 @@
 namespace ortolan::kernels {
 namespace {
 
-// One row of the slab: the input row from column -pad on, zeros outside.
-void CopyRow(const DirectPlan& plan, const float* row, float* to) {
+// One row of the slab: the input row from column `first` on, zeros outside.
+void CopyRow(const DirectPlan& plan, const float* row, int64_t first, float* to) {
   const Window& w = plan.window;
-  const int64_t left = std::clamp<int64_t>(w.pad[2], 0, plan.slab_width);
-  const int64_t from = std::max<int64_t>(0, -w.pad[2]);
+  const int64_t left = std::clamp<int64_t>(-first, 0, plan.slab_width);
+  const int64_t from = std::max<int64_t>(0, first);
   const int64_t copied = std::clamp<int64_t>(w.in[2] - from, 0, plan.slab_width - left);
   std::memset(to, 0, sizeof(float) * static_cast<size_t>(left * plan.pixel));
   std::memcpy(to + left * plan.pixel, row + from * plan.pixel,
@@ -28,6 +28,11 @@ void FillSlab(const PackedConv& conv, const DirectPlan& plan, const float* x, in
   const Window& w = plan.window;
   const int64_t planes =
       conv.input == ConvLayout::kPlanar ? conv.group_in : CeilDiv(conv.group_in, conv.block());
+  if (plan.pieces) {
+    for (int64_t p = 0; p < planes; ++p)
+      CopyRow(plan, x + p * plan.in_plane, oh0 * w.stride[1] - w.pad[2], slab + p * plan.plane_stride);
+    return;
+  }
   const int64_t h0 = oh0 * w.stride[1] - w.pad[1];
   const int64_t count = (rows - 1) * w.stride[1] + (w.kernel[1] - 1) * w.dilation[1] + 1;
   for (int64_t p = 0; p < planes; ++p) {
@@ -39,7 +44,7 @@ void FillSlab(const PackedConv& conv, const DirectPlan& plan, const float* x, in
         if (d < 0 || d >= w.in[0] || h < 0 || h >= w.in[1]) {
           std::memset(to, 0, sizeof(float) * static_cast<size_t>(plan.row_stride));
         } else {
-          CopyRow(plan, x + p * plan.in_plane + (d * w.in[1] + h) * w.in[2] * plan.pixel, to);
+          CopyRow(plan, x + p * plan.in_plane + (d * w.in[1] + h) * w.in[2] * plan.pixel, -w.pad[2], to);
         }
       }
     }
@@ -96,7 +101,7 @@ Chunk ChunkAt(const PackedConv& conv, const DirectPlan& plan, int64_t index) {
 std::span<const ReductionStep> StepsOf(const DirectPlan& plan, const ColumnSegment& segment, int64_t oh) {
   const Window& w = plan.window;
   IndexRange live{0, w.kernel[0] * w.kernel[1]};
-  if (w.kernel[0] == 1 && !plan.flat) live = LiveTaps(w, 1, oh);
+  if (w.kernel[0] == 1 && !plan.flat && !plan.pieces) live = LiveTaps(w, 1, oh);
   const int64_t count = std::max<int64_t>(0, live.end - live.begin);
   return std::span(plan.steps)
       .subspan(static_cast<size_t>(segment.first_step + (count ? live.begin * segment.steps_per_row : 0)),
@@ -132,7 +137,7 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
   const int64_t row_strips = CeilDiv(plan.window.out[2], conv.variant->pixels);
   const int64_t out_base = (c.n * conv.groups * out_blocks + first) * plan.out_plane;
   for (int64_t oh = c.oh0; oh < c.oh0 + c.rows; ++oh) {
-    const int64_t end = plan.flat && oh == w.out[1] - 1 ? plan.last_row : segment.end;
+    const int64_t end = (plan.flat || plan.pieces) && oh == w.out[1] - 1 ? plan.last_row : segment.end;
     const int64_t pixels = end - segment.begin;
     const int64_t pixel0 = (c.od * w.out[1] + oh) * w.out[2] + segment.begin;
     const auto steps = StepsOf(plan, segment, oh);

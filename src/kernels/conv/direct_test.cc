@@ -98,6 +98,43 @@ TEST(DirectConv, LayersOfNetworks) {
   }
 }
 
+// Signals: one row, which is cut. Pads before and behind may differ or crop.
+TEST(DirectConv, LongRows) {
+  struct Case {
+    int64_t groups, in, out, length, kernel, stride, dilation, pad, pad_end;
+  };
+  const Case cases[] = {
+      {1, 20, 40, 500, 5, 1, 1, 2, 2},        {1, 3, 17, 113, 3, 1, 1, 0, 0},
+      {1, 1, 33, 4000, 400, 16, 1, 200, 200}, {1, 40, 24, 700, 3, 2, 2, 4, 0},
+      {1, 18, 20, 300, 4, 1, 1, -3, 5},       {2, 64, 64, 400, 7, 3, 1, 3, 3},
+      {1, 64, 70, 1500, 1, 3, 1, 0, 0},       {1, 24, 16, 257, 2, 1, 64, 0, 0},
+      {1, 300, 36, 240, 3, 1, 1, 1, 1},       {1, 16, 16, 5000, 9, 1, 7, 56, 0},
+  };
+  for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
+    for (const Case& c : cases) {
+      ConvShape shape;
+      shape.batch = 2;
+      shape.groups = c.groups;
+      shape.in_channels = c.in;
+      shape.out_channels = c.out;
+      Window& w = shape.window;
+      w.in[2] = c.length;
+      w.kernel[2] = c.kernel;
+      w.stride[2] = c.stride;
+      w.dilation[2] = c.dilation;
+      w.pad[2] = c.pad;
+      w.pad_end[2] = c.pad_end;
+      w.out[2] = (c.length + c.pad + c.pad_end - (c.kernel - 1) * c.dilation - 1) / c.stride + 1;
+      SCOPED_TRACE(ConvText(shape));
+      for (ConvLayout layout : {ConvLayout::kPlanar, ConvLayout::kBlocked}) {
+        for (int threads : {1, 3}) Check(*variant, layout, shape, 7, static_cast<uint32_t>(threads));
+        Check(*variant, layout, shape, 8, 2, {true, 0.0f, 0.5f});
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 TEST(DirectConv, ThreadsDoNotChangeTheResult) {
   const ConvShape shape = ConvOf(1, 1, 48, 64, 30, 30, 3, 1, 1);
   const ConvVariant& variant = *ConvVariants(GetCpuInfo().isa)[0];
