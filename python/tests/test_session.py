@@ -194,6 +194,36 @@ def test_wrong_calls(
     np.testing.assert_array_equal(add.run(None, FEED)[0], X + X)  # the session lives on
 
 
+def test_scalar_inputs_take_any_rank(tmp_path: pathlib.Path) -> None:
+    # As onnxruntime: clients feed [16000] for a sampling rate that is declared as a scalar.
+    nodes = [helper.make_node("Mul", ["x", "s"], ["z"]), helper.make_node("Add", ["s", "s"], ["t"])]
+    outputs = [value("z", None), value("t", [])]
+    data = model(nodes, [value("x", [2, 3]), value("s", [])], outputs)
+    path = tmp_path / "scalar.onnx"
+    path.write_bytes(data)
+    for session in (ort.InferenceSession(data), ort.InferenceSession(path)):
+        for shape in ((), (1,), (2, 1), (1, 1, 1), (0,)):
+            s = np.full(shape, 3, np.float32)
+            if shape == (0,):
+                with pytest.raises(state.Fail, match="broadcast"):
+                    session.run(None, {"x": X, "s": s})
+                continue
+            z, t = session.run(None, {"x": X, "s": s})
+            np.testing.assert_array_equal(z, X * s)
+            np.testing.assert_array_equal(t, s + s)
+            assert (z.shape, t.shape) == ((X * s).shape, shape)
+    # The other plan is made when it is first needed; by then the file may be gone, but not overwritten.
+    session = ort.InferenceSession(path)
+    path.unlink()
+    assert session.run(None, {"x": X, "s": np.ones(1, np.float32)})[1].shape == (1,)
+    path.write_bytes(data)
+    session = ort.InferenceSession(path)
+    path.write_bytes(b"something else")
+    with pytest.raises(state.Fail, match="has been overwritten"):
+        session.run(None, {"x": X, "s": np.ones(1, np.float32)})
+    assert session.run(None, {"x": X, "s": np.float32(1).reshape(())})[1] == 2
+
+
 def test_errors_name_the_node() -> None:
     session = ort.InferenceSession(one_node("MatMul", [value("x", ["a", "b"]), value("y", ["c", "d"])]))
     words = "Non-zero status code returned while running MatMul node. Name:'node' Status Message: "

@@ -77,7 +77,8 @@ Status ModelImporter::AddInputs() {
     }
     Value* value = made_.graph->NewValue(declared.name);
     value->type = declared.type;
-    if (declared.type.IsTensor()) value->shape = ToShape(declared, *made_.graph->dims());
+    const bool any_rank = options_.scalars_of_any_rank && declared.IsScalar();
+    if (declared.type.IsTensor() && !any_rank) value->shape = ToShape(declared, *made_.graph->dims());
     made_.graph->AddInput(value);
     const Status defined = Builder::Define(scope_, info.name, value);
     if (!defined.ok())

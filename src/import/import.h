@@ -31,6 +31,8 @@ struct DeclaredValue {
   ValueType type;
   bool has_rank = false;
   std::vector<DeclaredDim> dims;  // of a tensor
+
+  bool IsScalar() const { return type.IsTensor() && has_rank && dims.empty(); }
 };
 
 struct Metadata {
@@ -62,6 +64,8 @@ struct ImportOptions {
   // Overridable initializers become graph inputs behind the declared ones, in the order of `overridable`,
   // instead of constants: the form that serves runs which feed one of them.
   bool overridable_as_inputs = false;
+  // Inputs that are declared as scalars have an unknown rank: onnxruntime takes a feed of any for them.
+  bool scalars_of_any_rank = false;
   std::string external_folder;           // of external data; empty: where the model is
   bool allow_unreleased_opsets = false;  // a warning in place of an error
   // Bounds of what inlining makes of a model: thirty functions that call the next one twice are a billion

@@ -39,11 +39,12 @@ Status CheckItems(const import::DeclaredValue& declared, const ValueType& item, 
 }  // namespace
 
 Status CheckTensor(const import::DeclaredValue& declared, const ValueType& type, const Value& feed,
-                   std::string_view role) {
+                   std::string_view role, bool any_rank_for_scalar) {
   if (feed.kind() != Value::Kind::kTensor || feed.tensor().dtype() != type.dtype)
     return TypeError(declared, feed, role);
   if (!declared.has_rank) return OkStatus();
   const Dims& dims = feed.tensor().dims();
+  if (any_rank_for_scalar && declared.IsScalar()) return OkStatus();
   constexpr std::string_view kAdvice = " Please fix either the inputs/outputs or the model.";
   if (dims.size() != declared.dims.size()) {
     return InvalidArgument("Invalid rank for {}: {} Got: {} Expected: {}{}", role, declared.name, dims.size(),
@@ -73,7 +74,7 @@ Status Session::CheckFeed(size_t input, const Value& feed) const {
   switch (type.kind) {
     case ValueType::Kind::kTensor:
     case ValueType::Kind::kSparseTensor:
-      return CheckTensor(declared, type, feed, "input");
+      return CheckTensor(declared, type, feed, "input", required && !scalars_.empty());
     case ValueType::Kind::kOptional:
       if (type.inner->IsTensor()) return CheckTensor(declared, *type.inner, feed, "input");
       return OkStatus();

@@ -63,6 +63,18 @@ Status WriteFile(const std::filesystem::path& path, const std::string& bytes) {
   return file ? OkStatus() : Fail("The model cannot be written to {}", path.string());
 }
 
+// A model from memory is not kept for scalars' sake where it is larger.
+constexpr size_t kMostKeptBytes = size_t{64} << 20;
+
+// Whether the mapping shows other bytes than it did; a file that was replaced lives on in it.
+bool IsOverwritten(const MappedFile& mapped, const std::string& path) {
+  const auto now = MappedFile::Open(path);
+  if (!now.ok()) return false;
+  const FileIdentity &then = mapped.identity(), &found = (*now)->identity();
+  return then.device == found.device && then.inode == found.inode &&
+         (then.size != found.size || then.modified_ns != found.modified_ns);
+}
+
 bool Cancelled(const Options& options) {
   return options.cancel_load != nullptr && options.cancel_load->load();
 }
@@ -122,7 +134,12 @@ Result<std::unique_ptr<Session>> Session::Build(model::ModelView view, Options o
   if (!session->options_.optimized_model_path.empty()) ORTOLAN_RETURN_IF_ERROR(session->SaveOptimized(view));
   const int64_t loaded = ProfilerNowNs();
   ORTOLAN_RETURN_IF_ERROR(session->MakeCachedExecutor(view));
-  if (!session->model_.overridable.empty()) session->view_ = std::move(view);
+  if (view.file != nullptr || view.bytes.size() <= kMostKeptBytes) {
+    for (size_t i = 0; i < session->model_.inputs.size(); ++i) {
+      if (session->model_.inputs[i].IsScalar()) session->scalars_.push_back(i);
+    }
+  }
+  if (!session->model_.overridable.empty() || !session->scalars_.empty()) session->view_ = std::move(view);
 
   const import::ImportedModel& model = session->model_;
   int index = 0;
@@ -190,13 +207,16 @@ Status Session::SaveOptimized(const model::ModelView& view) const {
   return WriteFile(path.parent_path() / ConfigOf(options_.config, kExternalFileKey), files.external);
 }
 
-// The plan that takes overridable initializers as inputs: neither folded nor packed. Most models never need
-// it.
+// The plan that takes overridable initializers as inputs, neither folded nor packed, and scalars of any rank.
+// Most models never need it.
 Result<exec::Executor*> Session::OverridingExecutor() {
   std::lock_guard lock(overriding_mutex_);
   if (overriding_ == nullptr) {
+    if (view_.file != nullptr && IsOverwritten(*view_.file, view_.path))
+      return Fail("{} has been overwritten: what this run needs of it cannot be read", view_.path);
     import::ImportOptions import_options = ImportOptionsOf(options_, *threads_);
     import_options.overridable_as_inputs = true;
+    import_options.scalars_of_any_rank = true;
     ORTOLAN_ASSIGN_OR_RETURN(import::ImportedModel model, import::Import(view_, import_options));
     overridable_defaults_ = std::move(model.overridable_defaults);
     ORTOLAN_ASSIGN_OR_RETURN(overriding_, MakeExecutor(std::move(model.graph), nullptr));
@@ -214,6 +234,12 @@ int Session::OutputIndex(std::string_view name) const {
   return found == output_index_.end() ? -1 : found->second;
 }
 
+bool Session::FeedsRankToScalar(std::span<const Value> feeds) const {
+  return std::any_of(scalars_.begin(), scalars_.end(), [&](size_t input) {
+    return feeds[input].kind() == Value::Kind::kTensor && !feeds[input].tensor().dims().empty();
+  });
+}
+
 Status Session::RunAll(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
                        std::span<Value> outputs) {
   exec::RunRequest request{feeds.first(model_.inputs.size()), outputs, options.terminate.get(),
@@ -223,7 +249,7 @@ Status Session::RunAll(std::span<const Value> feeds, std::span<const int> wanted
   const std::span<const Value> overrides = feeds.subspan(model_.inputs.size());
   const bool overridden = std::any_of(overrides.begin(), overrides.end(),
                                       [](const Value& value) { return value.kind() != Value::Kind::kNone; });
-  if (!overridden) return executor_->Run(request);
+  if (!overridden && !FeedsRankToScalar(feeds)) return executor_->Run(request);
   ORTOLAN_ASSIGN_OR_RETURN(exec::Executor * executor, OverridingExecutor());
   std::vector<Value> inputs(feeds.begin(), feeds.end());
   for (size_t i = 0; i < overrides.size(); ++i) {

@@ -87,6 +87,8 @@ class Session {
   // ones.
   Status MakeCachedExecutor(const model::ModelView& view);
   Result<exec::Executor*> OverridingExecutor();
+  // Whether an input that is declared as a scalar is fed with another rank, which onnxruntime allows.
+  bool FeedsRankToScalar(std::span<const Value> feeds) const;
   Status RunAll(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
                 std::span<Value> outputs);
   Status RunWanted(std::span<const Value> feeds, std::span<const int> wanted, const RunOptions& options,
@@ -100,15 +102,16 @@ class Session {
   bool flush_denormals_;
   std::shared_ptr<ThreadPool> threads_;
   import::ImportedModel model_;
-  model::ModelView view_;  // kept only for models with overridable initializers
+  model::ModelView view_;        // kept only for models with what OverridingExecutor may be asked for
+  std::vector<size_t> scalars_;  // inputs that are declared as such, where view_ is kept
   std::vector<Tensor> overridable_defaults_;
   std::unordered_map<std::string_view, int> input_index_;
   std::unordered_map<std::string_view, int> output_index_;
   std::unique_ptr<exec::Executor> executor_;
   SharedWeights weights_;  // what other sessions of the model may take
   std::mutex overriding_mutex_;
-  std::unique_ptr<exec::Executor>
-      overriding_;  // overridable initializers as inputs; made on the first override
+  // Overridable initializers as inputs, scalars of any rank; made when a run first needs either.
+  std::unique_ptr<exec::Executor> overriding_;
   std::unique_ptr<Profiler> profiler_;
   std::once_flag async_once_;
   std::unique_ptr<AsyncRunner> async_;  // made by the first RunAsync; the last member, so that it goes first
