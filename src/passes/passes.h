@@ -7,6 +7,8 @@ namespace ortolan::passes {
 
 // Types, shapes and contents of every value, from the inputs on.
 Status RunInfer(graph::Graph& graph, PassContext& context);
+// What loops carry and hand on unchanged is captured.
+Status RunInvariant(graph::Graph& graph, PassContext& context);
 // Nodes whose results do not depend on the inputs become constants; inference runs again along the way.
 Status RunFold(graph::Graph& graph, PassContext& context);
 // Nodes of float16 and bfloat16 compute in float32, with casts at the edges.

@@ -11,7 +11,8 @@ namespace ortolan::passes {
 namespace {
 
 // Inference first, so that every pass sees shapes; then operators between DequantizeLinear and QuantizeLinear
-// become integer ones, before folding makes floats of the 8-bit weights; folding infers as it goes. What
+// become integer ones, before folding makes floats of the 8-bit weights; what loops need not carry folds in
+// their bodies, too; folding infers as it goes. What
 // works on float32 comes behind the widening of half types, which leaves casts that identities drop. What
 // folding, identities and common subexpressions leave unread is dropped before fusions count uses. Layouts
 // are chosen while elementwise nodes still stand alone; then epilogues take their elementwise tail, and only
@@ -20,6 +21,7 @@ constexpr Pass kPipeline[] = {
     {"infer", Level::kAlways, "Finds the types, shapes and known contents of all values.", RunInfer},
     {"quantize", Level::kExtended,
      "What stands between DequantizeLinear and QuantizeLinear computes in 8-bit integers.", RunQuantize},
+    {"invariant", Level::kBasic, "What loops carry and hand on unchanged is captured.", RunInvariant},
     {"fold", Level::kBasic, "Nodes whose results do not depend on the inputs become constants.", RunFold},
     {"widen", Level::kBasic, "Nodes of float16 and bfloat16 compute in float32, with casts at the edges.",
      RunWiden},
