@@ -251,6 +251,9 @@ class Run {
     const bool program = epilogue != nullptr && epilogue->program != nullptr;
     const float* ahead = tile.next;
     int64_t left_ahead = ahead != nullptr ? tile.k * variant_.columns : 0;
+    // The first panel that passes finds A in L3 or memory, later ones in L2. What is asked for is one piece
+    // of memory, so rows must stand close together.
+    const bool ahead_a = n0 == area.n0 && variant_.rows * tile.a_stride <= 16 * tile.k;
     int64_t m = m0;
     int64_t waiting = m0;  // the first row whose program has not run
     for (int64_t strip = area.s0; strip < area.s1; ++strip) {
@@ -261,6 +264,7 @@ class Run {
       tile.next = left_ahead > 0 ? ahead : tile.b;
       ahead += kFloatsAhead * tile.k;
       left_ahead -= kFloatsAhead * tile.k;
+      tile.next_a = ahead_a && strip + 1 < area.s1 ? a + (next - m0) * tile.a_stride : tile.b;
       functions[next - m - 1](tile);
       m = next;
       if (program && ((m - waiting + variant_.rows) * tile.n > kEpilogueFloats || strip + 1 == area.s1)) {

@@ -143,11 +143,25 @@ void Tile(const GemmTile& tile) {
   for (int g = 0; g < kPointers; ++g) a[g] = tile.a + 3 * g * tile.a_stride;
   const float* b = tile.b;
   const float* next = tile.next;
-  const int64_t a_stride = tile.a_stride;
+  [[maybe_unused]] const float* next_a = tile.next_a;
+  // C is written when k is through: by then its lines are here, a row asked for in each of the first turns.
+  // Without, the stores of one tile wait for memory while the next one's fill the store queue: up to a fifth
+  // of the time where k is short.
+  const float* c = tile.c;
+  const int64_t a_stride = tile.a_stride, c_stride = tile.c_stride;
   int64_t k = tile.k;
+  const int64_t k_behind_c = k - (kRows - 1) * kSteps;
   for (; k >= kSteps; k -= kSteps) {
     __builtin_prefetch(next, 0, 2);
     next += 16;
+    ORTOLAN_UNROLL
+    for (int line = 0; line * 16 < kWidth; ++line) __builtin_prefetch(c + line * 16, 1, 2);
+    if (k > k_behind_c) c += c_stride;
+    if constexpr (kRows > 2) {  // fewer rows have their loads full with B
+      __builtin_prefetch(next_a, 0, 2);
+      __builtin_prefetch(next_a + 16, 0, 2);
+      next_a += 32;
+    }
     ORTOLAN_UNROLL
     for (int s = 0; s < kSteps; ++s) {
       ORTOLAN_UNROLL

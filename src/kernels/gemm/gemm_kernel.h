@@ -28,6 +28,9 @@ struct GemmTile {
   // Where the panel that follows lies, or any other readable address: a cache line from there on is asked for
   // in each turn of the loop, so that it waits in L2 when its time comes.
   const float* next;
+  // The same for the rows of A that follow, two cache lines in each turn: those of 16 rows, or any other
+  // address.
+  const float* next_a;
 };
 using GemmTileFunction = void (*)(const GemmTile& tile);
 
