@@ -39,6 +39,7 @@ Result<AlignedBuffer> AlignedBuffer::Allocate(size_t bytes) {
 }
 
 AlignedBuffer::~AlignedBuffer() {
+  if (data_ == nullptr) return;  // moved from: a call of the system for nothing
   if (mapped_) {
     munmap(data_, size_);
   } else {

@@ -305,13 +305,14 @@ Status Frame::RunDynamic(const plan::BoundStep& bound, StepContext& context) {
     output_dims.push_back(dims);
   }
   Binding binding;
-  AlignedBuffer scratch;
+  Tensor scratch;  // whose memory comes back for the next one of its size
   if (step.prepared.bind != nullptr) {
     ORTOLAN_RETURN_IF_ERROR(step.prepared.bind(
         step.prepared.state.get(), {input_dims, output_dims, executor_.threads().thread_count()}, &binding));
-    ORTOLAN_ASSIGN_OR_RETURN(scratch, AlignedBuffer::Allocate(binding.scratch_bytes));
+    ORTOLAN_ASSIGN_OR_RETURN(scratch,
+                             Tensor::Allocate(DType::kUInt8, {static_cast<int64_t>(binding.scratch_bytes)}));
   }
-  context.SetBinding(binding, scratch.data());
+  context.SetBinding(binding, static_cast<std::byte*>(scratch.data()));
   return step.prepared.run(step.prepared.state.get(), context);
 }
 

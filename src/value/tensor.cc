@@ -21,7 +21,7 @@ namespace {
 class FreedBuffers {
  public:
   static constexpr size_t kLeastBytes = size_t{128} << 10;  // smaller ones stay in the heap's own lists
-  static constexpr size_t kMostBytes = size_t{16} << 20;    // kept together
+  static constexpr size_t kMostBytes = size_t{48} << 20;    // kept together
 
   // Never destroyed: tensors may be freed later than static objects.
   static FreedBuffers& Get() {
@@ -31,6 +31,7 @@ class FreedBuffers {
 
   Result<AlignedBuffer> Take(size_t bytes) {
     if (bytes < kLeastBytes || bytes > kMostBytes) return AlignedBuffer::Allocate(bytes);
+    std::vector<AlignedBuffer> dropped;  // freed outside of the lock
     {
       const std::lock_guard lock(mutex_);
       for (size_t i = buffers_.size(); i-- > 0;) {
@@ -42,7 +43,10 @@ class FreedBuffers {
         bytes_ -= found.size();
         return found;
       }
+      // What is kept does not fit: it makes room, so that keeping it costs no memory at the peak.
+      DropUntil(kMostBytes - bytes, dropped);
     }
+    dropped.clear();
     // In steps of a sixteenth to an eighth, so that the next of a row of growing tensors fits too.
     const size_t step = std::bit_floor(bytes) / 8;
     return AlignedBuffer::Allocate((bytes + step - 1) / step * step);
@@ -54,14 +58,19 @@ class FreedBuffers {
     const std::lock_guard lock(mutex_);
     bytes_ += buffer.size();
     buffers_.push_back(std::move(buffer));
-    while (bytes_ > kMostBytes) {
+    DropUntil(kMostBytes, dropped);
+  }
+
+ private:
+  // The ones freed first go, until at most `most` bytes are kept.
+  void DropUntil(size_t most, std::vector<AlignedBuffer>& dropped) {
+    while (bytes_ > most) {
       bytes_ -= buffers_.front().size();
       dropped.push_back(std::move(buffers_.front()));
       buffers_.erase(buffers_.begin());
     }
   }
 
- private:
   std::mutex mutex_;
   std::vector<AlignedBuffer> buffers_;  // the one freed last stands last
   size_t bytes_ = 0;
