@@ -29,6 +29,7 @@ struct PackedConv {
   int64_t groups = 1;
   int64_t group_in = 0;
   int64_t group_out = 0;
+  int64_t last_in = 0;  // channels of the last group: fewer where the file's groups do not fill it
   int64_t kernel[kSpatialAxes] = {1, 1, 1};
   WeightBlock
       weights;  // [group][panel][k][vectors * block]; k is (kd, kh, block or channel, ...) as the steps go
@@ -73,8 +74,9 @@ struct DirectPlan {
   Window window;
   int64_t batch = 0;
   std::vector<ReductionStep> steps;
-  std::vector<ColumnSegment> segments;  // one but where a dilation leaves many taps outside the map
-  bool copies = false;                  // whether input rows are copied to scratch with their padding
+  std::vector<ReductionStep> last_steps;  // of the last group where it has fewer channels, else empty
+  std::vector<ColumnSegment> segments;    // one but where a dilation leaves many taps outside the map
+  bool copies = false;                    // whether input rows are copied to scratch with their padding
   bool flat = false;  // 1x1: the map is one row, cut into rows of out[2] pixels; the last row is `last_row`
   // One row, as a signal is: cut into rows of out[2] pixels whose inputs overlap; the last is `last_row`.
   bool pieces = false;

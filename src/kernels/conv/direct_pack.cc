@@ -19,10 +19,11 @@ struct MergedWeights {
   int64_t file_in;  // channels of a group in the file
   int64_t file_out;
   int64_t kernel_size;
+  int64_t groups;  // of the file; the last merged one may have fewer
 
   float At(int64_t g, int64_t merge, int64_t m, int64_t c, int64_t tap) const {
     const int64_t part = m / file_out;
-    if (c / file_in != part) return 0.0f;
+    if (c / file_in != part || g * merge + part >= groups) return 0.0f;
     const int64_t row = (g * merge + part) * file_out + m % file_out;
     float item = 0;  // at any address, as the file has it
     std::memcpy(&item, w + (row * file_in + c % file_in) * kernel_size + tap, sizeof(item));
@@ -100,6 +101,11 @@ int64_t MergedGroups(const ConvVariant& variant, ConvLayout input, int64_t group
     const bool in_fits = input == ConvLayout::kPlanar || merge * group_in % variant.block == 0;
     if (in_fits && merge * group_out % variant.block == 0) return merge;
   }
+  // Groups of one block each, in and out, of which the last is not full: the strips read no lane that it
+  // lacks.
+  const int64_t fill = variant.block / std::max<int64_t>(group_in, 1);
+  const bool whole = input == ConvLayout::kBlocked && fill * group_in == variant.block && fill <= kMostMerged;
+  if (whole && fill * group_out == variant.block) return fill;
   return 0;
 }
 
@@ -113,9 +119,10 @@ Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_
   PackedConv conv;
   conv.variant = &variant;
   conv.input = input;
-  conv.groups = groups / merge;
+  conv.groups = CeilDiv(groups, merge);
   conv.group_in = file_in * merge;
   conv.group_out = file_out * merge;
+  conv.last_in = in_channels - (conv.groups - 1) * conv.group_in;
   std::copy(kernel, kernel + kSpatialAxes, conv.kernel);
   const int64_t block = conv.block(), depth = conv.depth();
   if (depth > INT32_MAX) return InvalidArgument("a convolution over {} products is too large", depth);
@@ -126,7 +133,7 @@ Result<PackedConv> PackConv(const ConvVariant& variant, ConvLayout input, int64_
     if (bias) std::copy_n(bias, out_channels, to);  // groups > 1 fill their blocks
   }));
   const auto pack = [&](float* weights) {
-    const MergedWeights from{source.floats(), file_in, file_out, kernel[0] * kernel[1] * kernel[2]};
+    const MergedWeights from{source.floats(), file_in, file_out, kernel[0] * kernel[1] * kernel[2], groups};
     PackPanels(conv, from, merge, weights, packing.threads);
   };
   ORTOLAN_ASSIGN_OR_RETURN(conv.weights, packing.TakeFloats(conv.groups * group_floats, pack));

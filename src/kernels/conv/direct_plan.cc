@@ -261,6 +261,10 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, static_cast<size_t>(plan.slot_floats()));
   }
   for (const LiveSegment& segment : segments) MakeSteps(conv, shape.window.kernel, first, segment, plan);
+  if (conv.last_in < conv.group_in) {  // groups of one block then, each step a tap of it
+    plan.last_steps = plan.steps;
+    for (ReductionStep& step : plan.last_steps) step.count = static_cast<int32_t>(conv.last_in);
+  }
   return plan;
 }
 

@@ -98,12 +98,13 @@ Chunk ChunkAt(const PackedConv& conv, const DirectPlan& plan, int64_t index) {
 
 // The reduction steps of a segment of an output row: those of its live kernel rows. Volumes keep all; their
 // slabs have zero rows.
-std::span<const ReductionStep> StepsOf(const DirectPlan& plan, const ColumnSegment& segment, int64_t oh) {
+std::span<const ReductionStep> StepsOf(const DirectPlan& plan, const ColumnSegment& segment, int64_t oh,
+                                       bool last_group) {
   const Window& w = plan.window;
   IndexRange live{0, w.kernel[0] * w.kernel[1]};
   if (w.kernel[0] == 1 && !plan.flat && !plan.pieces) live = LiveTaps(w, 1, oh);
   const int64_t count = std::max<int64_t>(0, live.end - live.begin);
-  return std::span(plan.steps)
+  return std::span(last_group && !plan.last_steps.empty() ? plan.last_steps : plan.steps)
       .subspan(static_cast<size_t>(segment.first_step + (count ? live.begin * segment.steps_per_row : 0)),
                static_cast<size_t>(count * segment.steps_per_row));
 }
@@ -140,7 +141,7 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
     const int64_t end = (plan.flat || plan.pieces) && oh == w.out[1] - 1 ? plan.last_row : segment.end;
     const int64_t pixels = end - segment.begin;
     const int64_t pixel0 = (c.od * w.out[1] + oh) * w.out[2] + segment.begin;
-    const auto steps = StepsOf(plan, segment, oh);
+    const auto steps = StepsOf(plan, segment, oh, c.group == conv.groups - 1);
     args.in = in + (oh - c.oh0) * w.stride[1] * plan.row_stride + segment.begin * args.pixel_stride;
     args.steps = steps.data();
     args.step_count = static_cast<int64_t>(steps.size());

@@ -85,7 +85,9 @@ TEST(DirectConv, LayersOfNetworks) {
       ConvOf(1, 1, 32, 32, 5, 5, 3, 1, 24, 24),   ConvOf(1, 1, 17, 19, 60, 3, 1, 1, 0),
       ConvOf(1, 1, 40, 24, 20, 20, 3, 1, 12, 12), ConvOf(2, 1, 24, 40, 9, 17, 5, 2, 6, 4),
       ConvOf(1, 1, 70, 50, 1, 1, 1, 1, 0),        ConvOf(1, 1, 40, 200, 15, 15, 1, 2, 0),
-      ConvOf(2, 1, 24, 130, 9, 40, 1, 3, 0),
+      ConvOf(2, 1, 24, 130, 9, 40, 1, 3, 0),      ConvOf(2, 13, 104, 104, 9, 12, 3, 1, 1),
+      ConvOf(1, 55, 440, 440, 7, 7, 3, 1, 1),     ConvOf(2, 9, 36, 72, 11, 8, 5, 2, 2),
+      ConvOf(2, 7, 56, 112, 6, 6, 1, 1, 0),
   };
   for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
     for (const ConvShape& shape : shapes) {
