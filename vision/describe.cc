@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ortolan/vision.h"
+#include "vision/fusion.h"
 #include "vision/heads.h"
 #include "vision/model_facts.h"
 #include "vision/throwing.h"
@@ -87,16 +88,16 @@ void AddLine(std::string& text, std::string_view name, const std::string& value)
   text += fmt::format("{:<9} {}\n", name, value);
 }
 
-void AddLabels(std::string& text, const InferenceSession& session, int64_t classes) {
-  const std::vector<std::string> names = ReadLabels(session, {}, -1);
+void AddLabels(std::string& text, std::string_view what, const std::vector<std::string>& names,
+               int64_t classes) {
   if (names.empty()) {
-    AddLine(text, "classes", classes > 0 ? fmt::format("{}, without names", classes) : "not told");
+    AddLine(text, what, classes > 0 ? fmt::format("{}, without names", classes) : "not told");
     return;
   }
   std::string list;
   constexpr size_t kMost = 8;
   for (size_t i = 0; i < std::min(names.size(), kMost); ++i) list += (i == 0 ? "" : ", ") + names[i];
-  AddLine(text, "classes", fmt::format("{}: {}{}", names.size(), list, names.size() > kMost ? ", ..." : ""));
+  AddLine(text, what, fmt::format("{}: {}{}", names.size(), list, names.size() > kMost ? ", ..." : ""));
 }
 
 void AddArguments(std::string& text, const InferenceSession& session) {
@@ -106,9 +107,33 @@ void AddArguments(std::string& text, const InferenceSession& session) {
     AddLine(text, "output", fmt::format("{} {} {}", output.name, output.type, ShapeText(output)));
 }
 
+std::string DescribeFusion(const InferenceSession& session, const Fusion& fusion) {
+  std::string text;
+  AddLine(text, "task", "finds objects and names each with a second model (DetectClassify)");
+  AddLine(text, "models",
+          fmt::format("a detector,{} a classifier that sees {} x {}", fusion.masks ? " a segmenter," : "",
+                      fusion.crop_width, fusion.crop_height));
+  AddLine(text, "picture",
+          fmt::format("{}, RGB, 0 to 1{}", FitOf(Fit::kLetterbox, fusion.width, fusion.height),
+                      fusion.original ? "; the original too, and how it lies in there" : ""));
+  AddArguments(text, session);
+  AddLine(text, "meaning",
+          fmt::format("num_detections rows, each the edges of a box in input pixels, score, class, {} for "
+                      "each of the classifier's classes{}; suppression is done",
+                      fusion.softmax ? "a logit" : "a probability",
+                      fusion.masks ? ", a mask of the classifier's input" : ""));
+  AddLabels(text, "classes", fusion.detector_names, -1);
+  const auto answer = std::ranges::find(session.outputs(), "probs", &NodeArg::name);
+  const bool told = answer != session.outputs().end() && !answer->shape.empty();
+  AddLabels(text, "kinds", fusion.classifier_names, told ? answer->shape.back() : -1);
+  return text;
+}
+
 }  // namespace
 
 Task RecognizeTask(const InferenceSession& session) {
+  // First: such a file keeps its detector's `task`.
+  if (ReadFusion(session.metadata())) return Task::kDetectClassify;
   const std::string told = Lower(Metadata(session, "task"));
   if (told == "classify") return Task::kClassify;
   if (told == "segment" || told == "semantic") {
@@ -128,6 +153,7 @@ Task RecognizeTask(const InferenceSession& session) {
 }
 
 std::string Describe(const InferenceSession& session) {
+  if (const auto fusion = ReadFusion(session.metadata())) return DescribeFusion(session, *fusion);
   std::string text;
   const Task task = RecognizeTask(session);
   if (task == Task::kClassify) {
@@ -140,7 +166,7 @@ std::string Describe(const InferenceSession& session) {
     AddArguments(text, session);
     AddLine(text, "meaning", plain ? "a probability for each class" : "a logit for each class");
     const std::vector<int64_t>& shape = session.outputs().front().shape;
-    AddLabels(text, session, shape.empty() ? -1 : shape.back());
+    AddLabels(text, "classes", ReadLabels(session, {}, -1), shape.empty() ? -1 : shape.back());
     return text;
   }
   const HeadSpec spec = OrThrow(HeadOf(session));
@@ -157,7 +183,7 @@ std::string Describe(const InferenceSession& session) {
                       spec.imagenet ? "0 to 1, less ImageNet's mean over its deviation" : "0 to 1"));
   AddArguments(text, session);
   AddLine(text, "meaning", MeaningOf(spec) + ExtraOf(spec));
-  AddLabels(text, session, spec.classes);
+  AddLabels(text, "classes", ReadLabels(session, {}, -1), spec.classes);
   return text;
 }
 

@@ -6,6 +6,18 @@
 #include "vision/throwing.h"
 
 namespace ortolan::vision {
+namespace {
+
+Marking MarkingOf(const Detection& object) {
+  return {object.box,
+          Caption(object.label, object.score),
+          ColorOf(object.class_id),
+          object.mask,
+          object.keypoints,
+          object.corners};
+}
+
+}  // namespace
 
 Image LoadImage(const std::string& path) {
   return OrThrow(LoadImageFile(path));
@@ -30,9 +42,19 @@ Array ToTensor(const Image& image) {
 void Draw(Image& image, const Detections& detections) {
   ThrowIfError(CheckImage(image));
   std::vector<Marking> markings;
-  for (const Detection& object : detections.objects)
-    markings.push_back({object.box, Caption(object.label, object.score), ColorOf(object.class_id),
-                        object.mask, object.keypoints, object.corners});
+  for (const Detection& object : detections.objects) markings.push_back(MarkingOf(object));
+  ThrowIfError(DrawMarkings(image, markings));
+}
+
+void Draw(Image& image, const ClassifiedDetections& detections) {
+  ThrowIfError(CheckImage(image));
+  std::vector<Marking> markings;
+  for (const ClassifiedDetection& object : detections.objects) {
+    markings.push_back(MarkingOf(object));
+    if (object.kinds.empty()) continue;
+    const ClassProbability& best = object.kinds.front();
+    markings.back().caption += ": " + Caption(best.label, best.probability);
+  }
   ThrowIfError(DrawMarkings(image, markings));
 }
 

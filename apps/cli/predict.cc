@@ -23,7 +23,7 @@ struct PredictOptions {
   std::string head;
   std::string out;
   size_t top = 3;
-  float confidence = 0.25F;
+  float confidence = -1;  // what the task takes where nobody says
   float overlap = 0.45F;
   float mask_threshold = 0.5F;
   int threads = 0;
@@ -85,10 +85,25 @@ nlohmann::json JsonOf(const vision::Detection& object) {
   return made;
 }
 
-nlohmann::json JsonOf(const std::string& path, const vision::Detections& result) {
+nlohmann::json JsonOf(const vision::ClassifiedDetection& object) {
+  nlohmann::json made = JsonOf(static_cast<const vision::Detection&>(object));
+  if (object.kinds.empty()) return made;
+  const vision::ClassProbability& best = object.kinds.front();
+  made.update({{"kind_id", best.class_id}, {"kind", best.label}, {"kind_probability", best.probability}});
+  return made;
+}
+
+template <typename Objects>
+nlohmann::json JsonOfObjects(const std::string& path, const Objects& result) {
   nlohmann::json objects = nlohmann::json::array();
-  for (const vision::Detection& object : result.objects) objects.push_back(JsonOf(object));
+  for (const auto& object : result.objects) objects.push_back(JsonOf(object));
   return {{"image", path}, {"objects", std::move(objects)}, {"speed_ms", JsonOf(result.speed)}};
+}
+nlohmann::json JsonOf(const std::string& path, const vision::Detections& result) {
+  return JsonOfObjects(path, result);
+}
+nlohmann::json JsonOf(const std::string& path, const vision::ClassifiedDetections& result) {
+  return JsonOfObjects(path, result);
 }
 
 struct ClassShare {
@@ -130,15 +145,31 @@ void PrintTable(const vision::Classification& result) {
     fmt::print("  {:6.2f} %  {}\n", entry.probability * 100, entry.label);
 }
 
-void PrintTable(const vision::Detections& result) {
+// What the classifier calls an object; of detectors nothing.
+std::string KindOf(const vision::Detection&) {
+  return "";
+}
+std::string KindOf(const vision::ClassifiedDetection& object) {
+  if (object.kinds.empty()) return "";
+  return fmt::format("  {} {:.2f}", object.kinds.front().label, object.kinds.front().probability);
+}
+
+template <typename Objects>
+void PrintObjects(const Objects& result, std::string_view last_column) {
   size_t width = 6;
   for (const vision::Detection& object : result.objects) width = std::max(width, object.label.size());
-  fmt::print("  {:<{}}  {:>5}  {:>7}  {:>7}  {:>7}  {:>7}\n", "object", width, "score", "left", "top",
-             "right", "bottom");
-  for (const vision::Detection& object : result.objects)
-    fmt::print("  {:<{}}  {:5.2f}  {:7.1f}  {:7.1f}  {:7.1f}  {:7.1f}\n", object.label, width, object.score,
-               object.box.left, object.box.top, object.box.right, object.box.bottom);
+  fmt::print("  {:<{}}  {:>5}  {:>7}  {:>7}  {:>7}  {:>7}{}\n", "object", width, "score", "left", "top",
+             "right", "bottom", last_column);
+  for (const auto& object : result.objects)
+    fmt::print("  {:<{}}  {:5.2f}  {:7.1f}  {:7.1f}  {:7.1f}  {:7.1f}{}\n", object.label, width, object.score,
+               object.box.left, object.box.top, object.box.right, object.box.bottom, KindOf(object));
   if (result.objects.empty()) fmt::print("  nothing found\n");
+}
+void PrintTable(const vision::Detections& result) {
+  PrintObjects(result, "");
+}
+void PrintTable(const vision::ClassifiedDetections& result) {
+  PrintObjects(result, "  kind");
 }
 
 void PrintSpeed(const vision::Speed& speed) {
@@ -234,7 +265,7 @@ void Predict(const PredictOptions& options) {
     settings.head = options.head;
     settings.mask_threshold = options.mask_threshold;
     settings.labels = labels;
-    settings.confidence = options.confidence;
+    if (options.confidence >= 0) settings.confidence = options.confidence;
     settings.overlap = options.overlap;
     const auto predict_with = [&](auto made) {
       PredictAll(options, [&](const vision::Image& image) { return made.Predict(image); });
@@ -246,6 +277,14 @@ void Predict(const PredictOptions& options) {
       predict_with(
           Guard(kBadInput, options.model, [&] { return vision::Detector(std::move(session), settings); }));
     }
+  } else if (task == vision::Task::kDetectClassify) {
+    vision::DetectClassifyOptions settings;
+    settings.labels = labels;
+    settings.top = 1;  // what is shown
+    if (options.confidence >= 0) settings.confidence = options.confidence;
+    const auto made =
+        Guard(kBadInput, options.model, [&] { return vision::DetectClassify(std::move(session), settings); });
+    PredictAll(options, [&](const vision::Image& image) { return made.Predict(image); });
   } else if (task == vision::Task::kLabelPixels) {
     vision::SemanticOptions settings;
     settings.labels = labels;
@@ -271,7 +310,8 @@ void AddPredict(CommandLine& line) {
       .Positional("images", options->images, "BMP, JPEG, JPEG 2000, PNG, PNM, TIFF or WebP files")
       .Option("--out", options->out, "folder for the pictures with the answer drawn on them")
       .Option("--top", options->top, "how many classes a classifier shows (3)", Limit::kPositive)
-      .Option("--conf", options->confidence, "least score of an object (0.25)", Limit::kShare)
+      .Option("--conf", options->confidence,
+              "least score of an object (0.25; of files of detector and classifier their own)", Limit::kShare)
       .Option("--iou", options->overlap, "most overlap of two objects of a class (0.45)", Limit::kShare)
       .Option("--mask", options->mask_threshold, "what a pixel of a mask has to reach (0.5)", Limit::kShare)
       .Option("--head", options->head,

@@ -202,6 +202,51 @@ class ORTOLAN_EXPORT Segmenter : public Detector {
   explicit Segmenter(InferenceSession session, const DetectorOptions& options = {});
 };
 
+// An object of the detector, and what the classifier calls it.
+struct ClassifiedDetection : Detection {
+  std::vector<ClassProbability> kinds;  // the most probable first
+};
+
+struct ClassifiedDetections {
+  std::vector<ClassifiedDetection> objects;  // the most certain first
+  Speed speed;
+};
+
+struct DetectClassifyOptions {
+  SessionOptions session;
+  std::vector<std::string> labels;  // by the detector's class; none: the file's, else "class_0", ...
+  std::vector<std::string> classifier_labels;  // by the classifier's class; the same
+  float confidence = 0;  // least score; below that which the file was made with it changes nothing
+  size_t top = 5;        // how many of the classifier's classes to list
+};
+
+// Finds objects and names each with a second model, both in one file, as `ortolan.vision.compose` or
+// ort-vision-sdk's makes it; where a segmenter stands between the two, objects have masks. Throws
+// kInvalidArgument for another model, and where inputs or outputs do not fit what the file says of itself.
+class ORTOLAN_EXPORT DetectClassify {
+ public:
+  explicit DetectClassify(const std::string& model_path, const DetectClassifyOptions& options = {});
+  // Of a model that is loaded already; options.session has no effect.
+  explicit DetectClassify(InferenceSession session, const DetectClassifyOptions& options = {});
+  ~DetectClassify();
+  DetectClassify(DetectClassify&&) noexcept;
+  DetectClassify& operator=(DetectClassify&&) noexcept;
+
+  // Safe to call from several threads at once.
+  ClassifiedDetections Predict(const Image& image) const;
+  ClassifiedDetections Predict(const std::string& path) const;
+
+  const std::vector<std::string>& labels() const;  // of the detector
+  const std::vector<std::string>& classifier_labels() const;
+  int width() const;  // of the model's input
+  int height() const;
+  const InferenceSession& session() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 // A class for each pixel of the picture, rows from the top.
 struct ClassMap {
   int width = 0;
@@ -249,14 +294,16 @@ class ORTOLAN_EXPORT SemanticSegmenter {
 // Draws a frame around each object, with its label and score, its mask and its keypoints; the most certain
 // ones on top.
 ORTOLAN_EXPORT void Draw(Image& image, const Detections& detections);
+// The same, with what the classifier calls each object.
+ORTOLAN_EXPORT void Draw(Image& image, const ClassifiedDetections& detections);
 // Writes the most probable classes into the upper left corner.
 ORTOLAN_EXPORT void Draw(Image& image, const Classification& classification);
 
 // Tints the pixels of each class but 0, which is the background.
 ORTOLAN_EXPORT void Draw(Image& image, const ClassMap& map);
 
-enum class Task { kClassify, kDetect, kSegment, kLabelPixels };
-// What a model is for, by its metadata's `task`, else by its outputs.
+enum class Task { kClassify, kDetect, kSegment, kLabelPixels, kDetectClassify };
+// What a model is for, by its metadata, else by its outputs.
 ORTOLAN_EXPORT Task RecognizeTask(const InferenceSession& session);
 
 // What a model expects and answers, in words: its task, the picture's way into it, what its outputs mean, its

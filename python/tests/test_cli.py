@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import vision_models
 from onnx import TensorProto, helper
 from ortolan import vision
 
@@ -310,6 +311,49 @@ def test_predict_reads_each_head_as_python_does(head: str, tmp_path: Path) -> No
     assert all(name in words for name in outputs)
     table = succeed("predict", model, picture)
     assert expected[key][0]["label"] in table
+
+
+@pytest.mark.parametrize("source", ["detector_input", "original"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_predict_names_what_a_detector_found_as_python_does(
+    source: str, masked: bool, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(11)
+    parts = {
+        "detector": (
+            vision_models.detector(rng),
+            {"names": repr(dict(enumerate("abcde"))), "task": "detect"},
+        ),
+        "masker": (vision_models.masker(rng), {}),
+        "classifier": (vision_models.classifier(rng), {"names": repr(dict(enumerate("tuvwxyz")))}),
+    }
+    paths = [
+        vision_models.write(tmp_path / f"{name}.onnx", *part)
+        for name, part in parts.items()
+        if masked or name != "masker"
+    ]
+    compose = vision.compose
+    fuse = compose.fuse_detect_segment_classify if masked else compose.fuse_detect_classify
+    model = tmp_path / "both.onnx"
+    fuse(*paths, model, crop_source=source, conf_threshold=0.55)
+    picture = EXAMPLE / "picture.jpg"
+    (result,) = json.loads(succeed("predict", model, picture, "--json", "--out", tmp_path / "out"))
+    answer = vision.DetectClassify(model).predict(picture)[0]
+    expected = json.loads(answer.to_json())["objects"]
+    assert len(expected) > 1
+    assert all(("mask" in each) == masked for each in expected)
+    assert_alike(result["objects"], expected)
+    np.testing.assert_array_equal(
+        vision.load_image(result["written"]), vision.load_image(answer.save(tmp_path / "python.jpg"))
+    )
+    first = expected[0]
+    row = succeed("predict", model, picture, "--conf", first["score"] - 1e-3).splitlines()[2]
+    assert row.split()[0] == first["label"]
+    assert row.endswith(f"{first['kind']} {first['kind_probability']:.2f}")
+    words = succeed("label", model)
+    for part in ("DetectClassify", "5: a, b, c, d, e", "7: t, u, v, w, x, y, z"):
+        assert part in words
+    assert ("segmenter" in words) == masked
 
 
 def assert_alike(one: object, other: object) -> None:
