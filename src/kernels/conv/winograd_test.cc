@@ -81,7 +81,7 @@ TEST(Winograd, IsChosenByWhatItSavesForItsMemory) {
   };
   EXPECT_EQ(chosen(64, 64, 56), 4);
   EXPECT_EQ(chosen(128, 128, 28), 4);
-  EXPECT_EQ(chosen(512, 512, 6), 2);
+  EXPECT_EQ(chosen(512, 512, 14), 2);
   EXPECT_EQ(chosen(2048, 2048, 2), 0);
   EXPECT_EQ(chosen(8, 64, 56), 0);
 }
