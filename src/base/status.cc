@@ -40,6 +40,10 @@ const std::string& Status::message() const {
   return rep_ ? rep_->message : empty;
 }
 
+Status FormattedError(StatusCode code, fmt::string_view format, fmt::format_args args) {
+  return {code, fmt::vformat(format, args)};
+}
+
 Status Status::WithContext(std::string_view context) && {
   if (rep_) rep_->message = fmt::format("{}: {}", context, rep_->message);
   return std::move(*this);

@@ -6,14 +6,14 @@
 //   ORTOLAN_RETURN_IF_ERROR(Verify(graph).WithContext("model {}", path));
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 namespace ortolan {
 
@@ -69,49 +69,53 @@ inline Status OkStatus() {
   return {};
 }
 
+// Formats out of line: every operator has a dozen messages, and each would instantiate the formatter anew.
+Status FormattedError(StatusCode code, fmt::string_view format, fmt::format_args args);
+
 template <typename... Args>
 Status Error(StatusCode code, fmt::format_string<Args...> format, Args&&... args) {
-  return {code, fmt::format(format, std::forward<Args>(args)...)};
+  return FormattedError(code, format, fmt::make_format_args(args...));
 }
 template <typename... Args>
 Status Fail(fmt::format_string<Args...> format, Args&&... args) {
-  return {StatusCode::kFail, fmt::format(format, std::forward<Args>(args)...)};
+  return FormattedError(StatusCode::kFail, format, fmt::make_format_args(args...));
 }
 template <typename... Args>
 Status InvalidArgument(fmt::format_string<Args...> format, Args&&... args) {
-  return {StatusCode::kInvalidArgument, fmt::format(format, std::forward<Args>(args)...)};
+  return FormattedError(StatusCode::kInvalidArgument, format, fmt::make_format_args(args...));
 }
 template <typename... Args>
 Status InvalidGraph(fmt::format_string<Args...> format, Args&&... args) {
-  return {StatusCode::kInvalidGraph, fmt::format(format, std::forward<Args>(args)...)};
+  return FormattedError(StatusCode::kInvalidGraph, format, fmt::make_format_args(args...));
 }
 template <typename... Args>
 Status NotImplemented(fmt::format_string<Args...> format, Args&&... args) {
-  return {StatusCode::kNotImplemented, fmt::format(format, std::forward<Args>(args)...)};
+  return FormattedError(StatusCode::kNotImplemented, format, fmt::make_format_args(args...));
 }
 
 // A T or the Status that says why there is none.
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}         // NOLINT: implicit by design
-  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {}  // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}          // NOLINT: implicit by design
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT: implicit by design
 
-  bool ok() const { return state_.index() == 0; }
-  Status status() const& { return ok() ? Status() : std::get<1>(state_); }
-  Status status() && { return ok() ? Status() : std::move(std::get<1>(state_)); }
+  bool ok() const { return value_.has_value(); }
+  Status status() const& { return status_; }
+  Status status() && { return std::move(status_); }
 
   // Only after ok().
-  T& value() & { return *std::get_if<0>(&state_); }
-  const T& value() const& { return *std::get_if<0>(&state_); }
-  T&& value() && { return std::move(*std::get_if<0>(&state_)); }
-  T& operator*() & { return value(); }
-  const T& operator*() const& { return value(); }
-  T* operator->() { return &value(); }
-  const T* operator->() const { return &value(); }
+  T& value() & { return *value_; }
+  const T& value() const& { return *value_; }
+  T&& value() && { return *std::move(value_); }
+  T& operator*() & { return *value_; }
+  const T& operator*() const& { return *value_; }
+  T* operator->() { return &*value_; }
+  const T* operator->() const { return &*value_; }
 
  private:
-  std::variant<T, Status> state_;
+  std::optional<T> value_;
+  Status status_;  // ok where there is a value
 };
 
 #define ORTOLAN_CONCAT_INNER(a, b) a##b

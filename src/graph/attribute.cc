@@ -76,6 +76,36 @@ std::string_view AttributeTypeName(AttributeType type) {
   return "unknown";
 }
 
+AttributeValue::AttributeValue(float value) : variant(value) {}
+AttributeValue::AttributeValue(int64_t value) : variant(value) {}
+AttributeValue::AttributeValue(int value) : variant(int64_t{value}) {}
+AttributeValue::AttributeValue(const char* value) : variant(std::string(value)) {}
+AttributeValue::AttributeValue(std::string_view value) : variant(std::string(value)) {}
+AttributeValue::AttributeValue(std::string value) : variant(std::move(value)) {}
+AttributeValue::AttributeValue(Tensor value) : variant(std::move(value)) {}
+AttributeValue::AttributeValue(std::shared_ptr<Graph> value) : variant(std::move(value)) {}
+AttributeValue::AttributeValue(std::vector<float> values) : variant(std::move(values)) {}
+AttributeValue::AttributeValue(std::vector<int64_t> values) : variant(std::move(values)) {}
+AttributeValue::AttributeValue(std::vector<std::string> values) : variant(std::move(values)) {}
+AttributeValue::AttributeValue(std::vector<Tensor> values) : variant(std::move(values)) {}
+AttributeValue::AttributeValue(ValueType value) : variant(std::move(value)) {}
+AttributeValue::AttributeValue(const AttributeValue& other) = default;
+AttributeValue::AttributeValue(AttributeValue&& other) noexcept = default;
+AttributeValue& AttributeValue::operator=(const AttributeValue& other) = default;
+AttributeValue& AttributeValue::operator=(AttributeValue&& other) noexcept = default;
+AttributeValue::~AttributeValue() = default;
+
+Attributes::Attributes() = default;
+Attributes::Attributes(const Attributes& other) = default;
+Attributes::Attributes(Attributes&& other) noexcept = default;
+Attributes& Attributes::operator=(const Attributes& other) = default;
+Attributes& Attributes::operator=(Attributes&& other) noexcept = default;
+Attributes::~Attributes() = default;
+
+bool Attributes::empty() const {
+  return items_.empty();
+}
+
 const AttributeValue* Attributes::Find(std::string_view name) const {
   for (const Item& item : items_) {
     if (item.first == name) return &item.second;

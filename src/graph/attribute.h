@@ -34,20 +34,51 @@ enum class AttributeType : uint8_t {
 
 std::string_view AttributeTypeName(AttributeType type);
 
-using AttributeValue =
-    std::variant<float, int64_t, std::string, Tensor, std::shared_ptr<Graph>, std::vector<float>,
-                 std::vector<int64_t>, std::vector<std::string>, std::vector<Tensor>, ValueType>;
+// Its constructors and copies stand in attribute.cc: those of a variant of ten types are not to be compiled
+// into every operator.
+class AttributeValue
+    : public std::variant<float, int64_t, std::string, Tensor, std::shared_ptr<Graph>, std::vector<float>,
+                          std::vector<int64_t>, std::vector<std::string>, std::vector<Tensor>, ValueType> {
+ public:
+  // NOLINTBEGIN(google-explicit-constructor): an attribute is written as its value
+  AttributeValue(float value);
+  AttributeValue(int64_t value);
+  AttributeValue(int value);
+  AttributeValue(const char* value);
+  AttributeValue(std::string_view value);
+  AttributeValue(std::string value);
+  AttributeValue(Tensor value);
+  AttributeValue(std::shared_ptr<Graph> value);
+  AttributeValue(std::vector<float> values);
+  AttributeValue(std::vector<int64_t> values);
+  AttributeValue(std::vector<std::string> values);
+  AttributeValue(std::vector<Tensor> values);
+  AttributeValue(ValueType value);
+  // NOLINTEND(google-explicit-constructor)
+  AttributeValue(const AttributeValue& other);
+  AttributeValue(AttributeValue&& other) noexcept;
+  AttributeValue& operator=(const AttributeValue& other);
+  AttributeValue& operator=(AttributeValue&& other) noexcept;
+  ~AttributeValue();
+};
 
 class Attributes {
  public:
   using Item = std::pair<std::string, AttributeValue>;
+
+  Attributes();
+  Attributes(const Attributes& other);
+  Attributes(Attributes&& other) noexcept;
+  Attributes& operator=(const Attributes& other);
+  Attributes& operator=(Attributes&& other) noexcept;
+  ~Attributes();
 
   bool Has(std::string_view name) const { return Find(name) != nullptr; }
   const AttributeValue* Find(std::string_view name) const;
   void Set(std::string_view name, AttributeValue value);  // replaces
   void Remove(std::string_view name);
   const std::vector<Item>& items() const { return items_; }
-  bool empty() const { return items_.empty(); }
+  bool empty() const;
 
   // The value, or `otherwise` where the attribute is absent. A value of another type counts as absent: the
   // importer has checked the types against the declaration.

@@ -30,15 +30,20 @@ class Value {
  public:
   enum class Kind : uint8_t { kNone, kTensor, kSequence, kMap };
 
-  Value() = default;                                   // nothing: an optional without a value
-  Value(Tensor tensor) : state_(std::move(tensor)) {}  // NOLINT: implicit by design
-  Value(std::shared_ptr<const Sequence> items) : state_(std::move(items)) {}  // NOLINT
-  Value(std::shared_ptr<const Map> map) : state_(std::move(map)) {}           // NOLINT
+  Value();                                       // nothing: an optional without a value
+  Value(Tensor tensor);                          // NOLINT: implicit by design
+  Value(std::shared_ptr<const Sequence> items);  // NOLINT
+  Value(std::shared_ptr<const Map> map);         // NOLINT
+  Value(const Value& other);
+  Value(Value&& other) noexcept;
+  Value& operator=(const Value& other);
+  Value& operator=(Value&& other) noexcept;
+  ~Value();
 
   Kind kind() const { return static_cast<Kind>(state_.index()); }
-  const Tensor& tensor() const { return std::get<Tensor>(state_); }
-  const Sequence& sequence() const { return *std::get<std::shared_ptr<const Sequence>>(state_); }
-  const Map& map() const { return *std::get<std::shared_ptr<const Map>>(state_); }
+  const Tensor& tensor() const { return *std::get_if<Tensor>(&state_); }
+  const Sequence& sequence() const { return **std::get_if<std::shared_ptr<const Sequence>>(&state_); }
+  const Map& map() const { return **std::get_if<std::shared_ptr<const Map>>(&state_); }
 
  private:
   std::variant<std::monostate, Tensor, std::shared_ptr<const Sequence>, std::shared_ptr<const Map>> state_;
