@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -30,8 +31,9 @@ void Pause() {
 #endif
 }
 
-// Parts of a loop; threads beyond that many share them. Bounds what a loop takes on its caller's stack.
-constexpr int kMostParts = 16;
+// Loops in progress at a time; callers beyond that many work alone.
+constexpr int kMostPlaces = 16;
+constexpr int kMostThreads = 1 << 14;              // of a pool: a count in half a word
 constexpr int64_t kMostChunks = int64_t{1} << 31;  // of one loop: two ends in one word
 
 // Consecutive chunks that one thread begins with. Its owner takes them from one end, who has nothing left to
@@ -65,94 +67,153 @@ class alignas(64) Part {
   std::atomic<uint64_t> ends_{0};
 };
 
-// One loop in progress. It lives on its caller's stack; `users` keeps it there until the last worker has let
-// go.
+// A place for one loop in progress. Places live as long as the pool, so that a worker may look into any of
+// them without a lock: one that comes too late finds it closed.
 //
-// Every thread begins at a place of its own, the same in each loop: what it wrote in the last loop is in its
+// Every thread begins with a part of its own, the same in each loop: what it wrote in the last loop is in its
 // cache when the next one reads it. Neighbouring parts are worked off towards each other, so that a thread
 // that helps out goes on where its own part ends.
-struct Loop {
-  Loop(FunctionRef<void(int64_t)> function, int64_t first_chunk, int64_t count, int threads)
-      : body(function),
-        first(first_chunk),
-        part_count(static_cast<int>(std::min<int64_t>({threads, kMostParts, count}))) {
-    for (int i = 0; i < part_count; ++i) parts[i].Reset(count * i / part_count, count * (i + 1) / part_count);
+class alignas(64) Place {
+ public:
+  void Prepare(int threads) { parts_ = std::make_unique<Part[]>(static_cast<size_t>(threads)); }
+
+  // For the caller of a loop. Whether the place is now its own.
+  bool Claim() {
+    uint32_t free = 0;
+    return state_.compare_exchange_strong(free, kClaimed, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
   }
-
-  FunctionRef<void(int64_t)> body;
-  int64_t first;
-  int part_count;
-  std::atomic<int> users{0};  // workers that may touch this loop
-  Loop* older = nullptr;      // next in the pool's list of open loops
-  Part parts[kMostParts];
-
-  void Work(int thread) {
-    for (int i = 0; i < part_count; ++i) {
-      const int part = (thread + i) % part_count;
-      const bool from_front = (part % 2 == 0) == (i == 0);
-      for (int64_t chunk = parts[part].Claim(from_front); chunk >= 0; chunk = parts[part].Claim(from_front))
-        body(first + chunk);
-    }
+  void Open(const FunctionRef<void(int64_t)>& body, int64_t first, int64_t count, int threads) {
+    body_ = &body;
+    first_ = first;
+    part_count_ = static_cast<int>(std::min<int64_t>(threads, count));
+    for (int i = 0; i < part_count_; ++i)
+      parts_[i].Reset(count * i / part_count_, count * (i + 1) / part_count_);
+    sleepers_wanted_.store(0, std::memory_order_relaxed);
+    const auto helpers = static_cast<uint32_t>(part_count_ - 1);
+    state_.fetch_or(kOpen | helpers << kHelperShift, std::memory_order_release);
   }
-  bool Open() const {
-    return std::any_of(parts, parts + part_count, [](const Part& part) { return part.Open(); });
-  }
-};
-
-}  // namespace
-
-struct ThreadPool::State {
-  explicit State(int count) : threads(count) {}
-
-  // In a forked child the workers are gone, and a lock that one of them held stays locked.
-  bool forked() const { return ForkCount() != fork; }
-
-  int threads;
-  const uint32_t fork = ForkCount();
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::atomic<uint64_t> posted{0};  // grows with every loop; what spinning workers watch
-  Loop* open = nullptr;             // guarded by mutex
-  int parked = 0;                   // guarded by mutex
-  bool stopping = false;            // guarded by mutex
-  std::atomic<int> callers{0};      // threads that are in a loop of their own
-  std::vector<std::thread> workers;
-
-  // The newest loop with unclaimed chunks, with this thread counted as its user; null where there is none.
-  Loop* Take() {
-    for (Loop* loop = open; loop != nullptr; loop = loop->older) {
-      if (loop->Open()) {
-        loop->users.fetch_add(1, std::memory_order_relaxed);
-        return loop;
-      }
-    }
-    return nullptr;
-  }
-
-  void Run(Loop& loop) {
-    int sleepers = 0;
-    {
-      std::lock_guard lock(mutex);
-      loop.older = open;
-      open = &loop;
-      posted.fetch_add(1, std::memory_order_release);
-      sleepers = parked;
-    }
-    for (int i = std::min(sleepers, loop.part_count - 1); i > 0; --i) wake.notify_one();
-    loop.Work(0);
-    {
-      std::lock_guard lock(mutex);  // after this no worker can find the loop any more
-      Loop** link = &open;
-      while (*link != &loop) link = &(*link)->older;
-      *link = loop.older;
-    }
-    for (int spins = 0; loop.users.load(std::memory_order_acquire) != 0; ++spins) {
+  // Returns when no worker is in the loop any more.
+  void Close() {
+    state_.fetch_and(kClaimed | kUsers, std::memory_order_relaxed);
+    for (int spins = 0; (state_.load(std::memory_order_acquire) & kUsers) != 0; ++spins) {
       if (spins < 4096) {
         Pause();
       } else {
         std::this_thread::yield();
       }
     }
+    state_.fetch_and(~kClaimed, std::memory_order_release);
+  }
+
+  // For workers. Whether there are chunks to take; who entered has to leave. A loop of few chunks is left
+  // alone by those that it has no part for.
+  bool Enter() {
+    const uint32_t state = state_.load(std::memory_order_relaxed);
+    if ((state & kOpen) == 0 || (state & kUsers) >= ((state & kHelpers) >> kHelperShift)) return false;
+    if ((state_.fetch_add(1, std::memory_order_acquire) & kOpen) != 0 &&
+        std::any_of(&parts_[0], &parts_[part_count_], [](const Part& part) { return part.Open(); })) {
+      return true;
+    }
+    Leave();
+    return false;
+  }
+  void Leave() { state_.fetch_sub(1, std::memory_order_release); }
+
+  void Work(int thread) {
+    for (int i = 0; i < part_count_; ++i) {
+      const int part = (thread + i) % part_count_;
+      const bool from_front = (part % 2 == 0) == (i == 0);
+      for (int64_t chunk = parts_[part].Claim(from_front); chunk >= 0; chunk = parts_[part].Claim(from_front))
+        (*body_)(first_ + chunk);
+    }
+  }
+
+  int part_count() const { return part_count_; }
+  // How many sleepers are still to be woken for this loop.
+  std::atomic<int>& sleepers_wanted() { return sleepers_wanted_; }
+
+ private:
+  static constexpr int kHelperShift = 15;
+  static constexpr uint32_t kUsers = (uint32_t{1} << kHelperShift) - 1, kHelpers = kUsers << kHelperShift,
+                            kOpen = uint32_t{1} << 30, kClaimed = uint32_t{1} << 31;
+
+  // kClaimed, kOpen, how many workers the loop has parts for, and how many may touch what follows.
+  std::atomic<uint32_t> state_{0};
+  const FunctionRef<void(int64_t)>* body_ = nullptr;
+  int64_t first_ = 0;
+  int part_count_ = 0;
+  std::atomic<int> sleepers_wanted_{0};
+  std::unique_ptr<Part[]> parts_;
+};
+
+}  // namespace
+
+struct ThreadPool::State {
+  explicit State(int count) : threads(count), places(static_cast<size_t>(std::min(count, kMostPlaces))) {
+    for (Place& place : places) place.Prepare(count);
+  }
+
+  // In a forked child the workers are gone, and a lock that one of them held stays locked.
+  bool forked() const { return ForkCount() != fork; }
+
+  int threads;
+  const uint32_t fork = ForkCount();
+  std::vector<Place> places;
+  std::atomic<uint64_t> posted{0};    // grows with every loop; what spinning workers watch
+  std::atomic<int> callers{0};        // threads that are in a loop of their own
+  std::atomic<bool> stopping{false};  // set before `posted` grows for the last time
+  std::atomic<int> parked{0};         // changed under the mutex
+  std::mutex mutex;                   // for parking only
+  std::condition_variable wake;
+  std::vector<std::thread> workers;
+
+  void Run(const FunctionRef<void(int64_t)>& body, int64_t first, int64_t count) {
+    Place* place = nullptr;
+    for (Place& one : places) {
+      if (one.Claim()) {
+        place = &one;
+        break;
+      }
+    }
+    if (place == nullptr) {
+      for (int64_t i = 0; i < count; ++i) body(first + i);
+      return;
+    }
+    place->Open(body, first, count, threads);
+    // Either a worker sees that `posted` has grown before it sleeps, or this thread sees it among the parked.
+    posted.fetch_add(1, std::memory_order_seq_cst);
+    if (const int sleepers = parked.load(std::memory_order_seq_cst); sleepers > 0) {
+      { std::lock_guard lock(mutex); }  // who counted itself as parked is asleep by now
+      place->sleepers_wanted().store(std::min(sleepers, place->part_count() - 1), std::memory_order_relaxed);
+      WakeSome(*place);
+    }
+    place->Work(0);
+    place->Close();
+  }
+
+  // Wakes two of the sleepers that the loop wants. To wake one takes some microseconds: those that wake do
+  // the same, so that 63 of them are awake after six rounds and not after 63.
+  void WakeSome(Place& place) {
+    for (int i = 0; i < 2; ++i) {
+      if (place.sleepers_wanted().load(std::memory_order_relaxed) <= 0) return;
+      if (place.sleepers_wanted().fetch_sub(1, std::memory_order_relaxed) <= 0) return;
+      wake.notify_one();
+    }
+  }
+
+  // Works in one of the open loops; false where there is none.
+  bool Help(int index) {
+    const size_t count = places.size();
+    for (size_t i = 0; i < count; ++i) {
+      Place& place = places[(static_cast<size_t>(index) - 1 + i) % count];
+      if (!place.Enter()) continue;
+      WakeSome(place);
+      place.Work(index);
+      place.Leave();
+      return true;
+    }
+    return false;
   }
 
   // Whether another loop than the `seen` ones came while this thread was worth keeping awake.
@@ -167,31 +228,26 @@ struct ThreadPool::State {
     return false;
   }
 
+  void Park(uint64_t seen) {
+    std::unique_lock lock(mutex);
+    parked.fetch_add(1, std::memory_order_seq_cst);
+    wake.wait(lock, [&] { return posted.load(std::memory_order_seq_cst) != seen; });
+    parked.fetch_sub(1, std::memory_order_relaxed);
+  }
+
   void WorkerMain(int index) {
     while (true) {
-      Loop* loop = nullptr;
-      uint64_t seen = 0;
-      {
-        std::lock_guard lock(mutex);
-        seen = posted.load(std::memory_order_relaxed);
-        loop = Take();
-        if (loop == nullptr && stopping) return;
-      }
-      if (loop != nullptr) {
-        loop->Work(index);
-        loop->users.fetch_sub(1, std::memory_order_release);
-      } else if (!SpinForMore(seen)) {
-        std::unique_lock lock(mutex);
-        ++parked;
-        wake.wait(lock, [&] { return posted.load(std::memory_order_relaxed) != seen; });
-        --parked;
-      }
+      const uint64_t seen = posted.load(std::memory_order_acquire);
+      if (Help(index)) continue;
+      if (stopping.load(std::memory_order_acquire)) return;
+      if (!SpinForMore(seen)) Park(seen);
     }
   }
 };
 
 ThreadPool::ThreadPool(int threads) {
   if (threads <= 0) threads = GetCpuInfo().physical_cores;
+  threads = std::min(threads, kMostThreads);
   state_ = std::make_unique<State>(threads);
   State* state = state_.get();
   for (int i = 1; i < threads; ++i) {
@@ -210,8 +266,8 @@ ThreadPool::~ThreadPool() {
   }
   {
     std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
-    state_->posted.fetch_add(1, std::memory_order_release);
+    state_->stopping.store(true, std::memory_order_release);
+    state_->posted.fetch_add(1, std::memory_order_seq_cst);
   }
   state_->wake.notify_all();
   for (std::thread& worker : state_->workers) worker.join();
@@ -232,8 +288,7 @@ void ThreadPool::ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body) {
     for (int64_t i = 0; i < chunks; ++i) body(i);
   } else {
     for (int64_t first = 0; first < chunks; first += kMostChunks) {
-      Loop loop(body, first, std::min(chunks - first, kMostChunks), state_->threads);
-      state_->Run(loop);
+      state_->Run(body, first, std::min(chunks - first, kMostChunks));
     }
   }
   state_->callers.fetch_sub(1, std::memory_order_relaxed);

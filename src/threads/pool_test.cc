@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -46,6 +47,35 @@ TEST(ThreadPool, NestedLoopsAndManyCallers) {
   }
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(sum.load(), 4 * 200 * 5 * 6);
+}
+
+// More threads than cores, loops far apart: workers sleep in between, and wake each other.
+TEST(ThreadPool, ManySleepersWakeForEachLoop) {
+  ThreadPool pool(24);
+  std::atomic<int64_t> sum{0};
+  for (int round = 0; round < 20; ++round) {
+    std::this_thread::sleep_for(std::chrono::microseconds(300));
+    pool.ParallelFor(100, [&](int64_t i) { sum += i; });
+  }
+  EXPECT_EQ(sum.load(), 20 * 4950);
+}
+
+// Callers beyond the pool's places work alone; nobody sees the chunks of another loop.
+TEST(ThreadPool, MoreCallersThanPlaces) {
+  ThreadPool pool(40);
+  std::vector<std::thread> callers;
+  std::atomic<int> wrong{0};
+  for (int c = 0; c < 30; ++c) {
+    callers.emplace_back([&, c] {
+      for (int round = 0; round < 50; ++round) {
+        std::vector<std::atomic<int>> calls(static_cast<size_t>(c + 2));
+        pool.ParallelFor(c + 2, [&](int64_t i) { calls[static_cast<size_t>(i)].fetch_add(1); });
+        for (auto& call : calls) wrong += call.load() != 1;
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong.load(), 0);
 }
 
 }  // namespace
