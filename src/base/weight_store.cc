@@ -40,7 +40,26 @@ Result<WeightBlock> WeightStore::Allocate(size_t bytes) {
   return block;
 }
 
+void WeightStore::Repeat(std::span<const WeightBlock> blocks) {
+  repeating_ = true;
+  repeated_.assign(blocks.begin(), blocks.end());
+  next_repeated_ = 0;
+}
+
+bool WeightStore::EndRepeat() {
+  repeating_ = false;
+  const bool all = next_repeated_ == repeated_.size();
+  repeated_.clear();
+  return all;
+}
+
 Result<WeightBlock> WeightStore::Take(size_t bytes, FunctionRef<void(std::byte* to)> fill) {
+  if (repeating_) {
+    if (next_repeated_ < repeated_.size() && repeated_[next_repeated_].size() == bytes)
+      return repeated_[next_repeated_++];
+    next_repeated_ = repeated_.size() + 1;
+    return Fail("No packed weights of {} bytes to repeat", bytes);
+  }
   const size_t index = blocks_.size();
   if (!grew_ && index < known_.size() && known_[index].size() == bytes) {
     blocks_.push_back(std::move(known_[index]));

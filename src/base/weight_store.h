@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -44,6 +45,12 @@ class WeightStore {
   // The next block; `fill` writes it where it is not known already.
   Result<WeightBlock> Take(size_t bytes, FunctionRef<void(std::byte* to)> fill);
 
+  // From here to EndRepeat, Take hands out these blocks, in their order: of a node that packs what an earlier
+  // one has packed. It fails where a block of another size is asked for.
+  void Repeat(std::span<const WeightBlock> blocks);
+  // Whether all of them were taken, and no other.
+  bool EndRepeat();
+
   const std::vector<WeightBlock>& blocks() const { return blocks_; }
   // Whether a block had to be filled.
   bool grew() const { return grew_; }
@@ -58,6 +65,10 @@ class WeightStore {
   size_t taken_ = 0;
   std::shared_ptr<const AlignedBuffer> region_;  // the one that blocks are cut from
   size_t region_used_ = 0;
+
+  bool repeating_ = false;
+  std::vector<WeightBlock> repeated_;
+  size_t next_repeated_ = 0;
 };
 
 // A block of its own where there is no store.

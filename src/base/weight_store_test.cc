@@ -54,6 +54,31 @@ TEST(WeightStore, HandsOutKnownBlocksAgain) {
   for (size_t i = 0; i < kSizes.size(); ++i) EXPECT_EQ(second.blocks()[i].data(), known[i].data());
 }
 
+TEST(WeightStore, RepeatsBlocks) {
+  WeightStore store;
+  TakeAll(store, {10, 20});
+  const std::vector<WeightBlock> packed = store.blocks();
+  store.Repeat(packed);
+  EXPECT_EQ(TakeAll(store, {10, 20}), 0);
+  EXPECT_TRUE(store.EndRepeat());
+  EXPECT_EQ(store.blocks().size(), 2u);
+
+  const auto fill = [](std::byte*) {};
+  store.Repeat(packed);
+  EXPECT_EQ(store.Take(10, fill)->data(), packed[0].data());
+  EXPECT_FALSE(store.Take(21, fill).ok());
+  EXPECT_FALSE(store.EndRepeat());
+  store.Repeat(packed);
+  EXPECT_EQ(store.Take(10, fill)->data(), packed[0].data());
+  EXPECT_FALSE(store.EndRepeat());  // one is left
+  store.Repeat(packed);
+  EXPECT_EQ(TakeAll(store, {10, 20}), 0);
+  EXPECT_FALSE(store.Take(1, fill).ok());  // one too many
+  EXPECT_FALSE(store.EndRepeat());
+  EXPECT_EQ(TakeAll(store, {30}), 1);
+  EXPECT_EQ(store.blocks().size(), 3u);
+}
+
 TEST(WeightStore, StopsAtTheFirstBlockThatDiffers) {
   WeightStore first;
   TakeAll(first, {10, 20, 30});

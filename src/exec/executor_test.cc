@@ -91,6 +91,46 @@ TEST(Executor, RunsAChainForChangingShapes) {
   }
 }
 
+// Three products by one matrix, the last of them transposed: two packed forms.
+TEST(Executor, PacksWeightsOfSeveralReadersOnce) {
+  Builder b;
+  graph::Value* x = b.Input("x", DType::kFloat, {Dim(40), Dim(32)});
+  std::vector<float> items(32 * 32);
+  for (size_t i = 0; i < items.size(); ++i) items[i] = static_cast<float>(i * 7 % 13) / 64 - 0.09f;
+  graph::Value* weights = b.Constant<float>({32, 32}, items);
+  graph::Attributes transposed;
+  transposed.Set("transB", int64_t{1});
+  graph::Value* once = b.Node("Gemm", {x, weights});
+  graph::Value* twice = b.Node("Gemm", {once, weights});
+  b.graph()->AddOutput(b.Node("Gemm", {twice, weights}, transposed));
+  ThreadPool pool(1);
+  WeightStore store;
+  auto plan = plan::Plan::Make(b.graph(), {GetCpuInfo().isa, false, false, &store}, pool);
+  ASSERT_TRUE(plan.ok());
+  size_t packed = 0;
+  for (const WeightBlock& block : store.blocks()) packed += block.size() >= items.size() * sizeof(float);
+  EXPECT_EQ(packed, 2u);
+
+  Executor executor(*plan, std::make_shared<ThreadPool>(1));
+  std::vector<float> rows(40 * 32), expected(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>(i % 11) - 5;
+  for (size_t row = 0; row < 40; ++row) {
+    std::vector<double> from(rows.begin() + static_cast<int64_t>(row) * 32,
+                             rows.begin() + (static_cast<int64_t>(row) + 1) * 32);
+    for (int product = 0; product < 3; ++product) {
+      std::vector<double> to(32, 0.0);
+      for (size_t n = 0; n < 32; ++n) {
+        for (size_t k = 0; k < 32; ++k)
+          to[n] += from[k] * static_cast<double>(product < 2 ? items[k * 32 + n] : items[n * 32 + k]);
+      }
+      from = to;
+    }
+    for (size_t n = 0; n < 32; ++n) expected[row * 32 + n] = static_cast<float>(from[n]);
+  }
+  const auto y = RunOrDie(executor, {Floats({40, 32}, rows)});
+  EXPECT_THAT(FloatsOf(y[0]), ::testing::Pointwise(::testing::FloatNear(1e-4f), expected));
+}
+
 TEST(Executor, OutputsNeverShareMemory) {
   Builder b;
   graph::Value* x = b.Input("x", DType::kFloat, {Dim(4)});

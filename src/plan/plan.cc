@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "base/aligned_buffer.h"
-#include "ops/elementwise.h"
+#include "plan/repeated_weights.h"
 
 namespace ortolan::plan {
 namespace {
@@ -125,6 +125,7 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
     return std::span<const int>(plan->arguments_).subspan(first);
   };
   PackedConstants packed;
+  RepeatedWeights weights;
   for (graph::Node* node = graph->first(); node != nullptr; node = node->next()) {
     ORTOLAN_RETURN_IF_ERROR(CopyBorrowedAttributes(*node));
     Step step;
@@ -142,7 +143,7 @@ Result<std::shared_ptr<const Plan>> Plan::Make(std::shared_ptr<graph::Graph> gra
     }
     if (traits.view_of < 0 && !traits.control_flow) {
       PrepareContext context{*node, options.isa, threads, options.deterministic, options.store};
-      if (Status status = PrepareNode(context, &step.prepared); !status.ok())
+      if (Status status = weights.Prepare(context, &step.prepared); !status.ok())
         return NodeError(*node, std::move(status));
     }
     packed.Packed(*node, step.prepared.consumed);
