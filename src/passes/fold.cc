@@ -152,6 +152,18 @@ void FoldByEvaluation(Graph& graph, Node& node, ThreadPool& threads) {
   Install(graph, node, std::move(tensors));
 }
 
+// torch writes the weights of layers that share them as Identity of the first one's: they stay one constant.
+bool HandOnConstant(Graph& graph, Node& node) {
+  if (node.op->traits.view_of < 0 || node.outputs().size() != 1 || node.output(0) == nullptr) return false;
+  Value *from = node.input(static_cast<size_t>(node.op->traits.view_of)), *to = node.output(0);
+  if (from == nullptr || !from->IsConstant() || to->IsOutput()) return false;
+  if (from->type != to->type || from->shape != to->shape) return false;
+  graph.ReplaceUses(to, from);
+  graph.EraseNode(&node);
+  graph.EraseValue(to);
+  return true;
+}
+
 void FoldWidening(Graph& graph, Node& node, ThreadPool& threads) {
   Result<Tensor> wide = Widened(node.input(0)->constant(), threads);
   if (wide.ok()) Install(graph, node, {std::move(*wide)});
@@ -201,7 +213,7 @@ Status RunFold(Graph& graph, PassContext& context) {
     PushIntoBodies(node);
     UpdateCaptured(node);
     status = InferInPlace(node, *graph.dims());
-    if (!status.ok() || FoldByContents(graph, node)) return;
+    if (!status.ok() || FoldByContents(graph, node) || HandOnConstant(graph, node)) return;
     if (IsWidening(node)) {
       if (!WidenGathered(graph, node)) FoldWidening(graph, node, context.threads);
     } else if (MayEvaluate(node)) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <set>
 #include <tuple>
 
 #include "passes/passes.h"
@@ -143,6 +144,28 @@ TEST(Fold, RunsNodesOnConstants) {
     %1:float[100000] = Expand(float[1]{3}, int64[1]{100000})
     %2:float[1] = Random(float[1]{3})
     outputs float[4]{1,3,2,4} %1 %2)");
+}
+
+TEST(Fold, KeepsOneConstantBehindViewsThatChangeNothing) {
+  const auto graph = ParseGraph(R"(
+    inputs x:float[2]
+    a = Reshape(float[2]{1,2}, int64[1]{2})
+    b = Reshape(a, int64[1]{-1})
+    c = Reshape(a, int64[1]{2})
+    y = Add(x, a)
+    z = Add(y, b)
+    w = Add(z, c)
+    outputs w)",
+                                kOps);
+  ThreadPool threads(1);
+  PassContext context{threads};
+  ASSERT_TRUE(RunFold(*graph, context).ok());
+  std::set<const graph::Value*> constants;
+  for (const graph::Node* node = graph->first(); node != nullptr; node = node->next()) {
+    EXPECT_EQ(node->op->name, "Add");
+    constants.insert(node->input(1));
+  }
+  EXPECT_EQ(constants.size(), 1u);
 }
 
 TEST(Fold, LeavesErrorsForTheRun) {
