@@ -148,6 +148,9 @@ const bool kRegistered = [] {
       ConvOf(1, 1, 1024, 256, 14, 14, 1, 1, 0),
       ConvOf(1, 1, 2048, 512, 7, 7, 1, 1, 0),
       ConvOf(1, 1, 512, 2048, 7, 7, 1, 1, 0),
+      ConvOf(1, 1, 960, 256, 20, 20, 1, 1, 0),
+      ConvOf(1, 1, 160, 960, 20, 20, 1, 1, 0),
+      ConvOf(1, 1, 960, 160, 20, 20, 1, 1, 0),
       // MobileNetV2: stem and the 1x1 around its depthwise layers.
       ConvOf(1, 1, 3, 32, 224, 224, 3, 2, 1),
       ConvOf(1, 1, 16, 96, 112, 112, 1, 1, 0),

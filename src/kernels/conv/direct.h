@@ -60,6 +60,13 @@ struct ColumnSegment {
   int64_t steps_per_row = 0;  // of one (kd, kh)
 };
 
+// A part of the reduction that one panel does for all rows of a chunk before it takes the next, so that the
+// weights of a part stay in L1: kernel rows, and of each the same blocks of input channels.
+struct ReductionPass {
+  IndexRange kernel_rows;
+  IndexRange planes;
+};
+
 // Where the pixels of a convolution stand whose output is dealt out over a larger map. In floats but for
 // `pixel_step`.
 struct OutputGrid {
@@ -76,6 +83,7 @@ struct DirectPlan {
   std::vector<ReductionStep> steps;
   std::vector<ReductionStep> last_steps;  // of the last group where it has fewer channels, else empty
   std::vector<ColumnSegment> segments;    // one but where a dilation leaves many taps outside the map
+  std::vector<ReductionPass> passes;      // in the order of the sum
   bool copies = false;                    // whether input rows are copied to scratch with their padding
   bool flat = false;  // 1x1: the map is one row, cut into rows of out[2] pixels; the last row is `last_row`
   // One row, as a signal is: cut into rows of out[2] pixels whose inputs overlap; the last is `last_row`.

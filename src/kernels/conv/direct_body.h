@@ -32,6 +32,13 @@ void Strip(const StripArgs& args) {
     ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
       ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) sum[p][v] = LoadBlock(args.bias + v * kBlock);
     }
+    if (args.goes_on) {
+      ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) {
+        ORTOLAN_UNROLL for (int v = 0; v < kVectors; ++v) {
+          sum[p][v] = LoadBlock(at.out + p * kBlock + v * block_stride);
+        }
+      }
+    }
     Half half[kPixels];
     if constexpr (kHalf) {
       ORTOLAN_UNROLL for (int p = 0; p < kPixels; ++p) half[p] = FirstHalf(sum[p][kWhole]);

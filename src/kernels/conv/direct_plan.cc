@@ -160,6 +160,27 @@ void MakeSteps(const PackedConv& conv, const int64_t* packed, const std::array<i
   plan.segments.push_back(made);
 }
 
+// Passes of nearly equal size. Sums wait in the output meanwhile, which rows that are dealt out do not have.
+void CutPasses(const PackedConv& conv, DirectPlan& plan) {
+  const Window& w = plan.window;
+  const int64_t rows = w.kernel[0] * w.kernel[1], planes = CeilDiv(conv.group_in, conv.block());
+  const int64_t bytes = conv.variant->pass_bytes;
+  const int64_t plane_bytes = 4 * kStripVectors * conv.block() * conv.block() * w.kernel[2];
+  plan.passes = {{{0, rows}, {0, planes}}};
+  const bool fits = rows * planes * plane_bytes <= 2 * bytes;
+  if (conv.input == ConvLayout::kPlanar || plan.deals || bytes == 0 || fits) return;
+  plan.passes.clear();
+  const int64_t parts = CeilDiv(planes * plane_bytes, bytes);
+  const int64_t rows_each = parts > 1 ? 1 : std::max<int64_t>(1, bytes / (planes * plane_bytes));
+  for (int64_t row = 0; row < rows; row += rows_each) {
+    for (int64_t part = 0; part < std::min(parts, planes); ++part) {
+      const int64_t count = std::min(parts, planes);
+      plan.passes.push_back(
+          {{row, std::min(rows, row + rows_each)}, {planes * part / count, planes * (part + 1) / count}});
+    }
+  }
+}
+
 // Rows by what fits the cache; panels apart where that gives too few chunks for the work.
 // With `all_live` each panel's weights serve all rows that there are, since its taps are too many for the
 // cache otherwise.
@@ -260,6 +281,7 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.slots = std::max(1, threads);
     plan.scratch_bytes = ScratchSlots::Bytes(plan.slots, static_cast<size_t>(plan.slot_floats()));
   }
+  CutPasses(conv, plan);
   for (const LiveSegment& segment : segments) MakeSteps(conv, shape.window.kernel, first, segment, plan);
   if (conv.last_in < conv.group_in) {  // groups of one block then, each step a tap of it
     plan.last_steps = plan.steps;

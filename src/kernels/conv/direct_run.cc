@@ -96,17 +96,26 @@ Chunk ChunkAt(const PackedConv& conv, const DirectPlan& plan, int64_t index) {
   return c;
 }
 
-// The reduction steps of a segment of an output row: those of its live kernel rows. Volumes keep all; their
-// slabs have zero rows.
-std::span<const ReductionStep> StepsOf(const DirectPlan& plan, const ColumnSegment& segment, int64_t oh,
-                                       bool last_group) {
+// The reduction steps of a segment of an output row in a pass: those of its live kernel rows. Volumes keep
+// all; their slabs have zero rows. A pass over a part of the planes has one kernel row.
+std::span<const ReductionStep> StepsOf(const DirectPlan& plan, const ColumnSegment& segment,
+                                       const ReductionPass& pass, int64_t oh, bool last_group) {
   const Window& w = plan.window;
-  IndexRange live{0, w.kernel[0] * w.kernel[1]};
-  if (w.kernel[0] == 1 && !plan.flat && !plan.pieces) live = LiveTaps(w, 1, oh);
-  const int64_t count = std::max<int64_t>(0, live.end - live.begin);
+  IndexRange live = pass.kernel_rows;
+  if (w.kernel[0] == 1 && !plan.flat && !plan.pieces) {
+    const IndexRange taps = LiveTaps(w, 1, oh);
+    live = {std::max(live.begin, taps.begin), std::min(live.end, taps.end)};
+  }
+  if (live.end <= live.begin) return {};
+  int64_t first = segment.first_step + live.begin * segment.steps_per_row;
+  int64_t count = (live.end - live.begin) * segment.steps_per_row;
+  if (const int64_t planes = plan.passes.back().planes.end; pass.planes.end - pass.planes.begin < planes) {
+    const int64_t each = count / planes;
+    first += pass.planes.begin * each;
+    count = (pass.planes.end - pass.planes.begin) * each;
+  }
   return std::span(last_group && !plan.last_steps.empty() ? plan.last_steps : plan.steps)
-      .subspan(static_cast<size_t>(segment.first_step + (count ? live.begin * segment.steps_per_row : 0)),
-               static_cast<size_t>(count * segment.steps_per_row));
+      .subspan(static_cast<size_t>(first), static_cast<size_t>(count));
 }
 
 // Pixels to places `step` pixels apart. A block is 8 or 16 floats: copied in registers.
@@ -117,9 +126,33 @@ void DealOut(const float* from, int64_t pixels, int64_t block, int64_t step, flo
   }
 }
 
+// The weights that come after those of a pass, the next one's or the next panel's: about as many.
+struct NextWeights {
+  int64_t at = 0;  // floats from the panel's first
+  int64_t count = 0;
+};
+NextWeights WeightsAfter(const PackedConv& conv, const DirectPlan& plan, const ReductionPass& pass,
+                         int64_t panel) {
+  const Window& w = plan.window;
+  const int64_t block = conv.block(), width = kStripVectors * block, depth = conv.depth();
+  const int64_t next_blocks =
+      std::min<int64_t>(kStripVectors, conv.out_blocks() - (panel + 1) * kStripVectors);
+  if (plan.segments.size() > 1) return {};
+  if (plan.passes.size() == 1) return {width * depth, std::max<int64_t>(0, next_blocks) * block * depth};
+  const int64_t own_blocks = std::min<int64_t>(kStripVectors, conv.out_blocks() - panel * kStripVectors);
+  const int64_t row = conv.group_in * w.kernel[2];
+  const int64_t begin = pass.planes.begin * block * w.kernel[2];
+  const int64_t end = std::min(row, pass.planes.end * block * w.kernel[2]);
+  const int64_t at = own_blocks * block * ((pass.kernel_rows.end - 1) * row + end);
+  const int64_t count = own_blocks * block * (pass.kernel_rows.end - pass.kernel_rows.begin) * (end - begin);
+  const int64_t left = own_blocks * block * depth - at + std::max<int64_t>(0, next_blocks) * block * depth;
+  return {at, std::min(count, left)};
+}
+
 // The rows of one segment of columns, so that the weights of its taps stay in the cache.
 void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, const ColumnSegment& segment,
-             int64_t panel, const float* in, float* y, float* dealt, const ConvEpilogue& epilogue) {
+             const ReductionPass& pass, int64_t panel, const float* in, float* y, float* dealt,
+             const ConvEpilogue& epilogue) {
   const Window& w = plan.window;
   const int64_t block = conv.block(), out_blocks = conv.out_blocks();
   const StripTable& table = TableFor(conv, plan);
@@ -131,28 +164,29 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
   args.weights = reinterpret_cast<const float*>(conv.weights.data()) + first * block * conv.depth();
   args.bias = reinterpret_cast<const float*>(conv.bias.data()) + first * block;
   args.out_block_stride = plan.deals ? plan.dealt_floats / kStripVectors : plan.out_plane;
-  args.lower = epilogue.lower;
-  args.upper = epilogue.upper;
-  const bool has_next = panel + 1 < conv.panels() && plan.segments.size() == 1;
-  const int64_t next_blocks = std::min<int64_t>(kStripVectors, out_blocks - (panel + 1) * kStripVectors);
+  const bool first_pass = &pass == &plan.passes.front(), last_pass = &pass == &plan.passes.back();
+  args.lower = last_pass ? epilogue.lower : -std::numeric_limits<float>::infinity();
+  args.upper = last_pass ? epilogue.upper : std::numeric_limits<float>::infinity();
+  args.goes_on = !first_pass;
+  const float* const residual = last_pass ? epilogue.residual : nullptr;
+  const NextWeights next = WeightsAfter(conv, plan, pass, panel);
   const int64_t row_strips = CeilDiv(plan.window.out[2], conv.variant->pixels);
   const int64_t out_base = (c.n * conv.groups * out_blocks + first) * plan.out_plane;
   for (int64_t oh = c.oh0; oh < c.oh0 + c.rows; ++oh) {
     const int64_t end = (plan.flat || plan.pieces) && oh == w.out[1] - 1 ? plan.last_row : segment.end;
     const int64_t pixels = end - segment.begin;
     const int64_t pixel0 = (c.od * w.out[1] + oh) * w.out[2] + segment.begin;
-    const auto steps = StepsOf(plan, segment, oh, c.group == conv.groups - 1);
+    const auto steps = StepsOf(plan, segment, pass, oh, c.group == conv.groups - 1);
+    if (steps.empty() && !first_pass && !last_pass) continue;
     args.in = in + (oh - c.oh0) * w.stride[1] * plan.row_stride + segment.begin * args.pixel_stride;
     args.steps = steps.data();
     args.step_count = static_cast<int64_t>(steps.size());
-    if (has_next && oh == c.oh0) {
-      LookAhead(args, args.weights + kStripVectors * block * conv.depth(), next_blocks * block * conv.depth(),
-                c.rows * row_strips);
-    }
+    if (next.count > 0 && oh == c.oh0)
+      LookAhead(args, args.weights + next.at, next.count, c.rows * row_strips);
     args.out = plan.deals ? dealt : y + out_base + pixel0 * block;
-    args.residual = epilogue.residual ? epilogue.residual + out_base + pixel0 * block : nullptr;
+    args.residual = residual ? residual + out_base + pixel0 * block : nullptr;
     RunStrips(*conv.variant, table, channels, pixels, args);
-    for (int64_t v = 0; v < CeilDiv(channels, block); ++v) {
+    for (int64_t v = 0; last_pass && v < CeilDiv(channels, block); ++v) {
       if (plan.deals) {
         const OutputGrid& grid = plan.grid;
         float* const to = y + out_base + v * plan.out_plane + grid.origin + c.od * grid.slice_stride +
@@ -169,8 +203,10 @@ void RunRows(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, con
 void RunChunk(const PackedConv& conv, const DirectPlan& plan, const Chunk& c, const float* in, float* y,
               float* dealt, const ConvEpilogue& epilogue) {
   for (int64_t panel = c.panel0; panel < c.panel_end; ++panel) {
-    for (const ColumnSegment& segment : plan.segments)
-      RunRows(conv, plan, c, segment, panel, in, y, dealt, epilogue);
+    for (const ReductionPass& pass : plan.passes) {
+      for (const ColumnSegment& segment : plan.segments)
+        RunRows(conv, plan, c, segment, pass, panel, in, y, dealt, epilogue);
+    }
   }
 }
 

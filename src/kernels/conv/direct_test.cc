@@ -78,16 +78,30 @@ TEST(DirectConv, AgreesWithTheReferenceOnEveryLevel) {
 
 TEST(DirectConv, LayersOfNetworks) {
   const ConvShape shapes[] = {
-      ConvOf(1, 1, 3, 40, 33, 33, 7, 2, 3),       ConvOf(1, 1, 64, 64, 28, 28, 1, 1, 0),
-      ConvOf(1, 1, 64, 48, 14, 14, 3, 1, 1),      ConvOf(1, 1, 40, 24, 15, 15, 1, 2, 0),
-      ConvOf(2, 1, 96, 160, 7, 7, 3, 2, 1),       ConvOf(1, 4, 64, 64, 9, 9, 3, 1, 1),
-      ConvOf(1, 32, 128, 128, 9, 9, 3, 1, 1),     ConvOf(1, 1, 3, 96, 32, 32, 16, 16, 0),
-      ConvOf(1, 1, 32, 32, 5, 5, 3, 1, 24, 24),   ConvOf(1, 1, 17, 19, 60, 3, 1, 1, 0),
-      ConvOf(1, 1, 40, 24, 20, 20, 3, 1, 12, 12), ConvOf(2, 1, 24, 40, 9, 17, 5, 2, 6, 4),
-      ConvOf(1, 1, 70, 50, 1, 1, 1, 1, 0),        ConvOf(1, 1, 40, 200, 15, 15, 1, 2, 0),
-      ConvOf(2, 1, 24, 130, 9, 40, 1, 3, 0),      ConvOf(2, 13, 104, 104, 9, 12, 3, 1, 1),
-      ConvOf(1, 55, 440, 440, 7, 7, 3, 1, 1),     ConvOf(2, 9, 36, 72, 11, 8, 5, 2, 2),
+      ConvOf(1, 1, 3, 40, 33, 33, 7, 2, 3),
+      ConvOf(1, 1, 64, 64, 28, 28, 1, 1, 0),
+      ConvOf(1, 1, 64, 48, 14, 14, 3, 1, 1),
+      ConvOf(1, 1, 40, 24, 15, 15, 1, 2, 0),
+      ConvOf(2, 1, 96, 160, 7, 7, 3, 2, 1),
+      ConvOf(1, 4, 64, 64, 9, 9, 3, 1, 1),
+      ConvOf(1, 32, 128, 128, 9, 9, 3, 1, 1),
+      ConvOf(1, 1, 3, 96, 32, 32, 16, 16, 0),
+      ConvOf(1, 1, 32, 32, 5, 5, 3, 1, 24, 24),
+      ConvOf(1, 1, 17, 19, 60, 3, 1, 1, 0),
+      ConvOf(1, 1, 40, 24, 20, 20, 3, 1, 12, 12),
+      ConvOf(2, 1, 24, 40, 9, 17, 5, 2, 6, 4),
+      ConvOf(1, 1, 70, 50, 1, 1, 1, 1, 0),
+      ConvOf(1, 1, 40, 200, 15, 15, 1, 2, 0),
+      ConvOf(2, 1, 24, 130, 9, 40, 1, 3, 0),
+      ConvOf(2, 13, 104, 104, 9, 12, 3, 1, 1),
+      ConvOf(1, 55, 440, 440, 7, 7, 3, 1, 1),
+      ConvOf(2, 9, 36, 72, 11, 8, 5, 2, 2),
       ConvOf(2, 7, 56, 112, 6, 6, 1, 1, 0),
+      // So deep that AVX2 makes several passes: over planes, kernel rows and both.
+      ConvOf(1, 1, 700, 40, 9, 9, 1, 1, 0),
+      ConvOf(1, 1, 203, 24, 20, 20, 3, 1, 12, 12),
+      ConvOf(2, 1, 90, 36, 11, 8, 3, 1, 1),
+      ConvOf(1, 1, 40, 20, 12, 12, 7, 2, 3),
   };
   for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
     for (const ConvShape& shape : shapes) {
@@ -138,21 +152,26 @@ TEST(DirectConv, LongRows) {
 }
 
 TEST(DirectConv, ThreadsDoNotChangeTheResult) {
-  const ConvShape shape = ConvOf(1, 1, 48, 64, 30, 30, 3, 1, 1);
-  const ConvVariant& variant = *ConvVariants(GetCpuInfo().isa)[0];
-  const ConvData<float> data = MakeConvData<float>(shape, 1);
-  std::vector<float> results[2];
-  for (int threads : {1, 4}) {
-    ThreadPool pool(threads);
-    auto packed =
-        PackConv(variant, ConvLayout::kPlanar, 1, 48, 64, shape.window.kernel, data.w.data(), nullptr, pool);
-    auto plan = PlanDirect(*packed, shape, threads);
-    auto scratch = AlignedBuffer::Allocate(plan->scratch_bytes);
-    std::vector<float>& y = results[threads == 4];
-    y.resize(static_cast<size_t>(64 * shape.window.out_size()));
-    RunDirect(*packed, *plan, data.x.data(), y.data(), {}, scratch->data(), pool);
+  for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
+    for (int64_t channels : {48, 200}) {
+      const ConvShape shape = ConvOf(1, 1, channels, 64, 30, 30, 3, 1, 1);
+      const ConvData<float> data = MakeConvData<float>(shape, 1);
+      std::vector<float> results[2];
+      for (int threads : {1, 4}) {
+        ThreadPool pool(threads);
+        auto packed = PackConv(*variant, ConvLayout::kBlocked, 1, channels, 64, shape.window.kernel,
+                               data.w.data(), nullptr, pool);
+        auto plan = PlanDirect(*packed, shape, threads);
+        auto scratch = AlignedBuffer::Allocate(plan->scratch_bytes);
+        std::vector<float> x(static_cast<size_t>(CeilDiv(channels, variant->block) * variant->block * 900));
+        ToBlocked(1, channels, 900, variant->block, data.x.data(), x.data(), pool);
+        std::vector<float>& y = results[threads == 4];
+        y.resize(static_cast<size_t>(64 * shape.window.out_size()));
+        RunDirect(*packed, *plan, x.data(), y.data(), {}, scratch->data(), pool);
+      }
+      EXPECT_EQ(results[0], results[1]) << variant->name << " " << channels;
+    }
   }
-  EXPECT_EQ(results[0], results[1]);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ struct StripArgs {
   float* out = nullptr;             // pixels are `block` floats apart
   int64_t out_block_stride = 0;     // from the first to the second block of channels
   float lower = 0, upper = 0;
+  bool goes_on = false;  // from sums that an earlier pass over other steps left in `out`, not from the bias
   // What will be read next: each step asks for so many cache lines of it. Weights that come from memory, and
   // a model's do, would otherwise stop the first strip of every panel.
   const float* ahead = nullptr;
@@ -59,6 +60,7 @@ struct ConvVariant {
   Isa isa;
   int block;                     // channels of a block
   int pixels;                    // longest strip
+  int pass_bytes;                // of weights that strips read over and over; 0: however many there are
   const StripTable* planar[2];   // planar input, stride 1 and 2
   const StripTable* blocked[2];  // blocked input, stride 1 and 2
   const StripTable* any;         // any pixel stride

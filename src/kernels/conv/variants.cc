@@ -7,7 +7,7 @@
 
 namespace ortolan::kernels {
 
-#define ORTOLAN_CONV(level, block, pixels)                            \
+#define ORTOLAN_CONV(level, block, pixels, pass_bytes)                \
   extern const StripTable kConvPlanar1##level, kConvPlanar2##level;   \
   extern const StripTable kConvBlocked1##level, kConvBlocked2##level; \
   extern const StripTable kConvAny##level;                            \
@@ -23,24 +23,25 @@ constexpr const char* LowerName(Isa isa) {
   return isa == Isa::kAvx512 ? "avx512" : isa == Isa::kAvx2 ? "avx2" : "scalar";
 }
 
-#define ORTOLAN_CONV(level, block, pixels)            \
-  constexpr ConvVariant kVariant##level{              \
-      LowerName(Isa::k##level),                       \
-      Isa::k##level,                                  \
-      block,                                          \
-      pixels,                                         \
-      {&kConvPlanar1##level, &kConvPlanar2##level},   \
-      {&kConvBlocked1##level, &kConvBlocked2##level}, \
-      &kConvAny##level,                               \
-      &kDepthwise##level,                             \
-      kWinograd##level,                               \
-      &kLanes##level,                                 \
+#define ORTOLAN_CONV(level, block, pixels, pass_bytes) \
+  constexpr ConvVariant kVariant##level{               \
+      LowerName(Isa::k##level),                        \
+      Isa::k##level,                                   \
+      block,                                           \
+      pixels,                                          \
+      pass_bytes,                                      \
+      {&kConvPlanar1##level, &kConvPlanar2##level},    \
+      {&kConvBlocked1##level, &kConvBlocked2##level},  \
+      &kConvAny##level,                                \
+      &kDepthwise##level,                              \
+      kWinograd##level,                                \
+      &kLanes##level,                                  \
   };
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
 
 constexpr const ConvVariant* kVariants[] = {
-#define ORTOLAN_CONV(level, block, pixels) &kVariant##level,
+#define ORTOLAN_CONV(level, block, pixels, pass_bytes) &kVariant##level,
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
 };
