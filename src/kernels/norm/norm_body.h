@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/norm/norm_kernel.h"
+#include "kernels/norm/take.h"
 #include "simd/vec.h"
 
 namespace ortolan::kernels {
@@ -68,17 +69,29 @@ void Moments(const float* x, int64_t count, double* mean, double* variance) {
   *variance = spread < 0 ? 0 : spread;  // NaN stays NaN
 }
 
+template <bool kWhole>
+inline void JoinSkip(const LayerNormRow& row, float* sum, int64_t i, int64_t n) {
+  F32 joined = Take<kWhole>(row.x + i, n) + Take<kWhole>(row.skip + i, n);
+  if (row.skip_bias != nullptr) joined = joined + Take<kWhole>(row.skip_bias + i, n);
+  Put<kWhole>(sum + i, joined, n);
+}
+
+// (x - mean) first: x * inverse - mean * inverse would cancel where the mean is large.
+template <bool kWhole>
+inline void Normalize(const LayerNormRow& row, const float* x, F32 shift, F32 factor, int64_t i, int64_t n) {
+  F32 item = (Take<kWhole>(x + i, n) - shift) * factor;
+  if (row.scale != nullptr) item = item * Take<kWhole>(row.scale + i, n);
+  if (row.bias != nullptr) item = item + Take<kWhole>(row.bias + i, n);
+  Put<kWhole>(row.y + i, item, n);
+}
+
 void LayerNorm(const LayerNormRow& row, float* mean, float* inverse_deviation) {
-  const int64_t count = row.count;
+  const int64_t count = row.count, whole = count - count % kLanes;
   const float* x = row.x;
   if (row.skip != nullptr) {
     float* sum = row.sum != nullptr ? row.sum : row.y;
-    for (int64_t i = 0; i < count; i += kLanes) {
-      const int64_t n = count - i < kLanes ? count - i : kLanes;
-      F32 joined = LoadN(x + i, n) + LoadN(row.skip + i, n);
-      if (row.skip_bias != nullptr) joined = joined + LoadN(row.skip_bias + i, n);
-      StoreN(sum + i, joined, n);
-    }
+    for (int64_t i = 0; i < whole; i += kLanes) JoinSkip<true>(row, sum, i, kLanes);
+    if (whole < count) JoinSkip<false>(row, sum, whole, count - whole);
     x = sum;
   }
   double center = 0, variance = 0;
@@ -88,15 +101,9 @@ void LayerNorm(const LayerNormRow& row, float* mean, float* inverse_deviation) {
     variance = SumRow<false>(x, count, 0).squares / static_cast<double>(count);
   }
   const float inverse = static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(row.epsilon)));
-  // (x - mean) first: x * inverse - mean * inverse would cancel where the mean is large.
   const F32 factor = Set(inverse), shift = Set(static_cast<float>(center));
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const int64_t n = count - i < kLanes ? count - i : kLanes;
-    F32 item = (LoadN(x + i, n) - shift) * factor;
-    if (row.scale != nullptr) item = item * LoadN(row.scale + i, n);
-    if (row.bias != nullptr) item = item + LoadN(row.bias + i, n);
-    StoreN(row.y + i, item, n);
-  }
+  for (int64_t i = 0; i < whole; i += kLanes) Normalize<true>(row, x, shift, factor, i, kLanes);
+  if (whole < count) Normalize<false>(row, x, shift, factor, whole, count - whole);
   *mean = static_cast<float>(center);
   *inverse_deviation = inverse;
 }

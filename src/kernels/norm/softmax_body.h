@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/norm/norm_kernel.h"
+#include "kernels/norm/take.h"
 #include "simd/math.h"
 #include "simd/vec.h"
 
@@ -158,54 +159,52 @@ void SoftmaxScores(const ScoreRows& work) {
   }
 }
 
-// kVectors vectors of columns at a time, every lane a softmax of its own.
-template <int kVectors, bool kLog>
+// kVectors vectors of columns at a time, every lane a softmax of its own. Only a single vector may be
+// narrower than its lanes: `columns` of them.
+template <int kVectors, bool kWhole, bool kLog>
 void SoftmaxStrip(const float* x, float* y, int64_t count, int64_t stride, int64_t columns) {
+  static_assert(kWhole || kVectors == 1);
   F32 most[kVectors], sum[kVectors];
   for (int v = 0; v < kVectors; ++v) {
     most[v] = Set(-__builtin_inff());
     sum[v] = Zero();
   }
-  auto left = [columns](int v) {
-    return columns - v * kLanes < kLanes ? columns - v * kLanes : int64_t{kLanes};
-  };
   for (int64_t i = 0; i < count; ++i) {
-    for (int v = 0; v < kVectors; ++v) most[v] = Max(LoadN(x + i * stride + v * kLanes, left(v)), most[v]);
+    for (int v = 0; v < kVectors; ++v)
+      most[v] = Max(Take<kWhole>(x + i * stride + v * kLanes, columns), most[v]);
   }
   for (int64_t i = 0; i < count; ++i) {
     for (int v = 0; v < kVectors; ++v) {
-      const F32 power = Exp(LoadN(x + i * stride + v * kLanes, left(v)) - most[v]);
+      const F32 power = Exp(Take<kWhole>(x + i * stride + v * kLanes, columns) - most[v]);
       sum[v] = sum[v] + power;
-      if constexpr (!kLog) StoreN(y + i * stride + v * kLanes, power, left(v));
+      if constexpr (!kLog) Put<kWhole>(y + i * stride + v * kLanes, power, columns);
     }
   }
   for (int v = 0; v < kVectors; ++v) sum[v] = kLog ? most[v] + Log(sum[v]) : Set(1.0f) / sum[v];
   for (int64_t i = 0; i < count; ++i) {
     for (int v = 0; v < kVectors; ++v) {
       const float* from = (kLog ? x : y) + i * stride + v * kLanes;
-      const F32 item = LoadN(from, left(v));
-      StoreN(y + i * stride + v * kLanes, kLog ? item - sum[v] : item * sum[v], left(v));
+      const F32 item = Take<kWhole>(from, columns);
+      Put<kWhole>(y + i * stride + v * kLanes, kLog ? item - sum[v] : item * sum[v], columns);
     }
   }
 }
 
-void SoftmaxColumns(const float* x, float* y, int64_t count, int64_t stride, int64_t columns, bool log) {
+template <bool kLog>
+void SoftmaxColumnsOf(const float* x, float* y, int64_t count, int64_t stride, int64_t columns) {
   // Two vectors hide the latency of the additions; a strip of them and 4,000 elements deep still fits L2.
   constexpr int64_t kWide = 2 * kLanes;
   int64_t j = 0;
-  for (; j + kWide <= columns; j += kWide) {
-    if (log) {
-      SoftmaxStrip<2, true>(x + j, y + j, count, stride, kWide);
-    } else {
-      SoftmaxStrip<2, false>(x + j, y + j, count, stride, kWide);
-    }
-  }
-  for (; j < columns; j += kLanes) {
-    if (log) {
-      SoftmaxStrip<1, true>(x + j, y + j, count, stride, columns - j);
-    } else {
-      SoftmaxStrip<1, false>(x + j, y + j, count, stride, columns - j);
-    }
+  for (; j + kWide <= columns; j += kWide) SoftmaxStrip<2, true, kLog>(x + j, y + j, count, stride, kWide);
+  for (; j + kLanes <= columns; j += kLanes) SoftmaxStrip<1, true, kLog>(x + j, y + j, count, stride, kLanes);
+  if (j < columns) SoftmaxStrip<1, false, kLog>(x + j, y + j, count, stride, columns - j);
+}
+
+void SoftmaxColumns(const float* x, float* y, int64_t count, int64_t stride, int64_t columns, bool log) {
+  if (log) {
+    SoftmaxColumnsOf<true>(x, y, count, stride, columns);
+  } else {
+    SoftmaxColumnsOf<false>(x, y, count, stride, columns);
   }
 }
 
