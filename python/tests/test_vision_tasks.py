@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +77,51 @@ def mostly_equal(mask: np.ndarray, expected: np.ndarray, few: int) -> None:
     assert mask.dtype == expected.dtype == np.uint8
     # Where a pixel is within a rounding of the threshold, the order of a sum decides.
     assert np.count_nonzero(mask != expected) <= few
+
+
+class FixedBoxes:
+    """Stands for a session whose detector finds two boxes: a large one and a small one."""
+
+    input_names = property(lambda self: ["image"])
+    input_name = "image"
+    input_shapes = property(lambda self: [(1, 3, 64, 64)])
+    input_shape = (1, 3, 64, 64)
+    input_dtypes = property(lambda self: ["tensor(float)"])
+    output_names = property(lambda self: ["output0"])
+    output_shapes = property(lambda self: [(1, 9, 16)])
+    metadata = property(lambda self: {})
+
+    def run(self, _: dict[str, np.ndarray]) -> list[np.ndarray]:
+        output = np.zeros((1, 9, 16), np.float32)
+        output[0, :5, 0] = 32, 32, 50, 40, 0.9
+        output[0, :5, 1] = 20, 30, 6, 5, 0.8
+        return [output]
+
+
+def test_crops_are_those_of_the_picture_as_it_was(tmp_path: Path) -> None:
+    picture = scene(5, 200, 200)
+    path = tmp_path / "picture.png"
+    Image.fromarray(picture).save(path)
+    detector = vision.Detector("", backend=FixedBoxes(), labels=list("abcde"))
+    expected = [picture[37:162, 21:178], picture[85:101, 53:71]]
+    for source in (path, path.read_bytes(), picture.copy(), Image.fromarray(picture)):
+        (result,) = detector.predict(source)
+        # Whoever draws on the picture, or on the array that it came in, finds the crops clean.
+        if result.orig_img.flags.writeable:
+            result.orig_img[:] = 0
+        assert [item.cropped_image.shape for item in result] == [part.shape for part in expected]
+        for item, part in zip(result, expected, strict=True):
+            np.testing.assert_array_equal(item.cropped_image, part)
+            assert item.cropped_image is item.cropped_image
+            assert item.cropped_image.flags.c_contiguous
+            assert item.cropped_image.flags.owndata
+    (result,) = detector.predict(path)
+    np.testing.assert_array_equal(result[0].cropped_image, expected[0])
+    again = pickle.loads(pickle.dumps(detector.predict(path)[0]))
+    np.testing.assert_array_equal(again[0].cropped_image, expected[0])
+    np.testing.assert_array_equal(again.orig_img, picture)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result[0].cropped_image = picture  # type: ignore[misc]
 
 
 def test_the_same_outputs_give_the_same_instances(folder: Path) -> None:

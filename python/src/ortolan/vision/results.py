@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from ortolan.vision.types import (
     BoundingBox,
     ClassificationResult,
     ClassProbability,
+    Cut,
     DetectionResult,
     ImageArray,
     PoseResult,
@@ -350,6 +351,29 @@ class DetectionResults(Found[DetectionResult]):
     speed: dict[str, float] = field(default_factory=dict)
 
 
+class CropsBeforePicture:
+    """The slot of a picture whose crops are made before anybody can draw on it."""
+
+    def __init__(self, slot: Any) -> None:  # noqa: ANN401 - the type has no name
+        """Stand before a slot."""
+        self._slot = slot
+
+    def __get__(self, instance: DetectionResults | None, owner: type | None = None) -> Any:  # noqa: ANN401
+        """Return the picture."""
+        if instance is None:
+            return self
+        for each in instance.detections:
+            _ = each.cropped_image
+        return self._slot.__get__(instance, owner)
+
+    def __set__(self, instance: object, value: object) -> None:
+        """Fill the slot; only the dataclass itself comes this far."""
+        self._slot.__set__(instance, value)
+
+
+type.__setattr__(DetectionResults, "orig_img", CropsBeforePicture(DetectionResults.orig_img))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class PoseResults(DetectionResults):
     """What was found in one picture, each thing (a :class:`PoseResult`) with its keypoints."""
@@ -520,9 +544,19 @@ def bulk_boxes(
 
 def crop(picture: ImageArray, box: BoundingBox) -> ImageArray:
     """Return a copy of what is in a box, its corners cut to whole pixels; (0, 0, 3) where that is nothing."""
-    left, top, right, bottom = box.as_int_xyxy()
-    part = picture[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
-    return part.copy() if part.size else np.zeros((0, 0, 3), dtype=np.uint8)
+    return Cut(picture, box).copied()
+
+
+# A cut keeps the whole picture alive until it is read: at most so many times the memory of its copy.
+_MOST_TIMES = 16
+
+
+def crop_later(picture: ImageArray, box: BoundingBox) -> ImageArray:
+    """Return what :func:`crop` does; a large one as a :class:`Cut`, which results copy when it is read."""
+    cut = Cut(picture, box)
+    if cut.part().size * _MOST_TIMES < picture.size:
+        return cut.copied()
+    return cast("ImageArray", cut)
 
 
 def save_image(image: ImageArray, path: str | Path) -> Path:

@@ -90,6 +90,46 @@ def _shares(
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What is in a box of a picture, to be copied when it is asked for."""
+
+    picture: ImageArray
+    box: BoundingBox
+
+    def copied(self) -> ImageArray:
+        """Return the copy, the box's corners cut to whole pixels; (0, 0, 3) where that is nothing."""
+        part = self.part()
+        return part.copy() if part.size else np.zeros((0, 0, 3), dtype=np.uint8)
+
+    def part(self) -> ImageArray:
+        """Return the pixels where they lie."""
+        left, top, right, bottom = self.box.as_int_xyxy()
+        return self.picture[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+
+
+class CopiedWhenRead:
+    """A dataclass's slot that may hold a :class:`Cut`: whoever reads it gets the copy, made once."""
+
+    def __init__(self, slot: Any) -> None:  # noqa: ANN401 - the type has no name
+        """Stand before a slot."""
+        self._slot = slot
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:  # noqa: ANN401 - the slot's
+        """Return what the slot holds, copied."""
+        if instance is None:
+            return self
+        held = self._slot.__get__(instance, owner)
+        if type(held) is Cut:
+            held = held.copied()
+            self._slot.__set__(instance, held)
+        return held
+
+    def __set__(self, instance: object, value: object) -> None:
+        """Fill the slot; only the dataclass itself comes this far."""
+        self._slot.__set__(instance, value)
+
+
+@dataclass(frozen=True, slots=True)
 class ClassProbability:
     """How probable one class is."""
 
@@ -170,6 +210,10 @@ class DetectionResult:
     def box(self) -> BoundingBox:
         """Where it is."""
         return self.bbox
+
+
+# Who asks for the crops pays for them: in a picture full of large objects they are more bytes than it.
+type.__setattr__(DetectionResult, "cropped_image", CopiedWhenRead(DetectionResult.cropped_image))
 
 
 @dataclass(frozen=True, slots=True)

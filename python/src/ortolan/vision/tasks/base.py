@@ -99,6 +99,8 @@ class Prepared:
     scale: float = 1.0
     pad: tuple[int, int] = (0, 0)
     input_size: tuple[int, int] = (0, 0)
+    decoded_here: bool = False
+    """Nobody else can reach the picture's memory, then."""
 
 
 ResultT = TypeVar("ResultT")
@@ -124,6 +126,7 @@ class PictureTask(VisionTask, Generic[ChoiceT, ResultT]):
     def _started(self, source: ImageInput) -> Prepared:
         timer = SpeedTimer()
         prepared = Prepared(load_image(source), source_path(source), timer)
+        prepared.decoded_here = isinstance(source, (str, Path, bytes))
         timer.stage("load")
         self._prepare(prepared)
         prepared.feeds = self._as_feeds(prepared.feeds)

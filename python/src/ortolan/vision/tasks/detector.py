@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -27,6 +27,7 @@ from ortolan.vision.results import (
     TurnedResults,
     bulk_boxes,
     crop,
+    crop_later,
 )
 from ortolan.vision.tasks.base import PictureTask, Prepared, VisionTask, require_detections  # noqa: F401
 from ortolan.vision.tasks.heads import Head, Objects
@@ -225,34 +226,29 @@ class Detector(PictureTask[Limits, DetectionResults]):
 
     def _results(self, head: str, objects: Objects, prepared: Prepared) -> DetectionResults:
         shape = prepared.picture.shape[0], prepared.picture.shape[1]
-        found = tuple(
-            self._result(prepared, BoundingBox(*box), kind, score)
+        cut = crop_later if prepared.decoded_here else crop
+        found = [
+            (kind, self._names.get(kind, f"class_{kind}"), score, box, cut(prepared.picture, box))
             for box, kind, score in zip(
-                objects.boxes.tolist(), objects.classes.tolist(), objects.scores.tolist(), strict=True
+                (BoundingBox(*edges) for edges in objects.boxes.tolist()),
+                objects.classes.tolist(),
+                objects.scores.tolist(),
+                strict=True,
             )
-        )
+        ]
         bulk = bulk_boxes(objects.boxes, objects.classes, objects.scores, shape)
+        plain = tuple(DetectionResult(*one) for one in found)
         prepared.timer.stage("postprocess")
         facts = (self.names, prepared.picture, shape, prepared.path, prepared.timer.speed())
         if head.endswith("-pose"):
             points = objects.keypoints
-            found = tuple(
-                PoseResult(*_fields(one), keypoints=mine) for one, mine in zip(found, points, strict=True)
-            )
-            return PoseResults(bulk, found, *facts, keypoints=Keypoints(points, shape))
+            poses = tuple(PoseResult(*one, keypoints=mine) for one, mine in zip(found, points, strict=True))
+            return PoseResults(bulk, poses, *facts, keypoints=Keypoints(points, shape))
         if head.endswith("-obb"):
-            turned = TurnedBoxes(objects.turned, objects.corners, bulk.cls, bulk.conf, shape)
-            found = tuple(
-                TurnedResult(*_fields(one), corners=around, angle=box[4])
+            boxes = TurnedBoxes(objects.turned, objects.corners, bulk.cls, bulk.conf, shape)
+            turned = tuple(
+                TurnedResult(*one, corners=around, angle=box[4])
                 for one, around, box in zip(found, objects.corners, objects.turned.tolist(), strict=True)
             )
-            return TurnedResults(bulk, found, *facts, obb=turned)
-        return DetectionResults(bulk, found, *facts)
-
-    def _result(self, prepared: Prepared, box: BoundingBox, kind: int, score: float) -> DetectionResult:
-        name = self._names.get(kind, f"class_{kind}")
-        return DetectionResult(kind, name, score, box, crop(prepared.picture, box))
-
-
-def _fields(result: DetectionResult) -> list[Any]:
-    return [getattr(result, each.name) for each in fields(DetectionResult)]
+            return TurnedResults(bulk, turned, *facts, obb=boxes)
+        return DetectionResults(bulk, plain, *facts)
