@@ -28,13 +28,16 @@ if(ORTOLAN_SANITIZE)
   target_link_options(ortolan_flags INTERFACE -fsanitize=${ORTOLAN_SANITIZE})
 endif()
 
-# A file named *_avx2.cc or *_avx512.cc is an ISA unit: compiled for that level, everything in it with internal linkage
-# but the rows that variants.inc names. x86-64-v3 and v4 are the levels of the x86-64 psABI. g++ 12 takes the undefined
-# operands inside its own AVX-512 intrinsics for uninitialised variables; its predictive commoning carries what
-# neighbouring pixels share from one turn of an inner loop to the next, and spills the sums for that. The scalar units
-# are for machines without vectors: -O3 takes twice the time to compile them and gains nothing there.
+# A file named *_avx2.cc, *_avx512.cc or *_neon.cc is an ISA unit: compiled for that level, everything in it with internal
+# linkage but the rows that variants.inc names. x86-64-v3 and v4 are the levels of the x86-64 psABI; every aarch64 has
+# NEON, whose units have to be told from the scalar ones. g++ 12 takes the undefined operands inside its own AVX-512
+# intrinsics for uninitialised variables; its predictive commoning carries what neighbouring pixels share from one turn of
+# an inner loop to the next, and its scheduling before registers are assigned, which x86 does without, brings loads
+# forward: both spill the sums for that. NEON units are optimised in full in every build: slow ones show nothing.
+# The scalar units are for machines without vectors: -O3 takes twice the time to compile them and gains nothing there.
 function(ortolan_isa_flags)
   set(gnu "$<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized;-Wno-maybe-uninitialized;-fno-predictive-commoning>")
+  set(neon "-O3;-DORTOLAN_NEON=1;$<$<CXX_COMPILER_ID:GNU>:-fno-schedule-insns>;${gnu}")
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_avx2\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v3;-mtune=generic;${gnu}")
@@ -46,6 +49,10 @@ function(ortolan_isa_flags)
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=x86-64-v4;-mavx512bf16;-mtune=generic;-mprefer-vector-width=512;${gnu}")
     elseif(source MATCHES "_scalar\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-O2>")
+    elseif(source MATCHES "_neon\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${neon}")
+    elseif(source MATCHES "_neondot\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-march=armv8.2-a+dotprod;${neon}")
     endif()
   endforeach()
 endfunction()

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ISA_OBJECT = re.compile(r"_(avx2|avx512|avx512\w+)\.cc\.o$")
+ISA_OBJECT = re.compile(r"_(avx2|avx512\w*|neon\w*)\.cc\.o$")
 # nm's letters for weak definitions and for unique globals (static variables of inline functions).
 WEAK_DEFINITIONS = {"W", "V", "u"}
 

@@ -1,7 +1,11 @@
-#include "base/cpu.h"
+#include "base/isa.h"
 
 #include <sched.h>
 #include <unistd.h>
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -25,6 +29,8 @@ Isa DetectIsa() {
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                   __builtin_cpu_supports("avx512cd");
   return v4 ? Isa::kAvx512 : v3 ? Isa::kAvx2 : Isa::kScalar;
+#elif defined(__aarch64__)
+  return kIsaNeon;
 #else
   return Isa::kScalar;
 #endif
@@ -33,10 +39,12 @@ Isa DetectIsa() {
 Isa CapFromEnvironment(Isa detected) {
   const char* word = std::getenv("ORTOLAN_ISA");
   if (word == nullptr || *word == '\0') return detected;
-  for (Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+  std::string names;
+  for (Isa isa : kIsaLevels) {
     if (IsaName(isa) == word) return std::min(isa, detected);
+    names.append(names.empty() ? "" : ", ").append(IsaName(isa));
   }
-  std::fprintf(stderr, "ortolan: ORTOLAN_ISA=%s is none of scalar, avx2, avx512; ignored\n", word);
+  std::fprintf(stderr, "ortolan: ORTOLAN_ISA=%s is none of %s; ignored\n", word, names.c_str());
   return detected;
 }
 
@@ -106,6 +114,7 @@ CpuInfo Detect() {
 }  // namespace
 
 std::string_view IsaName(Isa isa) {
+  if (isa == kIsaNeon) return "neon";
   switch (isa) {
     case Isa::kScalar:
       return "scalar";
@@ -115,6 +124,15 @@ std::string_view IsaName(Isa isa) {
       return "avx512";
   }
   return "unknown";
+}
+
+bool HasByteDots() {
+#if defined(__aarch64__)
+  static const bool has = GetCpuInfo().isa == kIsaNeon && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  return has;
+#else
+  return GetCpuInfo().extensions.avx512_vnni;
+#endif
 }
 
 const CpuInfo& GetCpuInfo() {

@@ -88,12 +88,21 @@ FlushDenormals::FlushDenormals(bool flush) : flush_(flush) {
   if (!flush_) return;
   before_ = _mm_getcsr();
   _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero);
+#elif defined(__aarch64__)
+  constexpr uint64_t kFlushToZero = uint64_t{1} << 24;  // of arguments and results
+  if (!flush_) return;
+  uint64_t control;
+  asm volatile("mrs %0, fpcr" : "=r"(control));
+  before_ = static_cast<unsigned>(control);
+  asm volatile("msr fpcr, %0" : : "r"(control | kFlushToZero));
 #endif
 }
 
 FlushDenormals::~FlushDenormals() {
 #if defined(__x86_64__)
   if (flush_) _mm_setcsr(before_);
+#elif defined(__aarch64__)
+  if (flush_) asm volatile("msr fpcr, %0" : : "r"(uint64_t{before_}));
 #endif
 }
 

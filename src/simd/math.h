@@ -141,6 +141,12 @@ inline F32 FastExp2(F32 y) {
   const F32 power = FromBits(root + ShiftLeft<20>(BitsOf(steps)));
   const F32 rest = t * Fma(t, Fma(t, Set(0.0555114746f), Set(0.240257636f)), Set(0.693147182f));
   return Fma(power, rest, power);
+#elif defined(ORTOLAN_NEON)
+  constexpr float kSeries[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555033237f,
+                               0.00961843692f, 0.00133988739f, 0.00015353362f};
+  const F32 n = RoundEven(y);
+  const I32 power = {vcvtq_s32_f32(n.v)};  // whole and in the exponent's range: one multiplication does
+  return Polynomial(y - n, kSeries) * FromBits(ShiftLeft<23>(power + SetInt(127)));
 #else
   constexpr float kSeries[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555033237f,
                                0.00961843692f, 0.00133988739f, 0.00015353362f};

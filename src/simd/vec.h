@@ -1,6 +1,6 @@
 // Thin vector types: the widest float and int32 vector of the ISA that this unit is compiled for, under one
-// set of names. Include it only from ISA units (*_avx2.cc, *_avx512.cc) and from *_scalar.cc; a kernel body
-// is written once over these names and compiled once per unit.
+// set of names. Include it only from ISA units (*_neon.cc, *_avx2.cc, *_avx512.cc) and from *_scalar.cc; a
+// kernel body is written once over these names and compiled once per unit.
 //
 // Everything lives in an anonymous namespace: a function compiled for AVX-512 that the linker chose for
 // everyone would crash older machines. The scalar form has the same interface with one lane; its Fma rounds
@@ -13,6 +13,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(ORTOLAN_NEON)
+#include "simd/vec_neon.h"
 #endif
 
 namespace ortolan {
@@ -353,7 +355,7 @@ inline F32 ReciprocalEstimate(F32 a) {
   return {_mm256_rcp_ps(a.v)};
 }
 
-#else
+#elif !defined(ORTOLAN_NEON)  // whose types are in vec_neon.h
 
 inline constexpr int kLanes = 1;
 

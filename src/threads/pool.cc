@@ -28,6 +28,8 @@ constexpr auto kSpinTime = std::chrono::microseconds(50);
 void Pause() {
 #if defined(__x86_64__)
   _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");  // YIELD does nothing on most cores
 #endif
 }
 

@@ -1,6 +1,6 @@
 // Vec: one block of channels of the blocked layout, as the conv and pool bodies see it: a vector register on
-// AVX2 (8) and AVX-512 (16), eight floats in memory on the scalar level. Included by ISA units only, like
-// simd/vec.h.
+// AVX2 (8) and AVX-512 (16), two on NEON (8), eight floats in memory on the scalar level. Included by ISA
+// units only, like simd/vec.h.
 #pragma once
 
 #include "simd/vec.h"
@@ -18,6 +18,8 @@
 // loads are what bounds kernels of few multiply-adds a value.
 #if defined(__AVX2__)
 #define ORTOLAN_IN_REGISTER(vec) asm("" : "+v"((vec).v))
+#elif defined(ORTOLAN_NEON)
+#define ORTOLAN_IN_REGISTER(vec) asm("" : "+w"((vec).low.v), "+w"((vec).high.v))
 #else
 #define ORTOLAN_IN_REGISTER(vec) static_cast<void>(vec)
 #endif
@@ -101,6 +103,76 @@ inline Vec WithZeros(Half a) {
   return a;
 }
 #endif
+
+#elif defined(ORTOLAN_NEON)
+
+inline constexpr int kBlock = 2 * kLanes;
+struct Vec {
+  F32 low, high;
+};
+inline Vec LoadBlock(const float* p) {
+  return {Load(p), Load(p + kLanes)};
+}
+inline void StoreBlock(float* p, Vec a) {
+  Store(p, a.low);
+  Store(p + kLanes, a.high);
+}
+inline Vec Spread(float x) {
+  return {Set(x), Set(x)};
+}
+inline Vec Fma(Vec a, Vec b, Vec c) {
+  return {Fma(a.low, b.low, c.low), Fma(a.high, b.high, c.high)};
+}
+inline Vec operator+(Vec a, Vec b) {
+  return {a.low + b.low, a.high + b.high};
+}
+inline Vec operator-(Vec a, Vec b) {
+  return {a.low - b.low, a.high - b.high};
+}
+inline Vec operator*(Vec a, Vec b) {
+  return {a.low * b.low, a.high * b.high};
+}
+inline Vec Min(Vec a, Vec b) {
+  return {Min(a.low, b.low), Min(a.high, b.high)};
+}
+inline Vec Max(Vec a, Vec b) {
+  return {Max(a.low, b.low), Max(a.high, b.high)};
+}
+// The instruction's own rule.
+inline Vec MaxOrNan(Vec a, Vec b) {
+  return {{vmaxq_f32(a.low.v, b.low.v)}, {vmaxq_f32(a.high.v, b.high.v)}};
+}
+
+// Of each byte of the two registers; what is not there stays as it is.
+struct LaneIndex {
+  uint8x16_t low, high;
+};
+inline uint8x16_t BytesOfLanes(const int32_t* at) {
+  const int32x4_t lane = vld1q_s32(at);
+  const int32x4_t bytes = vmlaq_n_s32(vdupq_n_s32(0x03020100), lane, 0x04040404);
+  return vreinterpretq_u8_s32(vorrq_s32(bytes, vshrq_n_s32(lane, 31)));
+}
+inline LaneIndex LoadLaneIndex(const int32_t* at) {
+  return {BytesOfLanes(at), BytesOfLanes(at + kLanes)};
+}
+inline Vec TakeLanes(Vec rest, LaneIndex index, Vec from) {
+  const uint8x16x2_t table = {{vreinterpretq_u8_f32(from.low.v), vreinterpretq_u8_f32(from.high.v)}};
+  const uint8x16_t low = vqtbx2q_u8(vreinterpretq_u8_f32(rest.low.v), table, index.low);
+  const uint8x16_t high = vqtbx2q_u8(vreinterpretq_u8_f32(rest.high.v), table, index.high);
+  return {{vreinterpretq_f32_u8(low)}, {vreinterpretq_f32_u8(high)}};
+}
+
+inline constexpr bool kHasHalves = false;
+using Half = Vec;
+inline Half FirstHalf(Vec a) {
+  return a;
+}
+inline Half LoadHalf(const float* p) {
+  return LoadBlock(p);
+}
+inline Vec WithZeros(Half a) {
+  return a;
+}
 
 #else
 

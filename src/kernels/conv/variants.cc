@@ -1,13 +1,14 @@
 // The one list of levels, made of variants.inc.
 #include <iterator>
 
+#include "base/isa.h"
 #include "kernels/conv/lanes_row.h"
 #include "kernels/conv/strip.h"
 #include "kernels/conv/winograd_tile.h"
 
 namespace ortolan::kernels {
 
-#define ORTOLAN_CONV(level, block, pixels, pass_bytes)                \
+#define ORTOLAN_CONV(level, isa, block, pixels, pass_bytes)           \
   extern const StripTable kConvPlanar1##level, kConvPlanar2##level;   \
   extern const StripTable kConvBlocked1##level, kConvBlocked2##level; \
   extern const StripTable kConvAny##level;                            \
@@ -20,28 +21,28 @@ namespace ortolan::kernels {
 namespace {
 
 constexpr const char* LowerName(Isa isa) {
-  return isa == Isa::kAvx512 ? "avx512" : isa == Isa::kAvx2 ? "avx2" : "scalar";
+  return isa == Isa::kAvx512 ? "avx512" : isa == Isa::kAvx2 ? "avx2" : isa == kIsaNeon ? "neon" : "scalar";
 }
 
-#define ORTOLAN_CONV(level, block, pixels, pass_bytes) \
-  constexpr ConvVariant kVariant##level{               \
-      LowerName(Isa::k##level),                        \
-      Isa::k##level,                                   \
-      block,                                           \
-      pixels,                                          \
-      pass_bytes,                                      \
-      {&kConvPlanar1##level, &kConvPlanar2##level},    \
-      {&kConvBlocked1##level, &kConvBlocked2##level},  \
-      &kConvAny##level,                                \
-      &kDepthwise##level,                              \
-      kWinograd##level,                                \
-      &kLanes##level,                                  \
+#define ORTOLAN_CONV(level, isa, block, pixels, pass_bytes) \
+  constexpr ConvVariant kVariant##level{                    \
+      LowerName(isa),                                       \
+      isa,                                                  \
+      block,                                                \
+      pixels,                                               \
+      pass_bytes,                                           \
+      {&kConvPlanar1##level, &kConvPlanar2##level},         \
+      {&kConvBlocked1##level, &kConvBlocked2##level},       \
+      &kConvAny##level,                                     \
+      &kDepthwise##level,                                   \
+      kWinograd##level,                                     \
+      &kLanes##level,                                       \
   };
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
 
 constexpr const ConvVariant* kVariants[] = {
-#define ORTOLAN_CONV(level, block, pixels, pass_bytes) &kVariant##level,
+#define ORTOLAN_CONV(level, isa, block, pixels, pass_bytes) &kVariant##level,
 #include "kernels/conv/variants.inc"
 #undef ORTOLAN_CONV
 };

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/isa.h"
 #include "kernels/elementwise/tile_select.h"
 
 namespace ortolan::kernels {
@@ -16,7 +17,7 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 std::vector<Isa> Levels() {
   std::vector<Isa> levels;
-  for (Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+  for (Isa isa : kIsaLevels) {
     if (isa <= GetCpuInfo().isa) levels.push_back(isa);
   }
   return levels;

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "base/half.h"
+#include "base/isa.h"
 #include "kernels/elementwise/epilogue.h"
 
 namespace ortolan::kernels {
@@ -18,7 +19,7 @@ using Shape = std::vector<int64_t>;
 
 std::vector<Isa> Levels() {
   std::vector<Isa> levels;
-  for (Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+  for (Isa isa : kIsaLevels) {
     if (isa <= GetCpuInfo().isa) levels.push_back(isa);
   }
   return levels;

@@ -59,7 +59,7 @@ void F32ToI32(void* dst, const void* a, const void*, const void*, int64_t n, uin
   int32_t* d = static_cast<int32_t*>(dst);
   const float* x = static_cast<const float*>(a);
   int64_t i = 0;
-#if defined(__AVX2__)
+#if defined(__AVX2__) || defined(ORTOLAN_NEON)
   for (; i + kLanes <= n; i += kLanes) Store(d + i, ToInt(Trunc(Load(x + i))));
 #endif
   for (; i < n; ++i) d[i] = FloatToI32<float>::Do(x[i]);
@@ -129,6 +129,8 @@ void LoadF16(void* dst, const void* a, const void*, const void*, int64_t n, uint
   for (; i + 8 <= n; i += 8) {
     _mm256_storeu_ps(d + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
   }
+#elif defined(ORTOLAN_NEON)
+  for (; i + 4 <= n; i += 4) vst1q_f32(d + i, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(x + i))));
 #endif
   for (; i < n; ++i) d[i] = HalfValue(x[i]);
 }
@@ -141,6 +143,8 @@ void StoreF16(void* dst, const void* a, const void*, const void*, int64_t n, uin
     _mm_storeu_si128(reinterpret_cast<__m128i*>(d + i),
                      _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
   }
+#elif defined(ORTOLAN_NEON)
+  for (; i + 4 <= n; i += 4) vst1_u16(d + i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(x + i))));
 #endif
   for (; i < n; ++i) d[i] = HalfBits(x[i]);
 }

@@ -2,6 +2,8 @@
 
 #include <iterator>
 
+#include "base/isa.h"
+
 namespace ortolan::kernels {
 
 #define TILE_VARIANT(suffix, isa) void FillTileTable_##suffix(TileTable* table);

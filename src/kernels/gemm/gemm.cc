@@ -6,6 +6,7 @@
 #include <iterator>
 #include <thread>
 
+#include "base/isa.h"
 #include "kernels/gemm/gemm_pack.h"
 
 namespace ortolan::kernels {

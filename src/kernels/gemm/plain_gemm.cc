@@ -4,6 +4,8 @@
 #include <iterator>
 #include <type_traits>
 
+#include "base/isa.h"
+
 namespace ortolan::kernels {
 namespace {
 

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "base/isa.h"
+
 namespace ortolan::image {
 namespace {
 
@@ -124,7 +126,7 @@ TEST_P(Samples, BestOfRowsPassesOverNan) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Levels, Samples, ::testing::Values(Isa::kScalar, Isa::kAvx2, Isa::kAvx512),
+INSTANTIATE_TEST_SUITE_P(Levels, Samples, ::testing::ValuesIn(kIsaLevels),
                          [](const auto& level) { return std::string(IsaName(level.param)); });
 
 }  // namespace

@@ -1,6 +1,6 @@
 // TransposeStrip: the inner loop of every transposing copy: a strip of a few source-contiguous elements times
-// a long destination-contiguous axis. SSE2, which every x86-64 has, does blocks in registers; other machines
-// and ragged edges take the plain loop.
+// a long destination-contiguous axis. SSE2, which every x86-64 has, and NEON, which every aarch64 has, do
+// blocks in registers; other machines and ragged edges take the plain loop.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,8 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace ortolan::kernels {
@@ -18,23 +20,71 @@ struct TransposeBlock {
   static void Run(const T*, int64_t, T*, int64_t) {}
 };
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) || defined(__aarch64__)
 
-inline __m128i LoadBlockRow(const void* at) {
+// Zip: the elements of both operands' lower (upper) halves in turn. Even, Odd: every second element of 32
+// bits of one after the other.
+#if defined(__SSE2__)
+using BlockRow = __m128i;
+inline BlockRow LoadBlockRow(const void* at) {
   return _mm_loadu_si128(static_cast<const __m128i*>(at));
 }
-inline void StoreBlockRow(void* at, __m128i row) {
+inline void StoreBlockRow(void* at, BlockRow row) {
   _mm_storeu_si128(static_cast<__m128i*>(at), row);
 }
+#define ORTOLAN_ZIP(bits)                                 \
+  inline BlockRow ZipLow##bits(BlockRow a, BlockRow b) {  \
+    return _mm_unpacklo_epi##bits(a, b);                  \
+  }                                                       \
+  inline BlockRow ZipHigh##bits(BlockRow a, BlockRow b) { \
+    return _mm_unpackhi_epi##bits(a, b);                  \
+  }
+inline BlockRow Even32(BlockRow a, BlockRow b) {
+  return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(2, 0, 2, 0)));
+}
+inline BlockRow Odd32(BlockRow a, BlockRow b) {
+  return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), _MM_SHUFFLE(3, 1, 3, 1)));
+}
+#else
+using BlockRow = uint8x16_t;
+inline BlockRow LoadBlockRow(const void* at) {
+  return vld1q_u8(static_cast<const uint8_t*>(at));
+}
+inline void StoreBlockRow(void* at, BlockRow row) {
+  vst1q_u8(static_cast<uint8_t*>(at), row);
+}
+inline BlockRow Even32(BlockRow a, BlockRow b) {
+  return vreinterpretq_u8_u32(vuzp1q_u32(vreinterpretq_u32_u8(a), vreinterpretq_u32_u8(b)));
+}
+inline BlockRow Odd32(BlockRow a, BlockRow b) {
+  return vreinterpretq_u8_u32(vuzp2q_u32(vreinterpretq_u32_u8(a), vreinterpretq_u32_u8(b)));
+}
+using Lanes8 = uint8x16_t;
+using Lanes16 = uint16x8_t;
+using Lanes32 = uint32x4_t;
+using Lanes64 = uint64x2_t;
+#define ORTOLAN_ZIP(bits)                                            \
+  inline BlockRow ZipLow##bits(BlockRow a, BlockRow b) {             \
+    return (BlockRow)vzip1q_u##bits((Lanes##bits)a, (Lanes##bits)b); \
+  }                                                                  \
+  inline BlockRow ZipHigh##bits(BlockRow a, BlockRow b) {            \
+    return (BlockRow)vzip2q_u##bits((Lanes##bits)a, (Lanes##bits)b); \
+  }
+#endif
+ORTOLAN_ZIP(8)
+ORTOLAN_ZIP(16)
+ORTOLAN_ZIP(32)
+ORTOLAN_ZIP(64)
+#undef ORTOLAN_ZIP
 
 template <>
 struct TransposeBlock<uint64_t> {
   static constexpr int64_t kSize = 2;
   static void Run(const uint64_t* from, int64_t from_stride, uint64_t* to, int64_t to_stride) {
-    const __m128i a = LoadBlockRow(from);
-    const __m128i b = LoadBlockRow(from + from_stride);
-    StoreBlockRow(to, _mm_unpacklo_epi64(a, b));
-    StoreBlockRow(to + to_stride, _mm_unpackhi_epi64(a, b));
+    const BlockRow a = LoadBlockRow(from);
+    const BlockRow b = LoadBlockRow(from + from_stride);
+    StoreBlockRow(to, ZipLow64(a, b));
+    StoreBlockRow(to + to_stride, ZipHigh64(a, b));
   }
 };
 
@@ -42,18 +92,18 @@ template <>
 struct TransposeBlock<uint32_t> {
   static constexpr int64_t kSize = 4;
   static void Run(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
-    const __m128i a = LoadBlockRow(from);
-    const __m128i b = LoadBlockRow(from + from_stride);
-    const __m128i c = LoadBlockRow(from + 2 * from_stride);
-    const __m128i d = LoadBlockRow(from + 3 * from_stride);
-    const __m128i ab_low = _mm_unpacklo_epi32(a, b);
-    const __m128i ab_high = _mm_unpackhi_epi32(a, b);
-    const __m128i cd_low = _mm_unpacklo_epi32(c, d);
-    const __m128i cd_high = _mm_unpackhi_epi32(c, d);
-    StoreBlockRow(to, _mm_unpacklo_epi64(ab_low, cd_low));
-    StoreBlockRow(to + to_stride, _mm_unpackhi_epi64(ab_low, cd_low));
-    StoreBlockRow(to + 2 * to_stride, _mm_unpacklo_epi64(ab_high, cd_high));
-    StoreBlockRow(to + 3 * to_stride, _mm_unpackhi_epi64(ab_high, cd_high));
+    const BlockRow a = LoadBlockRow(from);
+    const BlockRow b = LoadBlockRow(from + from_stride);
+    const BlockRow c = LoadBlockRow(from + 2 * from_stride);
+    const BlockRow d = LoadBlockRow(from + 3 * from_stride);
+    const BlockRow ab_low = ZipLow32(a, b);
+    const BlockRow ab_high = ZipHigh32(a, b);
+    const BlockRow cd_low = ZipLow32(c, d);
+    const BlockRow cd_high = ZipHigh32(c, d);
+    StoreBlockRow(to, ZipLow64(ab_low, cd_low));
+    StoreBlockRow(to + to_stride, ZipHigh64(ab_low, cd_low));
+    StoreBlockRow(to + 2 * to_stride, ZipLow64(ab_high, cd_high));
+    StoreBlockRow(to + 3 * to_stride, ZipHigh64(ab_high, cd_high));
   }
 };
 
@@ -63,12 +113,12 @@ template <>
 struct TransposeBlock<uint16_t> {
   static constexpr int64_t kSize = 8;
   static void Run(const uint16_t* from, int64_t from_stride, uint16_t* to, int64_t to_stride) {
-    __m128i rows[8], next[8];
+    BlockRow rows[8], next[8];
     for (int i = 0; i < 8; ++i) rows[i] = LoadBlockRow(from + i * from_stride);
     for (int round = 0; round < 3; ++round) {
       for (int i = 0; i < 4; ++i) {
-        next[2 * i] = _mm_unpacklo_epi16(rows[i], rows[i + 4]);
-        next[2 * i + 1] = _mm_unpackhi_epi16(rows[i], rows[i + 4]);
+        next[2 * i] = ZipLow16(rows[i], rows[i + 4]);
+        next[2 * i + 1] = ZipHigh16(rows[i], rows[i + 4]);
       }
       for (int i = 0; i < 8; ++i) rows[i] = next[i];
     }
@@ -80,12 +130,12 @@ template <>
 struct TransposeBlock<uint8_t> {
   static constexpr int64_t kSize = 16;
   static void Run(const uint8_t* from, int64_t from_stride, uint8_t* to, int64_t to_stride) {
-    __m128i rows[16], next[16];
+    BlockRow rows[16], next[16];
     for (int i = 0; i < 16; ++i) rows[i] = LoadBlockRow(from + i * from_stride);
     for (int round = 0; round < 4; ++round) {
       for (int i = 0; i < 8; ++i) {
-        next[2 * i] = _mm_unpacklo_epi8(rows[i], rows[i + 8]);
-        next[2 * i + 1] = _mm_unpackhi_epi8(rows[i], rows[i + 8]);
+        next[2 * i] = ZipLow8(rows[i], rows[i + 8]);
+        next[2 * i + 1] = ZipHigh8(rows[i], rows[i + 8]);
       }
       for (int i = 0; i < 16; ++i) rows[i] = next[i];
     }
@@ -100,13 +150,13 @@ struct TransposeBlock<uint8_t> {
 template <typename T>
 void SplitPairs(const T* from, T* even, T* odd, int64_t pairs) {
   int64_t j = 0;
-#if defined(__SSE2__)
+#if defined(__SSE2__) || defined(__aarch64__)
   if constexpr (sizeof(T) == 4) {
     for (; j + 4 <= pairs; j += 4) {
-      const __m128 a = _mm_castsi128_ps(LoadBlockRow(from + 2 * j));
-      const __m128 b = _mm_castsi128_ps(LoadBlockRow(from + 2 * j + 4));
-      StoreBlockRow(even + j, _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0))));
-      StoreBlockRow(odd + j, _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1))));
+      const BlockRow a = LoadBlockRow(from + 2 * j);
+      const BlockRow b = LoadBlockRow(from + 2 * j + 4);
+      StoreBlockRow(even + j, Even32(a, b));
+      StoreBlockRow(odd + j, Odd32(a, b));
     }
   }
 #endif

@@ -2,12 +2,16 @@
 
 #include <time.h>
 
+#include "base/isa.h"
+
 namespace ortolan::kernels {
 
 extern double (*const kFmaChainsScalar)(long turns, float start, float* sink);
 #if defined(__x86_64__)
 extern double (*const kFmaChainsAvx2)(long turns, float start, float* sink);
 extern double (*const kFmaChainsAvx512)(long turns, float start, float* sink);
+#elif defined(__aarch64__)
+extern double (*const kFmaChainsNeon)(long turns, float start, float* sink);
 #endif
 
 double ThreadSeconds() {
@@ -24,6 +28,8 @@ double FmaBurst(Isa isa) {
   } else if (isa >= Isa::kAvx2) {
     chains = kFmaChainsAvx2;
   }
+#elif defined(__aarch64__)
+  if (isa >= kIsaNeon) chains = kFmaChainsNeon;
 #endif
   volatile float start = 1e-30f;
   float sink = 0;

@@ -20,6 +20,10 @@ ORTOLAN_INLINE Bytes Numbers(Bytes packed) {
 #elif defined(__AVX2__)
   const __m256i mask = _mm256_set1_epi8((1 << (kBits & 7)) - 1);
   return {_mm256_and_si256(kShift == 0 ? packed.v : _mm256_srli_epi16(packed.v, kShift), mask)};
+#elif defined(ORTOLAN_NEON)
+  // A shift by 0 cannot be written.
+  const uint8x16_t shifted = kShift == 0 ? packed.v : vshrq_n_u8(packed.v, kShift == 0 ? 8 : kShift);
+  return {vandq_u8(shifted, vdupq_n_u8((1 << (kBits & 7)) - 1))};
 #else
   Bytes numbers;
   for (int i = 0; i < kQuad; ++i) numbers.v[i] = (uint8_t)(packed.v[i] >> kShift & ((1 << kBits) - 1));
@@ -72,7 +76,7 @@ void Tile(const BlockTile& tile) {
     const float* scales = (const float*)weights;
     const float* zeros = scales + kVectors * kLanes;
     weights += kVectors * kLanes * 4 * (tile.has_zeros ? 2 : 1);
-#if defined(__AVX2__)
+#if defined(__AVX2__) || defined(ORTOLAN_NEON)
     // 4 KB ahead: what the hardware would ask for by itself ends at the page.
     for (int64_t line = 0; line < quads; line += 64) __builtin_prefetch(weights + 4096 + line);
 #endif
@@ -100,6 +104,8 @@ void Tile(const BlockTile& tile) {
       ORTOLAN_UNROLL
       for (int v = 0; v < kVectors; ++v) {
         const F32 zero = tile.has_zeros ? Load(zeros + v * kLanes) : Set(tile.zero);
+        if constexpr (kLeftMoved != 0)
+          sums[i][v] = sums[i][v] + SetInt(kLeftMoved * tile.sums[i * tile.blocks + block]);
         const F32 sum = Fnma(zero, a_sum, ToFloat(sums[i][v]));
         values[i][v] = Fma(sum * a_scale, Load(scales + v * kLanes), values[i][v]);
       }
@@ -163,11 +169,11 @@ constexpr void FillTiles(BlockVariant& variant, int index) {
 }
 
 template <int kRows, int kVectors>
-constexpr BlockVariant MakeBlockVariant(const char* name, Isa isa, bool vnni) {
+constexpr BlockVariant MakeBlockVariant(const char* name, Isa isa, bool dots) {
   BlockVariant variant{};
   variant.name = name;
   variant.isa = isa;
-  variant.vnni = vnni;
+  variant.dots = dots;
   variant.lanes = kLanes;
   variant.vectors = kVectors;
   variant.rows = kRows;

@@ -36,7 +36,7 @@ inline constexpr int kMostBlockRows = 4;
 struct BlockVariant {
   const char* name;
   Isa isa;
-  bool vnni;
+  bool dots;  // asks for HasByteDots()
   int lanes;
   int vectors;
   int rows;

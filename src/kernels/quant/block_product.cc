@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/isa.h"
+
 namespace ortolan::kernels {
 
 #define ORTOLAN_BLOCKS(identifier) extern const BlockVariant identifier;
@@ -87,9 +89,8 @@ int BitsIndex(int bits) {
 }  // namespace
 
 const BlockVariant& SelectBlocks(Isa isa) {
-  const bool vnni = GetCpuInfo().extensions.avx512_vnni;
   for (const BlockVariant* variant : kVariants) {
-    if (variant->isa <= isa && (vnni || !variant->vnni)) return *variant;
+    if (variant->isa <= isa && (HasByteDots() || !variant->dots)) return *variant;
   }
   return *kVariants[std::size(kVariants) - 1];
 }
@@ -97,8 +98,7 @@ const BlockVariant& SelectBlocks(Isa isa) {
 std::vector<const BlockVariant*> RunnableBlocks() {
   std::vector<const BlockVariant*> runnable;
   for (const BlockVariant* variant : kVariants) {
-    if (variant->isa <= GetCpuInfo().isa && (GetCpuInfo().extensions.avx512_vnni || !variant->vnni))
-      runnable.push_back(variant);
+    if (variant->isa <= GetCpuInfo().isa && (HasByteDots() || !variant->dots)) runnable.push_back(variant);
   }
   return runnable;
 }

@@ -76,6 +76,25 @@ __attribute__((noinline)) void FinishRows(const ByteTile& tile, const int32_t* s
   }
 }
 
+// What the sums lack where the left bytes are moved.
+template <int kRows, int kVectors>
+ORTOLAN_INLINE void AddMoved(const ByteTile& tile, I32 (&sums)[kRows][kVectors]) {
+  I32 half[kVectors];
+  ORTOLAN_UNROLL
+  for (int v = 0; v < kVectors; ++v) half[v] = SetInt(0);
+  const int8_t* b = tile.b;
+  for (int64_t step = tile.taps * tile.steps; step > 0; --step, b += kVectors * kBytes) {
+    ORTOLAN_UNROLL
+    for (int v = 0; v < kVectors; ++v)
+      half[v] = AddHalfMoved(half[v], PrepareRight(LoadQuads(b + v * kBytes)));
+  }
+  ORTOLAN_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    ORTOLAN_UNROLL
+    for (int i = 0; i < kRows; ++i) sums[i][v] = sums[i][v] + ShiftLeft<1>(half[v]);
+  }
+}
+
 template <bool kSigned, int kRows, int kVectors>
 void Tile(const ByteTile& tile) {
   I32 sums[kRows][kVectors];
@@ -85,6 +104,7 @@ void Tile(const ByteTile& tile) {
     ORTOLAN_UNROLL
     for (int i = 0; i < kRows; ++i) sums[i][v] = start;
   }
+  if constexpr (kLeftMoved != 0) AddMoved(tile, sums);
   const int8_t* b = tile.b;
   const int64_t bytes = tile.steps * kQuad;
   for (int64_t tap = 0; tap < tile.taps; ++tap) {
@@ -139,7 +159,7 @@ int32_t RowSum(const uint8_t* a, int64_t bytes, bool is_signed) {
   return (int32_t)sum;
 }
 
-#if defined(__AVX2__)
+#if defined(__AVX2__) || defined(ORTOLAN_NEON)
 constexpr int kDepthwiseChannels = kBytes;
 // Lane `lane` of the 4 vectors that unpacking 4 rows of bytes twice gives.
 int DepthwiseChannel(int lane) {
@@ -177,6 +197,10 @@ void Depthwise(const ByteDepthwise& work) {
       ORTOLAN_UNROLL
       for (int v = 0; v < 4; ++v) {
         sums[v] = Dot(sums[v], PrepareLeft(rows[v]), PrepareRight(LoadQuads(b + v * kBytes)));
+        if constexpr (kLeftMoved != 0) {
+          const Right right = PrepareRight(LoadQuads(b + v * kBytes));
+          sums[v] = AddHalfMoved(AddHalfMoved(sums[v], right), right);
+        }
       }
       b += 4 * kBytes;
     }
@@ -222,11 +246,11 @@ constexpr void FillPanel(ByteVariant& variant) {
   FillTiles<kVectors, kRows>(variant);
 }
 
-constexpr ByteVariant MakeByteVariant(const char* name, Isa isa, bool vnni) {
+constexpr ByteVariant MakeByteVariant(const char* name, Isa isa, bool dots) {
   ByteVariant variant{};
   variant.name = name;
   variant.isa = isa;
-  variant.vnni = vnni;
+  variant.dots = dots;
   variant.lanes = kLanes;
   variant.row_sum = &RowSum;
   variant.depthwise_channels = kDepthwiseChannels;

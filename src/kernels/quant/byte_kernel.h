@@ -82,7 +82,7 @@ struct ByteDepthwise {
 struct ByteVariant {
   const char* name;
   Isa isa;
-  bool vnni;
+  bool dots;                                                   // asks for HasByteDots()
   int lanes;                                                   // columns of a vector
   int vectors;                                                 // of a full panel
   int rows[kMostByteVectors];                                  // the tallest tile for each width

@@ -48,10 +48,9 @@ void Binary(const ByteBinaryFacts& facts, const uint8_t* a, const uint8_t* b, in
 
 void Table(const uint8_t* table, const uint8_t* x, int64_t n, uint8_t* y) {
   int64_t i = 0;
-#if defined(__AVX2__)
+#if defined(__AVX512F__)
   // Sixteen tables of 16 bytes: adding 112 with saturation sets the top bit of every index that is not below
   // 16, and a shuffle gives 0 there.
-#if defined(__AVX512F__)
   __m512i parts[16];
   for (int t = 0; t < 16; ++t)
     parts[t] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)(table + 16 * t)));
@@ -66,7 +65,20 @@ void Table(const uint8_t* table, const uint8_t* x, int64_t n, uint8_t* y) {
     }
     _mm512_storeu_si512(y + i, found);
   }
-#endif
+#elif defined(ORTOLAN_NEON)
+  // Four tables of 64 bytes; an index beyond one leaves what was found.
+  uint8x16x4_t parts[4];
+  for (int t = 0; t < 4; ++t) parts[t] = vld1q_u8_x4(table + 64 * t);
+  const uint8x16_t next = vdupq_n_u8(64);
+  for (; i + 16 <= n; i += 16) {
+    uint8x16_t at = vld1q_u8(x + i);
+    uint8x16_t found = vqtbl4q_u8(parts[0], at);
+    for (int t = 1; t < 4; ++t) {
+      at = vsubq_u8(at, next);
+      found = vqtbx4q_u8(found, parts[t], at);
+    }
+    vst1q_u8(y + i, found);
+  }
 #endif
   for (; i < n; ++i) y[i] = table[x[i]];
 }
@@ -92,6 +104,13 @@ void LargestOf(const uint8_t* const* x, int64_t taps, int64_t n, uint8_t* y) {
       best = _mm256_max_epu8(best, _mm256_xor_si256(item, flip));
     }
     _mm256_storeu_si256((__m256i*)(y + begin), _mm256_xor_si256(best, flip));
+  }
+#elif defined(ORTOLAN_NEON)
+  const uint8x16_t flip = vdupq_n_u8((T)-1 < 0 ? 0x80 : 0);
+  for (; begin + kBytes <= n; begin += kBytes) {
+    uint8x16_t best = vdupq_n_u8(0);
+    for (int64_t tap = 0; tap < taps; ++tap) best = vmaxq_u8(best, veorq_u8(vld1q_u8(x[tap] + begin), flip));
+    vst1q_u8(y + begin, veorq_u8(best, flip));
   }
 #endif
   T* to = (T*)y;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/isa.h"
+
 namespace ortolan::kernels {
 
 #define ORTOLAN_BYTES(identifier) extern const ByteVariant identifier;
@@ -90,9 +92,8 @@ class Chunk {
 }  // namespace
 
 const ByteVariant& SelectBytes(Isa isa) {
-  const bool vnni = GetCpuInfo().extensions.avx512_vnni;
   for (const ByteVariant* variant : kVariants) {
-    if (variant->isa <= isa && (vnni || !variant->vnni)) return *variant;
+    if (variant->isa <= isa && (HasByteDots() || !variant->dots)) return *variant;
   }
   return *kVariants[std::size(kVariants) - 1];
 }
@@ -100,8 +101,7 @@ const ByteVariant& SelectBytes(Isa isa) {
 std::vector<const ByteVariant*> RunnableBytes() {
   std::vector<const ByteVariant*> runnable;
   for (const ByteVariant* variant : kVariants) {
-    if (variant->isa <= GetCpuInfo().isa && (GetCpuInfo().extensions.avx512_vnni || !variant->vnni))
-      runnable.push_back(variant);
+    if (variant->isa <= GetCpuInfo().isa && (HasByteDots() || !variant->dots)) runnable.push_back(variant);
   }
   return runnable;
 }

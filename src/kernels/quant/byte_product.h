@@ -22,7 +22,7 @@
 
 namespace ortolan::kernels {
 
-// The best variant for the level, VNNI where the machine has it and the level is not capped below it.
+// The best variant for the level.
 const ByteVariant& SelectBytes(Isa isa);
 // All that this machine can run, best first.
 std::vector<const ByteVariant*> RunnableBytes();

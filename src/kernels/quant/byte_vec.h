@@ -13,6 +13,10 @@
 #endif
 #define ORTOLAN_INLINE inline __attribute__((always_inline))
 
+#if defined(ORTOLAN_NEON)
+#include "kernels/quant/byte_vec_neon.h"
+#endif
+
 namespace ortolan::kernels {
 namespace {
 
@@ -196,7 +200,7 @@ ORTOLAN_INLINE I32 Dot(I32 sum, Left a, Right b) {
   return {_mm256_add_epi32(
       sum.v, _mm256_add_epi32(_mm256_madd_epi16(a.even, b.even), _mm256_madd_epi16(a.odd, b.odd)))};
 }
-#else
+#elif !defined(ORTOLAN_NEON)  // whose types are in byte_vec_neon.h
 constexpr int kBytes = 4;
 struct Bytes {
   uint8_t v[4];
@@ -248,6 +252,16 @@ ORTOLAN_INLINE I32 Dot(I32 sum, Left a, Right b) {
   int32_t part = 0;
   for (int i = 0; i < 4; ++i) part += (int32_t)a.v[i] * (int32_t)(int8_t)b.v[i];
   return {(int32_t)((uint32_t)sum.v + (uint32_t)part)};
+}
+#endif
+
+#if !defined(ORTOLAN_NEON)
+// What Dot takes away from each left byte first. The dot products of ARMv8.2 want both sides signed: there
+// the left bytes are moved, and who adds the products up adds so many times the right bytes; AddHalfMoved
+// adds half of that.
+constexpr int kLeftMoved = 0;
+ORTOLAN_INLINE I32 AddHalfMoved(I32 sum, Right) {
+  return sum;
 }
 #endif
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <random>
 
+#include "base/isa.h"
+
 namespace ortolan::kernels {
 namespace {
 
@@ -33,7 +35,7 @@ TEST(ResizeInterpolate, AgreesWithSumsInDoubleOnEveryLevel) {
         for (ResizeTable& table : exact_plan.axes)
           table.wide_weights.assign(table.weights.begin(), table.weights.end());
         ResizeInterpolate(exact_plan, 0.0, exact.data(), expected.data(), scratch.data(), pool);
-        for (const Isa isa : {Isa::kScalar, Isa::kAvx2, Isa::kAvx512}) {
+        for (const Isa isa : kIsaLevels) {
           if (isa > GetCpuInfo().isa) continue;
           plan.rows = &SelectResizeRows(isa);
           std::vector<float> y(expected.size());

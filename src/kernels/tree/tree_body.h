@@ -1,7 +1,11 @@
 // The vote of 16 rows over the leaves of a tree, once for the ISA that this unit is compiled for.
 #pragma once
 
+#if defined(ORTOLAN_NEON)
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 
 #include "kernels/tree/tree_kernel.h"
 
@@ -52,6 +56,64 @@ inline void StoreLeaves(Leaves low, Leaves high, int32_t first_leaf, int32_t* to
   const __m512i at_high = _mm512_add_epi32(LowestBit(high.v), _mm512_set1_epi32(32));
   const __m512i at = _mm512_mask_mov_epi32(at_high, in_low, LowestBit(low.v));
   _mm512_storeu_si512(to, _mm512_add_epi32(at, _mm512_set1_epi32(first_leaf)));
+}
+
+#elif defined(ORTOLAN_NEON)
+
+struct Leaves {
+  uint32x4_t v[4];
+};
+using Failed = Leaves;
+
+inline Leaves AllLeaves() {
+  const uint32x4_t all = vdupq_n_u32(0xffffffffu);
+  return {{all, all, all, all}};
+}
+
+template <bool kNanPasses>
+inline Failed Fails(const float* column, float split) {
+  const float32x4_t limit = vdupq_n_f32(split);
+  Failed failed;
+  for (int i = 0; i < 4; ++i) {
+    const float32x4_t x = vld1q_f32(column + 4 * i);
+    failed.v[i] = kNanPasses ? vcgtq_f32(x, limit) : vmvnq_u32(vcleq_f32(x, limit));
+  }
+  return failed;
+}
+template <bool kNanPasses>
+inline Failed Fails(const double* column, double split) {
+  const float64x2_t limit = vdupq_n_f64(split);
+  Failed failed;
+  for (int i = 0; i < 4; ++i) {
+    const float64x2_t x = vld1q_f64(column + 4 * i), y = vld1q_f64(column + 4 * i + 2);
+    const uint32x4_t low = vreinterpretq_u32_u64(kNanPasses ? vcgtq_f64(x, limit) : vcleq_f64(x, limit));
+    const uint32x4_t high = vreinterpretq_u32_u64(kNanPasses ? vcgtq_f64(y, limit) : vcleq_f64(y, limit));
+    const uint32x4_t both = vuzp1q_u32(low, high);
+    failed.v[i] = kNanPasses ? both : vmvnq_u32(both);
+  }
+  return failed;
+}
+
+inline Leaves Keep(Leaves leaves, Failed failed, uint32_t keep) {
+  const uint32x4_t gone = vdupq_n_u32(~keep);
+  for (int i = 0; i < 4; ++i) leaves.v[i] = vbicq_u32(leaves.v[i], vandq_u32(failed.v[i], gone));
+  return leaves;
+}
+
+// The place of the lowest bit: of x & -x, which has one bit.
+inline int32x4_t LowestBit(uint32x4_t x) {
+  const uint32x4_t lowest = vandq_u32(x, vreinterpretq_u32_s32(vnegq_s32(vreinterpretq_s32_u32(x))));
+  return vsubq_s32(vdupq_n_s32(31), vreinterpretq_s32_u32(vclzq_u32(lowest)));
+}
+inline void StoreLeaves(Leaves low, int32_t first_leaf, int32_t* to) {
+  for (int i = 0; i < 4; ++i) vst1q_s32(to + 4 * i, vaddq_s32(LowestBit(low.v[i]), vdupq_n_s32(first_leaf)));
+}
+inline void StoreLeaves(Leaves low, Leaves high, int32_t first_leaf, int32_t* to) {
+  for (int i = 0; i < 4; ++i) {
+    const int32x4_t at_high = vaddq_s32(LowestBit(high.v[i]), vdupq_n_s32(32));
+    const int32x4_t at = vbslq_s32(vceqzq_u32(low.v[i]), at_high, LowestBit(low.v[i]));
+    vst1q_s32(to + 4 * i, vaddq_s32(at, vdupq_n_s32(first_leaf)));
+  }
 }
 
 #else
