@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/conv/conv_test_shapes.h"
+#include "support/rounds.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -39,7 +40,7 @@ void CheckPlanar(const ConvShape& shape, uint32_t seed, double tolerance) {
 }
 
 TEST(ConvPlanar, AgreesWithTheReference) {
-  for (uint32_t seed = 0; seed < 300; ++seed) {
+  for (uint32_t seed = 0; seed < support::Rounds(300); ++seed) {
     const ConvShape shape = RandomConvShape(seed);
     CheckPlanar<float>(shape, seed, 1e-5);
     CheckPlanar<double>(shape, seed, 1e-14);

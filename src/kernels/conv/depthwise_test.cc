@@ -6,6 +6,7 @@
 
 #include "kernels/conv/conv_test_shapes.h"
 #include "kernels/conv/reorder.h"
+#include "support/rounds.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -37,7 +38,7 @@ void Check(const ConvVariant& variant, const ConvShape& shape, uint32_t seed) {
 
 TEST(Depthwise, AgreesWithTheReferenceOnEveryLevel) {
   for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
-    for (uint32_t seed = 0; seed < 200; ++seed) {
+    for (uint32_t seed = 0; seed < support::Rounds(200); ++seed) {
       ConvShape shape = RandomConvShape(seed);
       if (shape.window.kernel[0] != 1) continue;
       shape.groups = shape.in_channels = shape.out_channels = 2 + seed % 40;

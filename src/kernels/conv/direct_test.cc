@@ -7,6 +7,7 @@
 
 #include "kernels/conv/conv_test_shapes.h"
 #include "kernels/conv/reorder.h"
+#include "support/rounds.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -67,7 +68,7 @@ void Check(const ConvVariant& variant, ConvLayout layout, const ConvShape& shape
 
 TEST(DirectConv, AgreesWithTheReferenceOnEveryLevel) {
   for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
-    for (uint32_t seed = 0; seed < 400; ++seed) {
+    for (uint32_t seed = 0; seed < support::Rounds(400); ++seed) {
       const ConvShape shape = RandomConvShape(seed, true);
       for (ConvLayout layout : {ConvLayout::kPlanar, ConvLayout::kBlocked})
         Check(*variant, layout, shape, seed, 1 + seed % 3);

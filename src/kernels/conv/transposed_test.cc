@@ -7,6 +7,7 @@
 
 #include "kernels/conv/conv_test_shapes.h"
 #include "kernels/conv/reorder.h"
+#include "support/rounds.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -101,7 +102,7 @@ void Check(const ConvVariant& variant, ConvLayout layout, const Problem& problem
 }
 
 TEST(TransposedConv, AgreesWithThePlanarKernelOnEveryLevel) {
-  for (uint32_t seed = 0; seed < 300; ++seed) {
+  for (uint32_t seed = 0; seed < support::Rounds(300); ++seed) {
     const Problem problem = MakeProblem(RandomTransposed(seed), seed);
     for (const ConvVariant* variant : ConvVariants(GetCpuInfo().isa)) {
       for (ConvLayout layout : {ConvLayout::kPlanar, ConvLayout::kBlocked}) Check(*variant, layout, problem);

@@ -13,15 +13,15 @@ namespace {
 template <typename Real>
 std::vector<Complex<Real>> Defined(const std::vector<Complex<Real>>& x, bool inverse) {
   const size_t n = x.size();
-  std::vector<Complex<long double>> y(n);
+  std::vector<Complex<long double>> roots(n), y(n);
   for (size_t k = 0; k < n; ++k) {
-    for (size_t j = 0; j < n; ++j) {
-      const long double angle =
-          2 * std::acos(-1.0L) * static_cast<long double>(j * k % n) / static_cast<long double>(n);
-      const Complex<long double> w = {std::cos(angle), (inverse ? 1 : -1) * std::sin(angle)};
-      y[k] = y[k] +
-             Complex<long double>{static_cast<long double>(x[j].re), static_cast<long double>(x[j].im)} * w;
-    }
+    const long double angle =
+        2 * std::acos(-1.0L) * static_cast<long double>(k) / static_cast<long double>(n);
+    roots[k] = {std::cos(angle), (inverse ? 1 : -1) * std::sin(angle)};
+  }
+  for (size_t j = 0; j < n; ++j) {
+    const Complex<long double> item = {static_cast<long double>(x[j].re), static_cast<long double>(x[j].im)};
+    for (size_t k = 0; k < n; ++k) y[k] = y[k] + item * roots[j * k % n];
   }
   std::vector<Complex<Real>> rounded(n);
   for (size_t k = 0; k < n; ++k) rounded[k] = {static_cast<Real>(y[k].re), static_cast<Real>(y[k].im)};

@@ -11,6 +11,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/half.h"
+#include "support/rounds.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -177,7 +178,7 @@ Case RandomCase(std::mt19937& random) {
 TEST(Gemm, RandomShapesAgreeWithTheReference) {
   for (const GemmVariant* variant : Variants()) {
     std::mt19937 random(7);
-    for (uint32_t i = 0; i < 600; ++i) {
+    for (uint32_t i = 0; i < support::Rounds(600); ++i) {
       Check(*variant, RandomCase(random), i);
       if (HasFailure()) return;
     }
@@ -314,7 +315,7 @@ TEST(Gemm, PairsAgreeWithTheReference) {
   const GemmVariant* variant = SelectGemmBf16(GetCpuInfo().isa);
   if (variant == nullptr) GTEST_SKIP() << "no bfloat16 products here";
   std::mt19937 random(8);
-  for (uint32_t i = 0; i < 600; ++i) {
+  for (uint32_t i = 0; i < support::Rounds(600); ++i) {
     Case test = RandomCase(random);
     test.b_source = Source::kPacked;
     test.a_transposed = false;

@@ -11,6 +11,7 @@
 #include "kernels/conv/conv_test_shapes.h"
 #include "kernels/conv/reorder.h"
 #include "kernels/pool/blocked.h"
+#include "support/rounds.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -54,7 +55,7 @@ Window PoolWindow(uint32_t seed) {
 TEST(Pool, AgreesWithTheDefinition) {
   ThreadPool pool(2);
   const auto variants = PoolVariants(GetCpuInfo().isa);
-  for (uint32_t seed = 0; seed < 300; ++seed) {
+  for (uint32_t seed = 0; seed < support::Rounds(300); ++seed) {
     const PoolVariant& variant = *variants[seed % variants.size()];
     const Window w = PoolWindow(seed);
     constexpr int64_t kPlanes = 3;
@@ -106,7 +107,7 @@ TEST(Pool, AgreesWithTheDefinition) {
 TEST(BlockedPool, AgreesWithThePlanarPoolOnEveryLevel) {
   ThreadPool pool(2);
   for (const PoolVariant* variant : PoolVariants(GetCpuInfo().isa)) {
-    for (uint32_t seed = 0; seed < 300; ++seed) {
+    for (uint32_t seed = 0; seed < support::Rounds(300); ++seed) {
       SCOPED_TRACE(seed);
       const Window w = PoolWindow(seed);
       const int64_t channels = 1 + seed % 37, blocks = CeilDiv(channels, variant->block);
