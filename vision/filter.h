@@ -35,6 +35,9 @@ const image::SampleKernels& Kernels();
 // One row of `in_width` RGB pixels to `out_width` pixels.
 void ResizeRow(const uint8_t* in, int in_width, uint8_t* out, int out_width, const Filter& filter);
 
+// Four million samples take a thread about half a millisecond, a hundred times what sharing them costs.
+inline constexpr uint64_t kFewSamples = uint64_t{1} << 22;
+
 // Calls body(first, last) for ranges of `count` rows, which together hold `samples` samples: in several
 // threads where these are many. Borders depend on the numbers alone, and no row on its range.
 void ForRows(int count, uint64_t samples, FunctionRef<void(int, int)> body);

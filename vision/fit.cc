@@ -1,8 +1,12 @@
 #include "vision/fit.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <optional>
 
+#include "vision/filter.h"
+#include "vision/letterbox.h"
 #include "vision/scores.h"
 
 namespace ortolan::vision {
@@ -70,6 +74,41 @@ Status FillInput(const HeadSpec& spec, const ImageView& image, const View& view,
   ORTOLAN_ASSIGN_OR_RETURN(const Image fitted, ShrinkToSize(image, view.input_width, view.input_height));
   write(fitted);
   return OkStatus();
+}
+
+Result<Loaded> LoadInto(const HeadSpec& spec, FunctionRef<Result<Image>(image::OnRows)> decode, int width,
+                        int height, std::span<float> planes) {
+  using Clock = std::chrono::steady_clock;
+  if (spec.fit != Fit::kLetterbox ||
+      planes.size() != static_cast<size_t>(width) * static_cast<size_t>(height) * 3)
+    return InvalidArgument(
+        "only planes of {} x {} pixels of a letterboxed picture are filled while it is decoded", width,
+        height);
+  Loaded loaded;
+  std::optional<LetterboxRows> rows;
+  bool filled = false;
+  Clock::duration spent{};
+  auto image = decode([&](const image::Picture& picture, int ready) {
+    const Clock::time_point start = Clock::now();
+    if (!rows && picture.pixels.size() < kFewSamples) {
+      auto view = PlanInput(spec, picture.width, picture.height, width, height);
+      if (view.ok())
+        rows.emplace(ImageView(picture.width, picture.height, picture.pixels), view->place, width, height,
+                     planes);
+    }
+    if (rows) rows->Take(ready);
+    filled = rows && ready == picture.height;
+    spent += Clock::now() - start;
+  });
+  if (!image.ok()) return std::move(image).status();
+  loaded.image = *std::move(image);
+  const Clock::time_point start = Clock::now();
+  ORTOLAN_ASSIGN_OR_RETURN(loaded.view,
+                           PlanInput(spec, loaded.image.width, loaded.image.height, width, height));
+  if (!filled) ORTOLAN_RETURN_IF_ERROR(FillInput(spec, loaded.image, loaded.view, planes));
+  spent += Clock::now() - start;
+  loaded.fill_milliseconds = std::chrono::duration<double, std::milli>(spent).count();
+  return loaded;
 }
 
 }  // namespace ortolan::vision

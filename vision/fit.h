@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "base/function_ref.h"
 #include "base/status.h"
 #include "vision/decode.h"
 #include "vision/heads.h"
@@ -16,5 +17,18 @@ Result<View> PlanInput(const HeadSpec& spec, int picture_width, int picture_heig
 
 // Channels first, 3 * input_width * input_height floats.
 Status FillInput(const HeadSpec& spec, const ImageView& image, const View& view, std::span<float> planes);
+
+// A picture, its view, and how much of the time went into the input rather than into decoding.
+struct Loaded {
+  Image image;
+  View view;
+  double fill_milliseconds = 0;
+};
+
+// Decodes a picture for a head that letterboxes, and fills its input of (width, height) on the way: `planes`
+// hold 3 * width * height floats. Equal to decoding, PlanInput and FillInput. `decode` calls DecodeImage or
+// LoadImageFile.
+Result<Loaded> LoadInto(const HeadSpec& spec, FunctionRef<Result<Image>(image::OnRows)> decode, int width,
+                        int height, std::span<float> planes);
 
 }  // namespace ortolan::vision

@@ -29,11 +29,17 @@ Status CheckImage(const ImageView& image) {
 Result<Image> DecodeImage(std::span<const std::byte> bytes) {
   return FromPicture(image::Decode(bytes));
 }
+Result<Image> DecodeImage(std::span<const std::byte> bytes, image::OnRows on_rows) {
+  return FromPicture(image::Decode(bytes, on_rows));
+}
 
 Result<Image> LoadImageFile(const std::string& path) {
+  return LoadImageFile(path, [](const image::Picture&, int) {});
+}
+Result<Image> LoadImageFile(const std::string& path, image::OnRows on_rows) {
   auto file = MappedFile::Open(path);
   if (!file.ok()) return std::move(file).status();
-  auto image = DecodeImage((*file)->bytes());
+  auto image = DecodeImage((*file)->bytes(), on_rows);
   if (!image.ok()) return std::move(image).status().WithContext(path);
   return image;
 }

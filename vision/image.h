@@ -38,8 +38,10 @@ Status CheckImage(const ImageView& image);
 
 // image::Decode in the form of this folder.
 Result<Image> DecodeImage(std::span<const std::byte> bytes);
+Result<Image> DecodeImage(std::span<const std::byte> bytes, image::OnRows on_rows);
 // The same for a file; kNoSuchFile where there is none. Errors name the path.
 Result<Image> LoadImageFile(const std::string& path);
+Result<Image> LoadImageFile(const std::string& path, image::OnRows on_rows);
 
 // Equal to Pillow's `resize((width, height), BILINEAR)` to the last bit; kInvalidArgument for a size out of
 // range.

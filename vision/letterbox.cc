@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <utility>
+#include <vector>
 
 #include "vision/filter.h"
 #include "vision/image.h"
@@ -100,35 +102,63 @@ struct Stages {
   bool height_first = false;
 };
 
-// Rows [first, last) of the resized picture. They hang on nothing but the picture, so that ranges of them can
-// be made by several threads.
-void WriteRows(const Stages& s, int first, int last, PlaneWriter& writer) {
-  const int window = std::max(1, s.down.taps);
-  std::vector<uint32_t> block_sums(s.factor > 1 ? static_cast<size_t>(s.image.width) * 3 : 0);
-  Rows reduced(s.factor > 1 ? window : 1, s.factor > 1 ? static_cast<size_t>(s.in_width) * 3 : 0,
-               [&](int y, uint8_t* out) { ReduceRow(s.image, s.factor, y, block_sums.data(), out); });
-  const auto source = [&](int y) { return s.factor > 1 ? reduced.Get(y) : s.image.row(y); };
-  const size_t narrow = static_cast<size_t>(s.place.width) * 3;
-  Rows resized(s.height_first ? 1 : window, s.resize_width() ? narrow : 0,
-               [&](int y, uint8_t* out) { ResizeRow(source(y), s.in_width, out, s.place.width, s.across); });
-  const auto wide_or_narrow = [&](int y) {
-    return s.resize_width() && !s.height_first ? resized.Get(y) : source(y);
-  };
-  const size_t mixed_samples = s.height_first ? static_cast<size_t>(s.in_width) * 3 : narrow;
-  std::vector<uint8_t> mixed(mixed_samples), made(narrow);
-  std::vector<const uint8_t*> rows(static_cast<size_t>(window));
-  for (int y = first; y < last; ++y) {
-    if (!s.resize_height()) {
-      writer.WriteRow(wide_or_narrow(y), s.place, y);
-      continue;
-    }
-    const int count = s.down.count[y];
-    for (int k = 0; k < count; ++k) rows[k] = wide_or_narrow(s.down.first[y] + k);
-    Kernels().mix_rows(rows.data(), s.down.of(y), count, static_cast<int64_t>(mixed_samples), mixed.data());
-    if (s.height_first) ResizeRow(mixed.data(), s.in_width, made.data(), s.place.width, s.across);
-    writer.WriteRow(s.height_first ? made.data() : mixed.data(), s.place, y);
+// Makes rows of the resized picture, in rising order. They hang on nothing but the picture, so that ranges of
+// them can be made by several threads, each with a maker of its own.
+class RowMaker {
+ public:
+  explicit RowMaker(const Stages& stages)
+      : s_(stages),
+        window_(std::max(1, s_.down.taps)),
+        narrow_(static_cast<size_t>(s_.place.width) * 3),
+        mixed_samples_(s_.height_first ? static_cast<size_t>(s_.in_width) * 3 : narrow_),
+        block_sums_(s_.factor > 1 ? static_cast<size_t>(s_.image.width) * 3 : 0),
+        reduced_(s_.factor > 1 ? window_ : 1, s_.factor > 1 ? static_cast<size_t>(s_.in_width) * 3 : 0,
+                 [this](int y, uint8_t* out) { ReduceRow(s_.image, s_.factor, y, block_sums_.data(), out); }),
+        resized_(s_.height_first ? 1 : window_, s_.resize_width() ? narrow_ : 0,
+                 [this](int y, uint8_t* out) {
+                   ResizeRow(Source(y), s_.in_width, out, s_.place.width, s_.across);
+                 }),
+        mixed_(mixed_samples_),
+        made_(narrow_),
+        rows_(static_cast<size_t>(window_)) {}
+  RowMaker(const RowMaker&) = delete;
+  RowMaker& operator=(const RowMaker&) = delete;
+
+  // How many rows of the picture row y hangs on.
+  int Needs(int y) const {
+    const int last = s_.resize_height() ? s_.down.first[y] + s_.down.count[y] : y + 1;
+    return std::min(last * s_.factor, s_.image.height);
   }
-}
+
+  void Write(int first, int last, PlaneWriter& writer) {
+    for (int y = first; y < last; ++y) {
+      if (!s_.resize_height()) {
+        writer.WriteRow(WideOrNarrow(y), s_.place, y);
+        continue;
+      }
+      const int count = s_.down.count[y];
+      for (int k = 0; k < count; ++k) rows_[k] = WideOrNarrow(s_.down.first[y] + k);
+      Kernels().mix_rows(rows_.data(), s_.down.of(y), count, static_cast<int64_t>(mixed_samples_),
+                         mixed_.data());
+      if (s_.height_first) ResizeRow(mixed_.data(), s_.in_width, made_.data(), s_.place.width, s_.across);
+      writer.WriteRow(s_.height_first ? made_.data() : mixed_.data(), s_.place, y);
+    }
+  }
+
+ private:
+  const uint8_t* Source(int y) { return s_.factor > 1 ? reduced_.Get(y) : s_.image.row(y); }
+  const uint8_t* WideOrNarrow(int y) {
+    return s_.resize_width() && !s_.height_first ? resized_.Get(y) : Source(y);
+  }
+
+  const Stages& s_;
+  int window_;
+  size_t narrow_, mixed_samples_;
+  std::vector<uint32_t> block_sums_;
+  Rows reduced_, resized_;
+  std::vector<uint8_t> mixed_, made_;
+  std::vector<const uint8_t*> rows_;
+};
 
 }  // namespace
 
@@ -159,8 +189,34 @@ Status LetterboxToPlanes(const ImageView& image, const Letterbox& place, int wid
   writer.WriteAboveAndBelow(place);
   const Stages stages(image, place);
   ForRows(place.height, image.pixels.size(),
-          [&](int first, int last) { WriteRows(stages, first, last, writer); });
+          [&](int first, int last) { RowMaker(stages).Write(first, last, writer); });
   return OkStatus();
+}
+
+struct LetterboxRows::Impl {
+  Impl(const ImageView& picture, const Letterbox& to, int width, int height, std::span<float> planes)
+      : image(picture), place(to), stages(image, place), maker(stages), writer(planes, width, height) {
+    writer.WriteAboveAndBelow(place);
+  }
+
+  ImageView image;
+  Letterbox place;
+  Stages stages;
+  RowMaker maker;
+  PlaneWriter writer;
+  int done = 0;
+};
+
+LetterboxRows::LetterboxRows(const ImageView& image, const Letterbox& place, int width, int height,
+                             std::span<float> planes)
+    : impl_(std::make_unique<Impl>(image, place, width, height, planes)) {}
+LetterboxRows::~LetterboxRows() = default;
+
+void LetterboxRows::Take(int rows) {
+  const int first = impl_->done;
+  int& done = impl_->done;
+  while (done < impl_->place.height && impl_->maker.Needs(done) <= rows) ++done;
+  impl_->maker.Write(first, done, impl_->writer);
 }
 
 }  // namespace ortolan::vision

@@ -2,6 +2,7 @@
 // field. Internal.
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "base/status.h"
@@ -29,5 +30,24 @@ Result<Letterbox> FitInto(int picture_width, int picture_height, int width, int 
 // pasting and ToTensor to the last bit.
 Status LetterboxToPlanes(const ImageView& image, const Letterbox& place, int width, int height,
                          std::span<float> planes);
+
+// The same for a picture whose rows are still being decoded: each is read while a cache still holds it. The
+// size of `planes` has been checked.
+class LetterboxRows {
+ public:
+  // `image` has its size, and room for its pixels.
+  LetterboxRows(const ImageView& image, const Letterbox& place, int width, int height,
+                std::span<float> planes);
+  ~LetterboxRows();
+  LetterboxRows(const LetterboxRows&) = delete;
+  LetterboxRows& operator=(const LetterboxRows&) = delete;
+
+  // Writes what hangs on the first `rows` rows of the picture alone, and is not written yet.
+  void Take(int rows);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace ortolan::vision

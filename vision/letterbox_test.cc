@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "vision/image.h"
@@ -87,6 +88,36 @@ TEST(LetterboxToPlanes, RefusesWrongSizes) {
   broken.pixels.pop_back();
   planes.push_back(0);
   EXPECT_FALSE(LetterboxToPlanes(broken, *place, 16, 16, planes).ok());
+}
+
+// Rows that come by one, by sixteens and all at once.
+TEST(LetterboxRows, EqualTheWholePicture) {
+  const int sizes[][4] = {
+      {64, 48, 32, 32}, {67, 50, 32, 32}, {32, 20, 32, 32}, {31, 90, 48, 32}, {9, 7, 40, 40}};
+  for (const auto& [width, height, to_width, to_height] : sizes) {
+    const Image image = RandomImage(width, height);
+    const auto place = FitInto(width, height, to_width, to_height);
+    ASSERT_TRUE(place.ok());
+    const size_t count = 3 * static_cast<size_t>(to_width) * static_cast<size_t>(to_height);
+    std::vector<float> whole(count, -1.0F);
+    ASSERT_TRUE(LetterboxToPlanes(image, *place, to_width, to_height, whole).ok());
+    for (const int step : {1, 16, height}) {
+      Image coming = RandomImage(width + 1, height);  // of other pixels until its rows come
+      coming.width = width;
+      coming.pixels.resize(image.pixels.size());
+      std::vector<float> planes(count, -1.0F);
+      LetterboxRows rows(coming, *place, to_width, to_height, planes);
+      for (int ready = 0; ready < height;) {
+        const int next = std::min(height, ready + step);
+        const auto row = [&](int y) { return static_cast<ptrdiff_t>(y) * width * 3; };
+        std::copy(image.pixels.begin() + row(ready), image.pixels.begin() + row(next),
+                  coming.pixels.begin() + row(ready));
+        ready = next;
+        rows.Take(ready);
+      }
+      EXPECT_EQ(planes, whole) << width << " x " << height << " by " << step;
+    }
+  }
 }
 
 }  // namespace

@@ -63,8 +63,6 @@ void ResizeRow(const uint8_t* in, int in_width, uint8_t* out, int out_width, con
 }
 
 void ForRows(int count, uint64_t samples, FunctionRef<void(int, int)> body) {
-  // Four million samples take a thread about half a millisecond, a hundred times what sharing them costs.
-  constexpr uint64_t kFewSamples = uint64_t{1} << 22;
   constexpr int kRowsOfRange = 64;
   if (samples < kFewSamples || count <= kRowsOfRange) return body(0, count);
   SharedThreadPool()->ParallelRanges(count, kRowsOfRange, [&](int64_t first, int64_t last) {

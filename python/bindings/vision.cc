@@ -350,6 +350,36 @@ std::tuple<NewFloats<4>, double, std::tuple<int, int>, std::tuple<int, int>> Fil
           {view.input_width, view.input_height}};
 }
 
+// The picture; the planes, scale, padding and size of FillInput; the milliseconds that these took. Only for
+// heads that letterbox.
+nb::tuple LoadInto(const vision::HeadSpec& spec, const nb::object& source, int width, int height) {
+  if (width < 1 || height < 1 || width > 1 << 14 || height > 1 << 14)
+    throw nb::value_error(fmt::format("an input of {} x {} pixels is out of range", width, height).c_str());
+  const auto rows = static_cast<size_t>(height), columns = static_cast<size_t>(width);
+  auto* planes = new Planes(3 * rows * columns);
+  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
+  std::span<const std::byte> bytes;
+  std::string path;
+  if (nb::isinstance<nb::bytes>(source)) {
+    const auto data = nb::borrow<nb::bytes>(source);
+    bytes = {static_cast<const std::byte*>(data.data()), data.size()};
+  } else {
+    path = nb::cast<std::string>(source);
+  }
+  vision::Loaded loaded = OrRaise(Released([&] {
+    const auto decode = [&](image::OnRows on_rows) {
+      return path.empty() ? vision::DecodeImage(bytes, on_rows) : vision::LoadImageFile(path, on_rows);
+    };
+    return vision::LoadInto(spec, decode, width, height, planes->items());
+  }));
+  const vision::Letterbox& place = loaded.view.place;
+  return nb::make_tuple(ArrayOf(std::move(loaded.image)),
+                        NewFloats<4>(planes->items().data(), {size_t{1}, size_t{3}, rows, columns}, owner),
+                        place.scale, std::tuple(place.left, place.top),
+                        std::tuple(loaded.view.input_width, loaded.view.input_height),
+                        loaded.fill_milliseconds);
+}
+
 using AnyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 
 vision::Output OutputOf(const AnyArray& array) {
@@ -510,6 +540,8 @@ void BindVision(nb::module_& module) {
       .def_ro("pixel_mask", &vision::HeadSpec::pixel_mask)
       .def("fill", &FillInput, nb::arg("image"), nb::arg("width"), nb::arg("height"),
            "The input (1, 3, h, w), the letterbox's scale and padding, the input's width and height.")
+      .def("load", &LoadInto, nb::arg("source"), nb::arg("width"), nb::arg("height"),
+           "A picture file's path or bytes as RGB, what fill makes of it, the milliseconds that fill took.")
       .def("decode", &DecodeHead, nb::arg("outputs"), nb::arg("picture"), nb::arg("input"), nb::arg("pad"),
            nb::arg("scale"), nb::arg("confidence"), nb::arg("overlap"), nb::arg("most"),
            "Cells, boxes, classes, scores, keypoints, turned boxes, corners, coefficients.");

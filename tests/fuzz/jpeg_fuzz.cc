@@ -2,5 +2,8 @@
 #include "picture_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  return ortolan::FuzzDecoder(ortolan::image::DecodeJpeg, data, size);
+  const auto decode = [](std::span<const std::byte> bytes) {
+    return ortolan::image::DecodeJpeg(bytes, [](const ortolan::image::Picture&, int) {});
+  };
+  return ortolan::FuzzDecoder(decode, data, size);
 }

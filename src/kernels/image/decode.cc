@@ -67,9 +67,9 @@ Result<Picture> NewPicture(uint64_t width, uint64_t height) {
 
 namespace {
 
-Result<Picture> DecodeByMagic(std::span<const std::byte> bytes) {
+Result<Picture> DecodeByMagic(std::span<const std::byte> bytes, OnRows on_rows) {
   using namespace std::string_view_literals;
-  if (StartsWith(bytes, "\xff\xd8\xff"sv)) return DecodeJpeg(bytes);
+  if (StartsWith(bytes, "\xff\xd8\xff"sv)) return DecodeJpeg(bytes, on_rows);
   if (StartsWith(bytes, "\x89PNG\r\n\x1a\n"sv)) return DecodePng(bytes);
   if (StartsWith(bytes, "RIFF"sv) && StartsWith(bytes, "WEBP"sv, 8)) return DecodeWebp(bytes);
   if (StartsWith(bytes, "BM"sv)) return DecodeBmp(bytes);
@@ -89,8 +89,12 @@ Result<Picture> DecodeByMagic(std::span<const std::byte> bytes) {
 }  // namespace
 
 Result<Picture> Decode(std::span<const std::byte> bytes) {
+  return Decode(bytes, [](const Picture&, int) {});
+}
+
+Result<Picture> Decode(std::span<const std::byte> bytes, OnRows on_rows) {
   try {
-    return DecodeByMagic(bytes);
+    return DecodeByMagic(bytes, on_rows);
   } catch (const std::bad_alloc&) {
     return Fail("no memory to decode the image");
   }

@@ -66,8 +66,9 @@ class Decoder {
     return true;
   }
 
-  // Decodes into `pixels`, RGB. Four colours pass through `inks`, one row of them.
-  bool ReadPixels(uint8_t* pixels, uint8_t* inks) {
+  // Decodes into `pixels`, RGB, and tells `on_rows` how many rows are done. Four colours pass through `inks`,
+  // one row of them.
+  bool ReadPixels(uint8_t* pixels, uint8_t* inks, FunctionRef<void(int)> on_rows) {
     if (setjmp(jump_) != 0) return false;
     info_.out_color_space = IsFourColor() ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(&info_);
@@ -76,6 +77,9 @@ class Decoder {
       JSAMPROW row = IsFourColor() ? inks : rgb;
       jpeg_read_scanlines(&info_, &row, 1);
       if (IsFourColor()) CmykToRgb(inks, rgb, info_.output_width);
+      // The library makes rows by sixteens, at most.
+      if (info_.output_scanline % 16 == 0 || info_.output_scanline == info_.output_height)
+        on_rows(static_cast<int>(info_.output_scanline));
     }
     jpeg_finish_decompress(&info_);
     return true;
@@ -128,7 +132,7 @@ class Decoder {
 
 }  // namespace
 
-Result<Picture> DecodeJpeg(std::span<const std::byte> bytes) {
+Result<Picture> DecodeJpeg(std::span<const std::byte> bytes, OnRows on_rows) {
   Decoder decoder(bytes);
   if (!decoder.ReadHeader()) return InvalidArgument("cannot decode JPEG: {}", decoder.message());
   if (!decoder.IsSupported())
@@ -136,7 +140,7 @@ Result<Picture> DecodeJpeg(std::span<const std::byte> bytes) {
                            decoder.components());
   ORTOLAN_ASSIGN_OR_RETURN(Picture image, NewPictureToFill(decoder.width(), decoder.height()));
   std::vector<uint8_t> inks(decoder.IsFourColor() ? static_cast<size_t>(image.width) * 4 : 0);
-  if (!decoder.ReadPixels(image.pixels.data(), inks.data()))
+  if (!decoder.ReadPixels(image.pixels.data(), inks.data(), [&](int rows) { on_rows(image, rows); }))
     return InvalidArgument("cannot decode JPEG: {}", decoder.message());
   return image;
 }

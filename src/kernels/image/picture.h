@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "base/status.h"
 
 namespace ortolan::image {
@@ -41,9 +42,14 @@ Status CheckSize(uint64_t width, uint64_t height);
 // broken or cut short.
 Result<Picture> Decode(std::span<const std::byte> bytes);
 
+// Is told of a picture while it is decoded: so many of its rows, from the top, have their pixels. Decoders
+// need not tell.
+using OnRows = FunctionRef<void(const Picture& picture, int rows)>;
+Result<Picture> Decode(std::span<const std::byte> bytes, OnRows on_rows);
+
 // One decoder a format.
 Result<Picture> DecodeBmp(std::span<const std::byte> bytes);
-Result<Picture> DecodeJpeg(std::span<const std::byte> bytes);
+Result<Picture> DecodeJpeg(std::span<const std::byte> bytes, OnRows on_rows);
 Result<Picture> DecodeJpeg2000(std::span<const std::byte> bytes);
 Result<Picture> DecodePng(std::span<const std::byte> bytes);
 Result<Picture> DecodePnm(std::span<const std::byte> bytes);

@@ -173,22 +173,27 @@ void ResizeRow(const uint8_t* in, [[maybe_unused]] int64_t in_count, const int* 
   }
 }
 
-// By strips, whose best stay in registers while the rows go by; a row's strip is whole cache lines.
+// By strips, whose best stay in the first cache while the rows go by, four at a time: each is read in order,
+// as prefetchers like it. A model's output is seldom in a near cache.
 void BestOfRows(const float* scores, int64_t rows, int64_t stride, int64_t count, float* best) {
-  constexpr int64_t kStrip = 8 * kLanes;
-  int64_t i = 0;
-  for (; i + kStrip <= count; i += kStrip) {
-    F32 top[8];
-    for (int v = 0; v < 8; ++v) top[v] = Load(scores + i + v * kLanes);
-    for (int64_t row = 1; row < rows; ++row)
-      for (int v = 0; v < 8; ++v) top[v] = Max(Load(scores + row * stride + i + v * kLanes), top[v]);
-    for (int v = 0; v < 8; ++v) Store(best + i + v * kLanes, top[v]);
-  }
-  for (; i < count; ++i) {
-    float top = scores[i];
-    for (int64_t row = 1; row < rows; ++row)
-      top = scores[row * stride + i] > top ? scores[row * stride + i] : top;
-    best[i] = top;
+  constexpr int64_t kStrip = 4096;
+  for (int64_t start = 0; start < count; start += kStrip) {
+    const int64_t end = start + kStrip < count ? start + kStrip : count;
+    int64_t row = 1;
+    for (int64_t i = start; i < end; ++i) best[i] = scores[i];
+    for (; row < rows; row += 4) {
+      const int64_t together = rows - row < 4 ? rows - row : 4;
+      const float* p[4];
+      for (int64_t k = 0; k < 4; ++k) p[k] = scores + (row + (k < together ? k : 0)) * stride;
+      int64_t i = start;
+      for (; i + kLanes <= end; i += kLanes) {
+        F32 top = Max(Load(p[0] + i), Load(best + i));
+        for (int k = 1; k < 4; ++k) top = Max(Load(p[k] + i), top);
+        Store(best + i, top);
+      }
+      for (; i < end; ++i)
+        for (int k = 0; k < 4; ++k) best[i] = p[k][i] > best[i] ? p[k][i] : best[i];
+    }
   }
 }
 

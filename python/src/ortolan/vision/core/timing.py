@@ -24,6 +24,12 @@ class SpeedTimer:
         self._seconds[stage] += now - self._last
         self._last = now
 
+    def stages(self, first: Stage, second: Stage, milliseconds: float) -> None:
+        """End two stages that went side by side; the second one took so much of the time."""
+        self.stage(first)
+        self._seconds[first] -= milliseconds / 1000.0
+        self._seconds[second] += milliseconds / 1000.0
+
     def skip(self) -> None:
         """Count the time since the last stage ended to none."""
         self._last = time.perf_counter()

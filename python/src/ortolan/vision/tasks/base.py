@@ -103,6 +103,8 @@ class Prepared:
     """Nobody else can reach the picture's memory, then."""
 
 
+_NO_PICTURE: ImageArray = np.empty((0, 0, 3), dtype=np.uint8)
+
 ResultT = TypeVar("ResultT")
 ChoiceT = TypeVar("ChoiceT")
 
@@ -123,10 +125,20 @@ class PictureTask(VisionTask, Generic[ChoiceT, ResultT]):
         """Read the model's outputs, floating ones as float32; ends the stage of postprocessing."""
         raise NotImplementedError
 
+    def _load_prepared(self, source: str | Path | bytes, prepared: Prepared) -> bool:
+        """Load a picture and set its feeds while it is decoded; False where that cannot be."""
+        return False
+
     def _started(self, source: ImageInput) -> Prepared:
         timer = SpeedTimer()
-        prepared = Prepared(load_image(source), source_path(source), timer)
-        prepared.decoded_here = isinstance(source, (str, Path, bytes))
+        prepared = Prepared(_NO_PICTURE, source_path(source), timer)
+        if isinstance(source, (str, Path, bytes)):
+            prepared.decoded_here = True
+            if self._load_prepared(source, prepared):
+                prepared.feeds = self._as_feeds(prepared.feeds)
+                timer.stage("preprocess")
+                return prepared
+        prepared.picture = load_image(source)
         timer.stage("load")
         self._prepare(prepared)
         prepared.feeds = self._as_feeds(prepared.feeds)

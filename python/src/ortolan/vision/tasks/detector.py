@@ -205,6 +205,9 @@ class Detector(PictureTask[Limits, DetectionResults]):
     def _choice(self, **choice: Any) -> Limits:  # noqa: ANN401 - its fields
         return Limits(**choice)
 
+    def _load_prepared(self, source: str | Path | bytes, prepared: Prepared) -> bool:
+        return self._head.load(source, prepared)
+
     def _prepare(self, prepared: Prepared) -> None:
         self._head.prepare(prepared)
 

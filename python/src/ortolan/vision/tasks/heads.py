@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,14 +97,33 @@ class Head:
         """How many classes there are; None where that is not known."""
         return self._spec.classes if self._spec.classes > 0 else None
 
+    def load(self, source: str | Path | bytes, prepared: Prepared) -> bool:
+        """Load a picture and set its feeds; False where that cannot be done at once, or went wrong."""
+        if self._spec.fit != "letterbox":
+            return False
+        try:
+            picture, planes, prepared.scale, prepared.pad, prepared.input_size, filling = self._spec.load(
+                source if isinstance(source, bytes) else str(source), *self._input_size
+            )
+        except (ValueError, OSError):
+            return False
+        prepared.picture = picture
+        prepared.timer.stages("load", "preprocess", filling)
+        self._set_feeds(prepared, planes)
+        return True
+
     def prepare(self, prepared: Prepared) -> None:
         """Set the feeds of a picture."""
-        spec, names = self._spec, self._session.input_names
+        spec = self._spec
         try:
             planes, prepared.scale, prepared.pad, size = spec.fill(prepared.picture, *self._input_size)
         except ValueError as error:
             raise ImageLoadError(str(error)) from error
         prepared.input_size = size
+        self._set_feeds(prepared, planes)
+
+    def _set_feeds(self, prepared: Prepared, planes: np.ndarray) -> None:
+        spec, names, size = self._spec, self._session.input_names, prepared.input_size
         prepared.feeds = {names[spec.picture]: planes if spec.batched else planes[0]}
         if spec.picture_size >= 0:
             height, width = prepared.picture.shape[:2]

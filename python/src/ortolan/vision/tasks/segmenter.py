@@ -171,6 +171,9 @@ class Segmenter(PictureTask[Limits, SegmentationResults]):
     def _choice(self, **choice: Any) -> Limits:  # noqa: ANN401 - its fields
         return Limits(**choice)
 
+    def _load_prepared(self, source: str | Path | bytes, prepared: Prepared) -> bool:
+        return self._head.load(source, prepared)
+
     def _prepare(self, prepared: Prepared) -> None:
         self._head.prepare(prepared)
 
