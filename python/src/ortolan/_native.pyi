@@ -516,6 +516,11 @@ class Head:
         The input (1, 3, h, w), the letterbox's scale and padding, the input's width and height.
         """
 
+    def load(self, source: object, width: int, height: int) -> tuple:
+        """
+        A picture file's path or bytes as RGB, what fill makes of it, the milliseconds that fill took.
+        """
+
     def decode(self, outputs: Sequence[Annotated[NDArray, dict(order='C', device='cpu', writable=False)]], picture: tuple[int, int], input: tuple[int, int], pad: tuple[int, int], scale: float, confidence: float, overlap: float, most: int) -> tuple:
         """
         Cells, boxes, classes, scores, keypoints, turned boxes, corners, coefficients.
