@@ -90,18 +90,6 @@ inline Half Fma(Half a, Half b, Half c) {
 inline Vec WithZeros(Half a) {
   return {_mm512_insertf32x8(_mm512_setzero_ps(), a.v, 0)};
 }
-#else
-inline constexpr bool kHasHalves = false;
-using Half = Vec;
-inline Half FirstHalf(Vec a) {
-  return a;
-}
-inline Half LoadHalf(const float* p) {
-  return LoadBlock(p);
-}
-inline Vec WithZeros(Half a) {
-  return a;
-}
 #endif
 
 #elif defined(ORTOLAN_NEON)
@@ -162,21 +150,8 @@ inline Vec TakeLanes(Vec rest, LaneIndex index, Vec from) {
   return {{vreinterpretq_f32_u8(low)}, {vreinterpretq_f32_u8(high)}};
 }
 
-inline constexpr bool kHasHalves = false;
-using Half = Vec;
-inline Half FirstHalf(Vec a) {
-  return a;
-}
-inline Half LoadHalf(const float* p) {
-  return LoadBlock(p);
-}
-inline Vec WithZeros(Half a) {
-  return a;
-}
-
 #else
 
-inline constexpr bool kHasHalves = false;
 inline constexpr int kBlock = 8;
 struct Vec {
   float v[kBlock];
@@ -190,16 +165,6 @@ inline Vec LoadBlock(const float* p) {
 }
 inline void StoreBlock(float* p, const Vec& a) {
   for (int i = 0; i < kBlock; ++i) p[i] = a.v[i];
-}
-using Half = Vec;
-inline Half FirstHalf(const Vec& a) {
-  return a;
-}
-inline Half LoadHalf(const float* p) {
-  return LoadBlock(p);
-}
-inline Vec WithZeros(const Half& a) {
-  return a;
 }
 inline Vec Spread(float x) {
   ORTOLAN_EACH_LANE(x);
@@ -238,6 +203,21 @@ inline Vec TakeLanes(const Vec& rest, const LaneIndex& index, const Vec& from) {
 }
 #undef ORTOLAN_EACH_LANE
 
+#endif
+
+// Elsewhere a half is a whole block.
+#if !defined(__AVX512F__)
+inline constexpr bool kHasHalves = false;
+using Half = Vec;
+inline Half FirstHalf(const Vec& a) {
+  return a;
+}
+inline Half LoadHalf(const float* p) {
+  return LoadBlock(p);
+}
+inline Vec WithZeros(const Half& a) {
+  return a;
+}
 #endif
 
 // Into [lower, upper]; NaN stays NaN (Min and Max give their second operand then).
