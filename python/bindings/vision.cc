@@ -135,37 +135,47 @@ class Planes {
   size_t count_;
 };
 
+void CheckInputSize(int width, int height) {
+  if (width < 1 || height < 1 || width > 1 << 14 || height > 1 << 14)
+    throw nb::value_error(fmt::format("an input of {} x {} pixels is out of range", width, height).c_str());
+}
+
+// A model's input (1, 3, height, width) whose planes are still to be written, and the array that keeps them.
+struct NewInput {
+  std::span<float> planes;
+  NewFloats<4> array;
+};
+NewInput MakeInput(int width, int height) {
+  const auto rows = static_cast<size_t>(height), columns = static_cast<size_t>(width);
+  auto* planes = new Planes(3 * rows * columns);
+  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
+  const std::span<float> items = planes->items();
+  return {items, NewFloats<4>(items.data(), {size_t{1}, size_t{3}, rows, columns}, owner)};
+}
+
 NewFloats<4> ClassifierInput(const Pixels& pixels, int width, int height, const std::vector<float>& mean,
                              const std::vector<float>& deviation) {
   if (mean.size() != 3 || deviation.size() != 3) throw nb::value_error("mean and std have three numbers");
   const ImageView view = ViewOf(pixels);
-  if (width < 1 || height < 1 || width > 1 << 14 || height > 1 << 14)
-    throw nb::value_error(fmt::format("an input of {} x {} pixels is out of range", width, height).c_str());
-  const auto rows = static_cast<size_t>(height), columns = static_cast<size_t>(width);
-  auto* planes = new Planes(3 * rows * columns);
-  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
+  CheckInputSize(width, height);
+  const NewInput input = MakeInput(width, height);
   OrRaise(Released([&]() -> Status {
     ORTOLAN_ASSIGN_OR_RETURN(const Image small, vision::ShrinkToSize(view, width, height));
     vision::NormalizeToPlanes(small, {mean[0], mean[1], mean[2]}, {deviation[0], deviation[1], deviation[2]},
-                              planes->items());
+                              input.planes);
     return OkStatus();
   }));
-  return NewFloats<4>(planes->items().data(), {size_t{1}, size_t{3}, rows, columns}, owner);
+  return input.array;
 }
 
 std::tuple<NewFloats<4>, double, std::tuple<int, int>> DetectorInput(const Pixels& pixels, int width,
                                                                      int height) {
-  if (width < 1 || height < 1 || width > 1 << 14 || height > 1 << 14)
-    throw nb::value_error(fmt::format("an input of {} x {} pixels is out of range", width, height).c_str());
+  CheckInputSize(width, height);
   const ImageView view = ViewOf(pixels);
   const vision::Letterbox place = OrRaise(vision::FitInto(view.width, view.height, width, height));
-  const auto rows = static_cast<size_t>(height), columns = static_cast<size_t>(width);
-  auto* planes = new Planes(3 * rows * columns);
-  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
-  OrRaise(Released([&] { return vision::LetterboxToPlanes(view, place, width, height, planes->items()); }));
-  return {NewFloats<4>(planes->items().data(), {size_t{1}, size_t{3}, rows, columns}, owner),
-          place.scale,
-          {place.left, place.top}};
+  const NewInput input = MakeInput(width, height);
+  OrRaise(Released([&] { return vision::LetterboxToPlanes(view, place, width, height, input.planes); }));
+  return {input.array, place.scale, {place.left, place.top}};
 }
 
 using NewIds = nb::ndarray<nb::numpy, int64_t, nb::ndim<1>>;
@@ -340,11 +350,9 @@ std::tuple<NewFloats<4>, double, std::tuple<int, int>, std::tuple<int, int>> Fil
     const vision::HeadSpec& spec, const Pixels& pixels, int width, int height) {
   const ImageView picture = ViewOf(pixels);
   const vision::View view = OrRaise(vision::PlanInput(spec, picture.width, picture.height, width, height));
-  const auto rows = static_cast<size_t>(view.input_height), columns = static_cast<size_t>(view.input_width);
-  auto* planes = new Planes(3 * rows * columns);
-  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
-  OrRaise(Released([&] { return vision::FillInput(spec, picture, view, planes->items()); }));
-  return {NewFloats<4>(planes->items().data(), {size_t{1}, size_t{3}, rows, columns}, owner),
+  const NewInput input = MakeInput(view.input_width, view.input_height);
+  OrRaise(Released([&] { return vision::FillInput(spec, picture, view, input.planes); }));
+  return {input.array,
           view.place.scale,
           {view.place.left, view.place.top},
           {view.input_width, view.input_height}};
@@ -353,11 +361,8 @@ std::tuple<NewFloats<4>, double, std::tuple<int, int>, std::tuple<int, int>> Fil
 // The picture; the planes, scale, padding and size of FillInput; the milliseconds that these took. Only for
 // heads that letterbox.
 nb::tuple LoadInto(const vision::HeadSpec& spec, const nb::object& source, int width, int height) {
-  if (width < 1 || height < 1 || width > 1 << 14 || height > 1 << 14)
-    throw nb::value_error(fmt::format("an input of {} x {} pixels is out of range", width, height).c_str());
-  const auto rows = static_cast<size_t>(height), columns = static_cast<size_t>(width);
-  auto* planes = new Planes(3 * rows * columns);
-  nb::capsule owner(planes, [](void* self) noexcept { delete static_cast<Planes*>(self); });
+  CheckInputSize(width, height);
+  const NewInput input = MakeInput(width, height);
   std::span<const std::byte> bytes;
   std::string path;
   if (nb::isinstance<nb::bytes>(source)) {
@@ -370,14 +375,12 @@ nb::tuple LoadInto(const vision::HeadSpec& spec, const nb::object& source, int w
     const auto decode = [&](image::OnRows on_rows) {
       return path.empty() ? vision::DecodeImage(bytes, on_rows) : vision::LoadImageFile(path, on_rows);
     };
-    return vision::LoadInto(spec, decode, width, height, planes->items());
+    return vision::LoadInto(spec, decode, width, height, input.planes);
   }));
   const vision::Letterbox& place = loaded.view.place;
-  return nb::make_tuple(ArrayOf(std::move(loaded.image)),
-                        NewFloats<4>(planes->items().data(), {size_t{1}, size_t{3}, rows, columns}, owner),
-                        place.scale, std::tuple(place.left, place.top),
-                        std::tuple(loaded.view.input_width, loaded.view.input_height),
-                        loaded.fill_milliseconds);
+  return nb::make_tuple(
+      ArrayOf(std::move(loaded.image)), input.array, place.scale, std::tuple(place.left, place.top),
+      std::tuple(loaded.view.input_width, loaded.view.input_height), loaded.fill_milliseconds);
 }
 
 using AnyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
