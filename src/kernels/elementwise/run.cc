@@ -175,6 +175,37 @@ class ChunkRunner {
     }
   }
 
+  // What a walk by rows knows of an operand: all that does not change from row to row is looked up once,
+  // since a row may be as short as a dozen vectors.
+  struct RowSide {
+    const Program::Register* info;
+    const TileLoop::Side* side;
+    std::byte* base;
+    int64_t stride, offset;  // in elements; the offset is the row's
+    int64_t filled;          // the offset whose periods the tile holds, or -1
+    int bytes;               // of an element
+    int16_t reg;
+    bool in_place;  // read or written where it stands
+
+    void* At(int64_t column) const { return base + (offset + column * stride) * bytes; }
+  };
+
+  RowSide RowSideOf(int16_t reg, const TileLoop::Side& side, const void* base, Element element,
+                    const int64_t* coordinates) const {
+    const size_t last = loop_.dims.size() - 1;
+    RowSide made{&Info(reg),
+                 &side,
+                 static_cast<std::byte*>(const_cast<void*>(base)),
+                 side.strides[last],
+                 0,
+                 -1,
+                 ElementBytes(element),
+                 reg,
+                 false};
+    for (size_t axis = 0; axis < last; ++axis) made.offset += coordinates[axis] * side.strides[axis];
+    return made;
+  }
+
   void RunRows(int64_t begin, int64_t end) {
     const size_t last = loop_.dims.size() - 1;
     const int64_t width = loop_.dims[last];
@@ -184,54 +215,76 @@ class ChunkRunner {
       coordinates[axis] = rest % loop_.dims[axis];
       rest /= loop_.dims[axis];
     }
-    const auto row_offset = [&](const TileLoop::Side& side) {
-      int64_t offset = 0;
-      for (size_t axis = 0; axis < last; ++axis) offset += coordinates[axis] * side.strides[axis];
-      return offset;
-    };
+    row_input_count_ = 0;
+    ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
+      if (side.scalar) return;
+      RowSide& made = row_inputs_[row_input_count_++];
+      made = RowSideOf(reg, side, inputs_[static_cast<size_t>(info.index)], info.element, coordinates);
+      made.in_place = SameForm(info.element) && side.period == 0 && made.stride <= 1;
+    });
+    for (size_t o = 0; o < outputs_.size(); ++o) {
+      const Program::Output& output = program_.outputs[o];
+      row_outputs_[o] = RowSideOf(output.reg, loop_.outputs[o], outputs_[o], output.element, coordinates);
+      row_outputs_[o].in_place = direct_[o];
+    }
     int64_t column = begin % width;
     for (int64_t at = begin; at < end;) {
       // One row, or what the chunk has of it.
       const int64_t row_end = std::min(width, column + end - at);
-      ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
-        row_offset_[info.index] = row_offset(side);
-        if (side.strides[last] == 0 && !side.scalar) BindOne(reg, info, row_offset_[info.index]);
-        if (side.period > 0) FillPeriods(reg, info, side, row_offset_[info.index]);
-      });
-      for (size_t o = 0; o < outputs_.size(); ++o) output_offset_[o] = row_offset(loop_.outputs[o]);
+      StartRow();
       at += row_end - column;
       for (; column < row_end; column += loop_.tile)
         RunPieceOfRow(column, std::min(loop_.tile, row_end - column));
       column = 0;
-      for (size_t axis = last; axis-- > 0;) {
-        if (++coordinates[axis] < loop_.dims[axis]) break;
-        coordinates[axis] = 0;
+      NextRow(coordinates);
+    }
+  }
+
+  void NextRow(int64_t* coordinates) {
+    const auto move = [&](size_t axis, int64_t rows) {
+      for (size_t i = 0; i < row_input_count_; ++i)
+        row_inputs_[i].offset += rows * row_inputs_[i].side->strides[axis];
+      for (size_t o = 0; o < outputs_.size(); ++o)
+        row_outputs_[o].offset += rows * row_outputs_[o].side->strides[axis];
+    };
+    for (size_t axis = loop_.dims.size() - 1; axis-- > 0;) {
+      if (++coordinates[axis] < loop_.dims[axis]) return move(axis, 1);
+      move(axis, 1 - loop_.dims[axis]);
+      coordinates[axis] = 0;
+    }
+  }
+
+  // What is the same for all pieces of a row.
+  void StartRow() {
+    for (size_t i = 0; i < row_input_count_; ++i) {
+      RowSide& row = row_inputs_[i];
+      if (row.side->period > 0) {
+        if (row.filled != row.offset) FillPeriods(row.reg, *row.info, *row.side, row.offset);
+        row.filled = row.offset;
+      } else if (row.stride == 0) {
+        BindOne(row.reg, *row.info, row.offset);
       }
     }
   }
 
   void RunPieceOfRow(int64_t column, int64_t n) {
-    const size_t last = loop_.dims.size() - 1;
-    ForEachInput([&](int16_t reg, const Program::Register& info, const TileLoop::Side& side) {
-      if (side.period > 0) return;
-      const int64_t stride = side.strides[last];
-      const int64_t offset = row_offset_[info.index] + column * stride;
-      if (stride == 1) {
-        BindPiece(reg, info, offset, n);
-      } else if (stride != 0) {
-        LoadStrided(static_cast<std::byte*>(frame_.SlotOf(reg)), info.element,
-                    Offset(inputs_[static_cast<size_t>(info.index)], info.element, offset), stride, n);
+    for (size_t i = 0; i < row_input_count_; ++i) {
+      const RowSide& row = row_inputs_[i];
+      if (row.side->period > 0 || row.stride == 0) continue;
+      if (row.in_place) {
+        frame_.Bind(row.reg, row.At(column));
+      } else {
+        LoadStrided(static_cast<std::byte*>(frame_.SlotOf(row.reg)), row.info->element,
+                    static_cast<const std::byte*>(row.At(column)), row.stride, n);
       }
-    });
+    }
     for (size_t o = 0; o < outputs_.size(); ++o) {
-      const Program::Output& output = program_.outputs[o];
-      if (direct_[o])
-        frame_.Bind(output.reg, Offset(outputs_[o], output.element, output_offset_[o] + column));
+      if (row_outputs_[o].in_place) frame_.Bind(row_outputs_[o].reg, row_outputs_[o].At(column));
     }
     frame_.Run(n);
     for (size_t o = 0; o < outputs_.size(); ++o) {
-      const int64_t stride = loop_.outputs[o].strides[last];
-      if (!direct_[o]) StoreRow(o, 0, output_offset_[o] + column * stride, stride, n);
+      const RowSide& row = row_outputs_[o];
+      if (!row.in_place) StoreRow(o, 0, row.offset + column * row.stride, row.stride, n);
     }
   }
 
@@ -270,8 +323,9 @@ class ChunkRunner {
   std::span<const void* const> inputs_;
   std::span<void* const> outputs_;
   bool direct_[kMostOutputs];
-  int64_t row_offset_[kMostSlots];
-  int64_t output_offset_[kMostOutputs];
+  RowSide row_inputs_[kMostSlots];
+  size_t row_input_count_ = 0;
+  RowSide row_outputs_[kMostOutputs];
   Frame frame_;
 };
 
