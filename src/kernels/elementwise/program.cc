@@ -275,6 +275,66 @@ void ProgramBuilder::Output(Reg a, Element element) {
   outputs_.push_back({static_cast<int16_t>(root), element});
 }
 
+namespace {
+
+// A product that only a sum reads becomes one instruction with it: one pass over the tiles in place of two,
+// so that all operands stream in side by side.
+void JoinProducts(Program& program) {
+  std::vector<int> uses(program.registers.size());
+  for (const Instruction& instruction : program.code) {
+    for (int16_t arg : instruction.args)
+      if (arg >= 0) ++uses[static_cast<size_t>(arg)];
+  }
+  for (const Program::Output& output : program.outputs) ++uses[static_cast<size_t>(output.reg)];
+  std::vector<Instruction> code;
+  std::vector<int> product(program.registers.size(), -1);  // the place in `code` of the one that makes it
+  for (Instruction instruction : program.code) {
+    const Program::Register& dst = program.registers[static_cast<size_t>(instruction.dst)];
+    const bool is_float = ComputeTypeOf(dst.element) == ComputeType::kF32;
+    for (size_t k = 0; is_float && instruction.op == TileOp::kAdd && k < 2; ++k) {
+      const auto arg = static_cast<size_t>(instruction.args[k]);
+      if (product[arg] < 0 || uses[arg] != 1) continue;
+      const auto at = static_cast<size_t>(product[arg]);
+      instruction.op = TileOp::kMulAdd;
+      instruction.args[2] = instruction.args[1 - k];
+      instruction.args[0] = code[at].args[0], instruction.args[1] = code[at].args[1];
+      program.registers[arg].source = Program::Source::kUnused;
+      code.erase(code.begin() + static_cast<ptrdiff_t>(at));
+      for (int& place : product) place -= place > static_cast<int>(at);
+    }
+    if (is_float && instruction.op == TileOp::kMul)
+      product[static_cast<size_t>(instruction.dst)] = static_cast<int>(code.size());
+    code.push_back(instruction);
+  }
+  program.code = std::move(code);
+}
+
+// What only chooses among 8-bit numbers chooses among bytes: they need not be widened.
+void ChooseAsBytes(Program& program) {
+  const auto is_byte = [](Element element) { return ElementBytes(element) == 1; };
+  const auto fits = [&](const Instruction& instruction) {
+    return instruction.op == TileOp::kSelect &&
+           is_byte(program.registers[static_cast<size_t>(instruction.dst)].element);
+  };
+  if (program.code.empty() || !std::all_of(program.code.begin(), program.code.end(), fits)) return;
+  for (const Program::Output& output : program.outputs) {
+    if (output.element != program.registers[static_cast<size_t>(output.reg)].element) return;
+  }
+  for (Program::Register& reg : program.registers) {
+    if (reg.source == Program::Source::kUnused) continue;
+    if (!is_byte(reg.element)) return;
+  }
+  for (Program::Register& reg : program.registers) {
+    if (reg.source != Program::Source::kUnused) reg.element = Element::kBool;
+  }
+  for (Program::Output& output : program.outputs) output.element = Element::kBool;
+  for (Element& input : program.inputs) {
+    if (is_byte(input)) input = Element::kBool;
+  }
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Program>> ProgramBuilder::Build(Isa isa) {
   if (!error_.ok()) return error_;
   auto program = std::make_shared<Program>();
@@ -296,6 +356,8 @@ Result<std::shared_ptr<const Program>> ProgramBuilder::Build(Isa isa) {
   for (size_t i = 0; i < registers_.size(); ++i) {
     if (!needed[i]) program->registers[i].source = Program::Source::kUnused;
   }
+  JoinProducts(*program);
+  ChooseAsBytes(*program);
   ORTOLAN_RETURN_IF_ERROR(AssignSlots(*program));
   ORTOLAN_RETURN_IF_ERROR(ResolveProgram(isa, program.get()));
   return std::shared_ptr<const Program>(std::move(program));
@@ -387,24 +449,31 @@ std::vector<Program::PlaneStep> PlaneStepsOf(const Program& program, const TileT
   std::vector<Program::PlaneStep> steps;
   int16_t at = -1;  // the register that the plane holds
   for (const Instruction& instruction : program.code) {
-    int16_t mine = instruction.args[0], other = instruction.args[1];
     const auto holds_plane = [&](int16_t reg) {
       const Program::Register& facts = registers[static_cast<size_t>(reg)];
       return at >= 0 ? reg == at : facts.source == Program::Source::kInput && facts.index == 0;
     };
-    if (instruction.args[2] >= 0) return {};
-    if (other >= 0 && !holds_plane(mine) && Commutes(instruction.op)) std::swap(mine, other);
+    // A step with the operand beside the plane, or without one.
+    const auto step = [&](TileOp op, int16_t other) {
+      if (other >= 0) {
+        // Only the plane itself is computed, and what it was before is gone.
+        const Program::Register& facts = registers[static_cast<size_t>(other)];
+        const bool beside = facts.source == Program::Source::kConstant ||
+                            (facts.source == Program::Source::kInput && facts.index > 0);
+        if (!beside || !is_float(other)) return false;
+      }
+      const PlaneFunction* functions = table.planes[static_cast<int>(op)];
+      if (functions[0] == nullptr) return false;
+      steps.push_back({{functions[0], functions[1]}, other});
+      return true;
+    };
+    const bool joined = instruction.op == TileOp::kMulAdd;
+    if (instruction.args[2] >= 0 && !joined) return {};
+    const TileOp op = joined ? TileOp::kMul : instruction.op;
+    int16_t mine = instruction.args[0], other = instruction.args[1];
+    if (other >= 0 && !holds_plane(mine) && Commutes(op)) std::swap(mine, other);
     if (!holds_plane(mine) || !is_float(mine) || !is_float(instruction.dst)) return {};
-    if (other >= 0) {
-      // Only the plane itself is computed, and what it was before is gone.
-      const Program::Register& facts = registers[static_cast<size_t>(other)];
-      const bool beside = facts.source == Program::Source::kConstant ||
-                          (facts.source == Program::Source::kInput && facts.index > 0);
-      if (!beside || !is_float(other)) return {};
-    }
-    const PlaneFunction* functions = table.planes[static_cast<int>(instruction.op)];
-    if (functions[0] == nullptr) return {};
-    steps.push_back({{functions[0], functions[1]}, other});
+    if (!step(op, other) || (joined && !step(TileOp::kAdd, instruction.args[2]))) return {};
     at = instruction.dst;
   }
   if (program.outputs[0].reg != at) return {};

@@ -130,6 +130,58 @@ TEST(TileProgram, BroadcastsAtEveryLevel) {
   }
 }
 
+// A sum that alone reads a product is one instruction with it, which rounds as the two do.
+TEST(TileProgram, JoinsProductsWithSums) {
+  for (Isa isa : Levels()) {
+    for (const BroadcastCase& c : kBroadcasts) {
+      ProgramBuilder builder;
+      const Reg a = builder.Input(Element::kF32), b = builder.Input(Element::kF32);
+      const Reg once = builder.Emit(TileOp::kMul, a, builder.Constant(Element::kF32, 0.7));
+      const Reg twice = builder.Emit(TileOp::kMul, a, b);
+      builder.Output(builder.Emit(TileOp::kAdd, builder.Emit(TileOp::kAdd, twice, once), twice),
+                     Element::kF32);
+      const auto program = Built(builder, isa);
+      EXPECT_NE(program->Text().find("MulAdd"), std::string::npos) << program->Text();
+      EXPECT_EQ(program->code.size(), 3u) << program->Text();
+      const auto x = RandomItems<float>(CountOf(c.a), 1), y = RandomItems<float>(CountOf(c.b), 2);
+      std::vector<float> z(static_cast<size_t>(CountOf(c.out)) + 1, 77.0f);
+      Execute(*program, c.out, {c.a, c.b}, {x.data(), y.data()}, {z.data()});
+      for (int64_t i = 0; i < CountOf(c.out); ++i) {
+        const float p = x[static_cast<size_t>(Place(c.out, c.a, i))],
+                    q = y[static_cast<size_t>(Place(c.out, c.b, i))];
+        const float product = p * q, other = p * 0.7f;
+        ASSERT_EQ(z[static_cast<size_t>(i)], (product + other) + product)
+            << i << " of case " << (&c - kBroadcasts) << " at " << IsaName(isa);
+      }
+      EXPECT_EQ(z.back(), 77.0f);
+    }
+  }
+}
+
+// 8-bit numbers that are only chosen are never widened; signed ones and constants too.
+TEST(TileProgram, ChoosesAmongBytes) {
+  for (Isa isa : Levels()) {
+    for (const BroadcastCase& c : kBroadcasts) {
+      ProgramBuilder builder;
+      const Reg a = builder.Input(Element::kBool), b = builder.Input(Element::kI8);
+      const Reg three = builder.Constant(Element::kI8, -3);
+      builder.Output(builder.Emit(TileOp::kSelect, a, b, three), Element::kI8);
+      const auto program = Built(builder, isa);
+      std::vector<uint8_t> x(static_cast<size_t>(CountOf(c.a)));
+      for (size_t i = 0; i < x.size(); ++i) x[i] = i % 3 == 0;
+      const auto y = RandomItems<int8_t>(CountOf(c.b), 2);
+      std::vector<int8_t> z(static_cast<size_t>(CountOf(c.out)) + 1, 77);
+      Execute(*program, c.out, {c.a, c.b}, {x.data(), y.data()}, {z.data()});
+      for (int64_t i = 0; i < CountOf(c.out); ++i) {
+        const bool chosen = x[static_cast<size_t>(Place(c.out, c.a, i))] != 0;
+        ASSERT_EQ(z[static_cast<size_t>(i)], chosen ? y[static_cast<size_t>(Place(c.out, c.b, i))] : -3)
+            << i << " of case " << (&c - kBroadcasts) << " at " << IsaName(isa);
+      }
+      EXPECT_EQ(z.back(), 77);
+    }
+  }
+}
+
 TEST(TileProgram, RefusesShapesThatDoNotBroadcast) {
   ProgramBuilder builder;
   builder.Output(builder.Emit(TileOp::kAdd, builder.Input(Element::kF32), builder.Input(Element::kF32)),

@@ -146,6 +146,9 @@ ORTOLAN_F32_BINARY(Min, Select(IsNan(a), a, Min(a, b)))
 ORTOLAN_F32_BINARY(Max, Select(IsNan(a), a, Max(a, b)))
 ORTOLAN_F32_BINARY(PRelu, Select(Less(a, Zero()), a* b, a))
 
+struct F32MulAdd {
+  static inline F32 Do(F32 a, F32 b, F32 c) { return a * b + c; }
+};
 struct F32Clip {
   static inline F32 Do(F32 a, F32 low, F32 high) { return Min(high, Max(low, a)); }
 };
@@ -232,6 +235,7 @@ void FillF32(TileTable* table) {
   ORTOLAN_SET(PRelu)
 #undef ORTOLAN_SET
   SetF32Ternary<F32Clip>(table, TileOp::kClip);
+  SetF32Ternary<F32MulAdd>(table, TileOp::kMulAdd);
   TileEntry& pow = table->ops[static_cast<int>(TileOp::kPow)][static_cast<int>(ComputeType::kF32)];
   pow.by_mask[0] = F32Pow<0>;
   pow.by_mask[1] = F32Pow<1>;

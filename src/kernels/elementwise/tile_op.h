@@ -67,8 +67,9 @@ constexpr bool SameForm(Element element) {
   X(Mod, 2, 30)  /* sign of the divisor, as Python's; integers */                         \
   X(Fmod, 2, 60) /* sign of the dividend, as C's */                                       \
   X(Min, 2, 1)                                                                            \
-  X(Max, 2, 1)  /* NaN where either is NaN */                                             \
-  X(Clip, 3, 2) /* min(max(a, b), c); a NaN `a` stays */                                  \
+  X(Max, 2, 1)    /* NaN where either is NaN */                                           \
+  X(Clip, 3, 2)   /* min(max(a, b), c); a NaN `a` stays */                                \
+  X(MulAdd, 3, 2) /* a * b + c, rounded twice; floats. Build joins the two */             \
   X(Neg, 1, 1)                                                                            \
   X(Abs, 1, 1)                                                                            \
   X(Sign, 1, 1)                                                                           \
