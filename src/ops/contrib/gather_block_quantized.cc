@@ -114,6 +114,53 @@ Result<Places> PlacesOf(const State& state, const Dims& dims, const TensorRef& d
   return places;
 }
 
+// The numbers with what they are scaled by.
+struct Blocks {
+  const TensorRef& data;
+  const TensorRef& scales;
+  const TensorRef* zeros;  // or null
+  const Places& places;
+  int64_t per_byte, zero_row, padded_row;  // of zero points: scales in a row, and with the padding of bytes
+  float otherwise;                         // in place of zero points
+  int64_t last;
+  bool along;  // blocks are along the last axis
+
+  // Scales and zero points of `count` scales from `scale` on, which stand in one row.
+  void ReadFacts(int64_t scale, int64_t count, float* factors, float* points) const {
+    (void)ReadFloats(scales, scale, count, factors);
+    if (zeros == nullptr) {
+      std::fill_n(points, count, otherwise);
+    } else {
+      (void)ReadNumbers(*zeros, per_byte, scale / zero_row * padded_row + scale % zero_row, count, points);
+    }
+  }
+
+  // `count` numbers from number `from` on, as what they mean. There is room for the facts of a row of the
+  // last axis: they are read once for each, not for each block of it.
+  void Read(int64_t from, int64_t count, float* factors, float* points, float* to) const {
+    (void)ReadNumbers(data, per_byte, from, count, to);
+    for (int64_t done = 0; done < count;) {
+      const int64_t place = (from + done) % last, rest = std::min(last - place, count - done);
+      const int64_t scale = places.Of(from + done);
+      float* own = to + done;
+      done += rest;
+      if (!along && places.strides.back() != 0) {
+        ReadFacts(scale, rest, factors, points);
+        for (int64_t i = 0; i < rest; ++i) own[i] = (own[i] - points[i]) * factors[i];
+        continue;
+      }
+      const int64_t block = along ? places.block : last, first = place / block;
+      ReadFacts(scale, (place + rest - 1) / block - first + 1, factors, points);
+      for (int64_t i = 0; i < rest;) {
+        const int64_t number = (place + i) / block - first,
+                      end = std::min(rest, (first + number + 1) * block - place);
+        const float factor = factors[number], point = points[number];
+        for (; i < end; ++i) own[i] = (own[i] - point) * factor;
+      }
+    }
+  }
+};
+
 Status Run(const void* opaque, RunContext& context) {
   const auto& state = *static_cast<const State*>(opaque);
   const TensorRef& data = context.input(0);
@@ -133,7 +180,7 @@ Status Run(const void* opaque, RunContext& context) {
                 outer = ElementCount(all.first(at));
   // Numbers of the last axis that have one scale: a block, or one (or all) where blocks are along another.
   const bool along = places.quantized + 1 == dims.size();
-  const int64_t last = dims.back(), step = places.strides.back();
+  const int64_t last = dims.back();
   // Zero points of several numbers a byte lie in rows of whole bytes.
   const int64_t zero_row = scales.dims.back(), padded_row = (zero_row + per_byte - 1) / per_byte * per_byte;
   const int64_t zero_count = scales.count() / std::max<int64_t>(zero_row, 1) * padded_row;
@@ -144,42 +191,23 @@ Status Run(const void* opaque, RunContext& context) {
   ORTOLAN_RETURN_IF_ERROR(ReadInts(indices, 0, indices.count(), index.data()));
   const float otherwise = data.dtype == DType::kUInt8 ? static_cast<float>(1 << (state.bits - 1)) : 0.0f;
   const auto rows = static_cast<int64_t>(index.size());
+  const Blocks blocks{data, scales, zeros, places, per_byte, zero_row, padded_row, otherwise, last, along};
+  const bool in_place = context.output(0).dtype == DType::kFloat;
   context.threads().ParallelRanges(
       outer * rows, std::max<int64_t>(1, 4096 / std::max<int64_t>(inner, 1)),
       [&](int64_t begin, int64_t end) {
         const auto most = static_cast<size_t>(std::max<int64_t>(last, 1));
-        std::vector<float> row(static_cast<size_t>(inner)), factors(most), points(most);
+        std::vector<float> row(in_place ? 0 : static_cast<size_t>(inner)), factors(most), points(most);
         for (int64_t i = begin; i < end; ++i) {
           const int64_t given = index[static_cast<size_t>(i % rows)];
+          float* to = in_place ? context.output(0).As<float>() + i * inner : row.data();
           if (given < -size || given >= size) {
-            std::fill(row.begin(), row.end(), 0.0f);
+            std::fill_n(to, inner, 0.0f);
           } else {
             const int64_t from = (i / rows * size + (given < 0 ? given + size : given)) * inner;
-            (void)ReadNumbers(data, per_byte, from, inner, row.data());
-            for (int64_t j = 0; j < inner;) {
-              const int64_t place = (from + j) % last, scale = places.Of(from + j);
-              const int64_t rest = std::min(last - place, inner - j);
-              const int64_t run = along ? std::min(rest, places.block - place % places.block) : rest;
-              const int64_t count = along || step == 0 ? 1 : run;  // of scales
-              (void)ReadFloats(scales, scale, count, factors.data());
-              std::fill_n(points.begin(), count, otherwise);
-              if (zeros != nullptr)
-                (void)ReadNumbers(*zeros, per_byte, scale / zero_row * padded_row + scale % zero_row, count,
-                                  points.data());
-              float* to = row.data() + j;
-              if (count == 1) {
-                const float factor = factors[0], point = points[0];
-                for (int64_t t = 0; t < run; ++t) to[t] = (to[t] - point) * factor;
-              } else {
-                for (int64_t t = 0; t < run; ++t) {
-                  const auto at_run = static_cast<size_t>(t);
-                  to[t] = (to[t] - points[at_run]) * factors[at_run];
-                }
-              }
-              j += run;
-            }
+            blocks.Read(from, inner, factors.data(), points.data(), to);
           }
-          (void)WriteFloats(row.data(), context.output(0), i * inner, inner, {});
+          if (!in_place) (void)WriteFloats(to, context.output(0), i * inner, inner, {});
         }
       });
   return OkStatus();
