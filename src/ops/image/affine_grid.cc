@@ -43,39 +43,64 @@ double Coordinate(int64_t i, int64_t size, bool align_corners) {
   return (2.0 * static_cast<double>(i) + 1.0) / count - 1.0;
 }
 
+// Columns whose coordinates are computed at once, for all rows of a chunk.
+constexpr int64_t kColumns = 64;
+
+// Points of one row from their coordinates along it: each is `slopes` times that, plus `base`.
+template <typename T, int kAxes>
+void MapRow(const double* x, int64_t count, const double* slopes, const double* base, T* to) {
+  for (int64_t i = 0; i < count; ++i) {
+    for (int r = 0; r < kAxes; ++r) to[i * kAxes + r] = StoredNumber<T>(slopes[r] * x[i] + base[r]);
+  }
+}
+
+// The grid as depth, height and width.
+struct GridSizes {
+  int64_t batch, depth, height, width;
+  bool align_corners;
+};
+
+template <typename T, int kAxes>
+void MapRows(const GridSizes& sizes, const T* theta, int64_t begin, int64_t end, T* to) {
+  double x[kColumns];
+  for (int64_t first = 0; first < sizes.width; first += kColumns) {
+    const int64_t count = std::min(kColumns, sizes.width - first);
+    for (int64_t i = 0; i < count; ++i) x[i] = Coordinate(first + i, sizes.width, sizes.align_corners);
+    for (int64_t row = begin; row < end; ++row) {
+      const T* own = theta + row / (sizes.depth * sizes.height) * kAxes * (kAxes + 1);
+      const double y = Coordinate(row % sizes.height, sizes.height, sizes.align_corners);
+      const double z = Coordinate(row / sizes.height % sizes.depth, sizes.depth, sizes.align_corners);
+      double slopes[kAxes], base[kAxes];
+      for (int r = 0; r < kAxes; ++r, own += kAxes + 1) {
+        const auto factor = [&](int c) { return static_cast<double>(AsNumber(own[c])); };
+        slopes[r] = factor(0);
+        base[r] = factor(1) * y + (kAxes == 3 ? factor(2) * z : 0.0) + factor(kAxes);
+      }
+      MapRow<T, kAxes>(x, count, slopes, base, to + (row * sizes.width + first) * kAxes);
+    }
+  }
+}
+
 Status Run(const void* state, RunContext& context) {
-  const bool align_corners = *static_cast<const bool*>(state);
   const TensorRef& theta = context.input(0);
   const TensorRef& grid = context.output(0);
   const int64_t axes = static_cast<int64_t>(grid.rank()) - 2;
   if (axes != 2 && axes != 3) return InvalidArgument("AffineGrid: a grid of shape {}", DimsText(grid.dims));
   ORTOLAN_RETURN_IF_ERROR(ExpectDims(theta, {grid.dims[0], axes, axes + 1}, "AffineGrid: theta"));
   if (grid.count() == 0) return OkStatus();
-  // Always depth, height, width.
-  const int64_t depth = axes == 3 ? grid.dims[1] : 1;
-  const int64_t height = grid.dims[static_cast<size_t>(axes) - 1];
-  const int64_t width = grid.dims[static_cast<size_t>(axes)];
+  const GridSizes sizes{grid.dims[0], axes == 3 ? grid.dims[1] : 1, grid.dims[static_cast<size_t>(axes) - 1],
+                        grid.dims[static_cast<size_t>(axes)], *static_cast<const bool*>(state)};
   return WithFloatType(theta.dtype, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    const T* all = theta.As<const T>();
-    T* to = grid.As<T>();
-    context.threads().ParallelRanges(
-        grid.dims[0] * depth * height, std::max<int64_t>(1, 4096 / width), [&](int64_t begin, int64_t end) {
-          for (int64_t row = begin; row < end; ++row) {
-            const T* own = all + row / (depth * height) * axes * (axes + 1);
-            const double y = Coordinate(row % height, height, align_corners);
-            const double z = Coordinate(row / height % depth, depth, align_corners);
-            for (int64_t i = 0; i < width; ++i) {
-              const double point[4] = {Coordinate(i, width, align_corners), y, axes == 3 ? z : 1.0, 1.0};
-              for (int64_t r = 0; r < axes; ++r) {
-                double sum = 0;
-                for (int64_t c = 0; c <= axes; ++c)
-                  sum += static_cast<double>(AsNumber(own[r * (axes + 1) + c])) * point[c];
-                to[(row * width + i) * axes + r] = StoredNumber<T>(sum);
-              }
-            }
-          }
-        });
+    context.threads().ParallelRanges(sizes.batch * sizes.depth * sizes.height,
+                                     std::max<int64_t>(1, 4096 / sizes.width),
+                                     [&](int64_t begin, int64_t end) {
+                                       if (axes == 3) {
+                                         MapRows<T, 3>(sizes, theta.As<const T>(), begin, end, grid.As<T>());
+                                       } else {
+                                         MapRows<T, 2>(sizes, theta.As<const T>(), begin, end, grid.As<T>());
+                                       }
+                                     });
     return OkStatus();
   });
 }
