@@ -1,8 +1,10 @@
 // Col2Im: puts the columns of sliding blocks back into an image and adds where blocks overlap. Refuses
 // columns whose count is not that of the blocks.
 #include <algorithm>
+#include <array>
 #include <type_traits>
 
+#include "kernels/line/line.h"
 #include "ops/axes.h"
 #include "ops/op.h"
 #include "ops/tensor/float_types.h"
@@ -12,6 +14,7 @@ namespace {
 
 struct State {
   Dims strides, dilations, pads;  // empty: ones, ones, zeros
+  const kernels::LineKernels* lines = nullptr;
 };
 
 Status Infer(InferContext& context) {
@@ -104,34 +107,93 @@ WideNumber<T> Gather(const T* columns, std::span<const Axis> axes, std::span<con
   return sum;
 }
 
+// One axis of a block: where element k lies over the image, and the positions at which it lies in the image.
+struct Tap {
+  int64_t offset, begin, end;
+};
+Tap TapOf(const Axis& axis, int64_t k) {
+  const int64_t offset = k * axis.dilation - axis.pad;
+  const int64_t begin = offset >= 0 ? 0 : (-offset + axis.stride - 1) / axis.stride;
+  const int64_t end =
+      axis.size <= offset ? begin : std::min(axis.positions, (axis.size - 1 - offset) / axis.stride + 1);
+  return {offset, begin, std::max(begin, end)};
+}
+
+template <typename T>
+void AddTap(const Axis& axis, const Tap& tap, const T* from, T* row) {
+  T* to = row + tap.offset;
+  for (int64_t p = tap.begin; p < tap.end; ++p)
+    to[p * axis.stride] = static_cast<T>(to[p * axis.stride] + from[p]);
+}
+
+// Taps of a row that are added at once.
+constexpr int64_t kMostTaps = 16;
+
+// How the elements of a block row lie over a row of the image, and between which pixels all of them do.
+// Where `joined`, they are added there in one go: a row that is written again at once has to wait for itself.
+struct RowPlan {
+  bool joined = false;
+  int64_t begin = 0, end = 0;
+  std::array<Tap, kMostTaps> taps;
+  const kernels::LineKernels* lines = nullptr;
+};
+
+template <typename T>
+RowPlan PlanRow(const Axis& axis, const kernels::LineKernels& lines) {
+  RowPlan plan;
+  if (!std::is_same_v<T, float> || axis.stride != 1 || axis.block < 2 || axis.block > kMostTaps) return plan;
+  plan.begin = std::max<int64_t>((axis.block - 1) * axis.dilation - axis.pad, 0);
+  plan.end = std::min(axis.size, axis.positions - axis.pad);
+  plan.joined = plan.begin < plan.end;
+  for (int64_t k = 0; k < axis.block; ++k) plan.taps[static_cast<size_t>(k)] = TapOf(axis, k);
+  plan.lines = &lines;
+  return plan;
+}
+
+// Adds the elements of one block row, which stand `positions` apart, to a row of the image.
+template <typename T>
+void AddRow(const Axis& axis, const RowPlan& plan, const T* from, int64_t positions, T* row) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (plan.joined) {
+      constexpr std::array<float, kMostTaps> kOnes = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+      std::array<const float*, kMostTaps> own;
+      for (int64_t k = 0; k < axis.block; ++k, from += positions) {
+        const Tap& tap = plan.taps[static_cast<size_t>(k)];
+        own[static_cast<size_t>(k)] = from + plan.begin - tap.offset;
+        AddTap(axis, {tap.offset, tap.begin, plan.begin - tap.offset}, from, row);
+        AddTap(axis, {tap.offset, plan.end - tap.offset, tap.end}, from, row);
+      }
+      plan.lines->blend(own.data(), kOnes.data(), axis.block, plan.end - plan.begin, true, row + plan.begin);
+      return;
+    }
+  }
+  for (int64_t k = 0; k < axis.block; ++k) AddTap(axis, TapOf(axis, k), from + k * positions, row);
+}
+
 // Adds all block elements of one channel to its image, whose first axis is axes[0].
 template <typename T>
-void Scatter(const T* columns, std::span<const Axis> axes, int64_t positions, int64_t element,
-             int64_t position, T* image) {
+void Scatter(const T* columns, std::span<const Axis> axes, const RowPlan& plan, int64_t positions,
+             int64_t element, int64_t position, T* image) {
   const Axis& axis = axes[0];
+  if (axes.size() == 1) {
+    AddRow(axis, plan, columns + element * axis.block * positions + position * axis.positions, positions,
+           image);
+    return;
+  }
   int64_t inner = 1;
   for (const Axis& other : axes.subspan(1)) inner *= other.size;
   for (int64_t k = 0; k < axis.block; ++k) {
-    const int64_t offset = k * axis.dilation - axis.pad;
-    // The first and the last position that lie in the image.
-    const int64_t begin = offset >= 0 ? 0 : (-offset + axis.stride - 1) / axis.stride;
-    const int64_t end =
-        axis.size <= offset ? begin : std::min(axis.positions, (axis.size - 1 - offset) / axis.stride + 1);
-    const int64_t own = element * axis.block + k, at = position * axis.positions;
-    if (axes.size() > 1) {
-      for (int64_t p = begin; p < end; ++p)
-        Scatter(columns, axes.subspan(1), positions, own, at + p, image + (offset + p * axis.stride) * inner);
-      continue;
-    }
-    const T* from = columns + own * positions + at;
-    T* to = image + offset;
-    for (int64_t p = begin; p < end; ++p) to[p * axis.stride] = static_cast<T>(to[p * axis.stride] + from[p]);
+    const Tap tap = TapOf(axis, k);
+    for (int64_t p = tap.begin; p < tap.end; ++p)
+      Scatter(columns, axes.subspan(1), plan, positions, element * axis.block + k,
+              position * axis.positions + p, image + (tap.offset + p * axis.stride) * inner);
   }
 }
 
 Status Run(const void* opaque, RunContext& context) {
+  const State& state = *static_cast<const State*>(opaque);
   SmallVector<Axis, 4> axes;
-  ORTOLAN_RETURN_IF_ERROR(ReadAxes(*static_cast<const State*>(opaque), context, &axes));
+  ORTOLAN_RETURN_IF_ERROR(ReadAxes(state, context, &axes));
   const TensorRef& in = context.input(0);
   const TensorRef& out = context.output(0);
   if (out.count() == 0) return OkStatus();
@@ -143,11 +205,12 @@ Status Run(const void* opaque, RunContext& context) {
     T* to = out.As<T>();
     if constexpr (std::is_same_v<WideNumber<T>, T>) {
       if (!axes.empty()) {
+        const RowPlan plan = PlanRow<T>(axes.back(), *state.lines);
         context.threads().ParallelRanges(planes, 4096 / pixels + 1, [&](int64_t begin, int64_t end) {
           std::fill(to + begin * pixels, to + end * pixels, T{0});
           for (int64_t plane = begin; plane < end; ++plane)
-            Scatter<T>(from + plane * column, std::span<const Axis>(axes.data(), axes.size()), positions, 0,
-                       0, to + plane * pixels);
+            Scatter<T>(from + plane * column, std::span<const Axis>(axes.data(), axes.size()), plan,
+                       positions, 0, 0, to + plane * pixels);
         });
         return OkStatus();
       }
@@ -175,7 +238,8 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
     const auto items = attributes.Ints(name);
     return Dims(items.begin(), items.end());
   };
-  prepared->state = std::make_shared<const State>(State{list("strides"), list("dilations"), list("pads")});
+  prepared->state = std::make_shared<const State>(
+      State{list("strides"), list("dilations"), list("pads"), &kernels::SelectLine(context.isa)});
   prepared->run = Run;
   prepared->kernel = "col2im";
   return OkStatus();
