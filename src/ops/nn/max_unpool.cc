@@ -99,21 +99,19 @@ Status Run(const void*, RunContext& context) {
   const TensorRef& y = context.output(0);
   const std::span<const int64_t> indices = context.input(1).Items<const int64_t>();
   const int64_t count = ElementCount(map);
-  for (const int64_t index : indices) {
-    if (index < 0 || index >= count) {
-      return InvalidArgument("MaxUnpool: index {} outside a map of {} elements", index, count);
-    }
-  }
   if (y.count() > 0) std::memset(y.data, 0, y.bytes());
   const Dims strides = RowMajorStrides(y.dims);
   const bool same = map == y.dims;
-  return WithMovedType(x.dtype, [&](auto tag) {
+  return WithMovedType(x.dtype, [&](auto tag) -> Status {
     using T = typename decltype(tag)::Type;
     if constexpr (!std::is_same_v<T, std::string>) {
       const T* from = x.As<const T>();
       T* to = y.As<T>();
+      // Each index is looked at where it is used: a pass of its own over them costs as much as the work.
       for (size_t i = 0; i < indices.size(); ++i) {
         int64_t at = indices[i];
+        if (at < 0 || at >= count)
+          return InvalidArgument("MaxUnpool: index {} outside a map of {} elements", at, count);
         if (!same) {
           int64_t rest = at;
           at = 0;
