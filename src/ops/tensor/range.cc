@@ -1,6 +1,8 @@
 // Range: start, start + delta, ... up to but without limit. Refuses a delta of zero and counts beyond 2^62.
+#include <algorithm>
 #include <cmath>
 
+#include "kernels/elementwise/tile_select.h"
 #include "ops/axes.h"
 #include "ops/op.h"
 
@@ -101,41 +103,71 @@ Status Infer(InferContext& context) {
   return OkStatus();
 }
 
-// Integers wrap as two's complement would; floats are multiplied out in double, so errors do not add up.
+// The first numbers of a range, which the others are with something added: 2 KB that stay in L1.
+constexpr int64_t kTileBytes = 2048;
+
+// Integers wrap as two's complement would.
+template <typename T>
+Status RunIntegers(const void* state, RunContext& context) {
+  for (size_t i = 0; i < 3; ++i) ORTOLAN_RETURN_IF_ERROR(CheckScalar(context.input(i)));
+  const auto add = *static_cast<const kernels::TileFunction*>(state);
+  constexpr int64_t kTile = kTileBytes / static_cast<int64_t>(sizeof(T));
+  T* to = context.output(0).As<T>();
+  const uint64_t start = static_cast<uint64_t>(*context.input(0).As<T>());
+  const uint64_t delta = static_cast<uint64_t>(*context.input(2).As<T>());
+  const auto item = [&](int64_t i) { return static_cast<T>(start + delta * static_cast<uint64_t>(i)); };
+  context.threads().ParallelRanges(
+      context.output(0).count(), kChunkElements, [&](int64_t begin, int64_t end) {
+        const int64_t filled = add == nullptr ? end - begin : std::min(kTile, end - begin);
+        // Without the primitive of a vector level; with it, the tile that it adds to.
+        for (int64_t i = 0; i < filled; ++i) to[begin + i] = item(begin + i);
+        uint32_t fault = 0;
+        for (int64_t at = begin + filled; at < end; at += kTile) {
+          const T step = static_cast<T>(delta * static_cast<uint64_t>(at - begin));
+          add(to + at, to + begin, &step, nullptr, std::min(kTile, end - at), &fault);
+        }
+      });
+  return OkStatus();
+}
+
+// Floats are multiplied out in double, so errors do not add up.
 template <typename T>
 Status Run(const void*, RunContext& context) {
-  const TensorRef& out = context.output(0);
-  T* to = out.As<T>();
-  const int64_t count = out.count();
   for (size_t i = 0; i < 3; ++i) ORTOLAN_RETURN_IF_ERROR(CheckScalar(context.input(i)));
-  if constexpr (std::is_integral_v<T>) {
-    const uint64_t start = static_cast<uint64_t>(*context.input(0).As<T>());
-    const uint64_t delta = static_cast<uint64_t>(*context.input(2).As<T>());
-    context.threads().ParallelRanges(count, kChunkElements, [&](int64_t begin, int64_t end) {
-      // Added up, as far as no multiplication of 64 bits stands in the loop; with a step of its own, which
-      // the stores cannot change.
-      const uint64_t step = delta;
-      uint64_t item = start + step * static_cast<uint64_t>(begin);
-      T* own = to + begin;
-      for (int64_t i = 0; i < end - begin; ++i, item += step) own[i] = static_cast<T>(item);
-    });
-  } else {
-    const double start = NumberOf(context.input(0));
-    const double delta = NumberOf(context.input(2));
-    for (int64_t i = 0; i < count; ++i) {
-      const double item = start + delta * static_cast<double>(i);
-      if constexpr (std::is_floating_point_v<T>) {
-        to[i] = static_cast<T>(item);
-      } else {
-        to[i] = T(static_cast<float>(item));
-      }
-    }
-  }
+  T* to = context.output(0).As<T>();
+  const double start = NumberOf(context.input(0));
+  const double delta = NumberOf(context.input(2));
+  context.threads().ParallelRanges(context.output(0).count(), kChunkElements,
+                                   [&](int64_t begin, int64_t end) {
+                                     for (int64_t i = begin; i < end; ++i) {
+                                       const double item = start + delta * static_cast<double>(i);
+                                       if constexpr (std::is_floating_point_v<T>) {
+                                         to[i] = static_cast<T>(item);
+                                       } else {
+                                         to[i] = T(static_cast<float>(item));
+                                       }
+                                     }
+                                   });
   return OkStatus();
+}
+
+// A tile plus a single number, in whole lines of the cache: memory takes those three times as fast as halves
+// of them. Null for types that compute as a wider one.
+std::shared_ptr<const kernels::TileFunction> Adder(Isa isa, DType dtype) {
+  kernels::TileFunction add = nullptr;
+  if (dtype == DType::kInt32 || dtype == DType::kInt64) {
+    const auto type = dtype == DType::kInt32 ? kernels::ComputeType::kI32 : kernels::ComputeType::kI64;
+    constexpr unsigned kSecondSingle = 2;
+    add = kernels::TileTableOf(isa)
+              .ops[static_cast<int>(kernels::TileOp::kAdd)][static_cast<int>(type)]
+              .by_mask[kSecondSingle];
+  }
+  return std::make_shared<const kernels::TileFunction>(add);
 }
 
 Status Prepare(PrepareContext& context, Prepared* prepared) {
   prepared->kernel = "range";
+  prepared->state = Adder(context.isa, context.input_dtype(0));
   switch (context.input_dtype(0)) {
     case DType::kFloat:
       prepared->run = Run<float>;
@@ -144,13 +176,13 @@ Status Prepare(PrepareContext& context, Prepared* prepared) {
       prepared->run = Run<double>;
       break;
     case DType::kInt16:
-      prepared->run = Run<int16_t>;
+      prepared->run = RunIntegers<int16_t>;
       break;
     case DType::kInt32:
-      prepared->run = Run<int32_t>;
+      prepared->run = RunIntegers<int32_t>;
       break;
     case DType::kInt64:
-      prepared->run = Run<int64_t>;
+      prepared->run = RunIntegers<int64_t>;
       break;
     case DType::kFloat16:
       prepared->run = Run<Float16>;
