@@ -13,13 +13,56 @@ enum class Mode : uint8_t { kCounts, kPresence, kWeightedCounts };
 // The output has one number for each value of ngram_indexes: a file may claim any.
 constexpr int64_t kMostOutputs = int64_t{1} << 31;
 
+// Numbers of keys, in open addressing: a look-up in a table of std walks a list and divides by a prime, which
+// here is most of the work.
+class Numbering {
+ public:
+  int32_t Find(uint64_t key) const {
+    for (size_t at = Home(key);; at = (at + 1) & mask_) {
+      const Slot& slot = slots_[at];
+      if (slot.number < 0 || slot.key == key) return slot.number;
+    }
+  }
+  // The number of a key that is there, or `number`, which it then has.
+  int32_t Enter(uint64_t key, int32_t number) {
+    if (2 * (count_ + 1) > slots_.size()) Grow();
+    return EnterSlot(key, number);
+  }
+  size_t size() const { return count_; }
+
+ private:
+  struct Slot {
+    uint64_t key = 0;
+    int32_t number = -1;  // of a free slot
+  };
+  // The high bits of a product with 2^64 over the golden ratio depend on all bits of the key.
+  size_t Home(uint64_t key) const { return static_cast<size_t>(key * 0x9E3779B97F4A7C15u >> shift_); }
+  int32_t EnterSlot(uint64_t key, int32_t number) {
+    size_t at = Home(key);
+    while (slots_[at].number >= 0 && slots_[at].key != key) at = (at + 1) & mask_;
+    if (slots_[at].number < 0) slots_[at] = {key, number}, ++count_;
+    return slots_[at].number;
+  }
+  void Grow() {
+    const std::vector<Slot> old = std::move(slots_);
+    slots_.assign(2 * old.size(), {});
+    mask_ = slots_.size() - 1, --shift_, count_ = 0;
+    for (const Slot& slot : old)
+      if (slot.number >= 0) EnterSlot(slot.key, slot.number);
+  }
+
+  std::vector<Slot> slots_ = std::vector<Slot>(16);
+  size_t mask_ = 15, count_ = 0;
+  int shift_ = 60;
+};
+
 // The n-grams as a tree of tokens. Tokens are numbered; node 0 is the root.
 struct State {
   std::unordered_map<std::string, int32_t> words;
-  std::unordered_map<int64_t, int32_t> numbers;
-  std::unordered_map<uint64_t, int32_t> children;  // node << 32 | token -> node
-  std::vector<int64_t> column;                     // of the n-gram that ends at a node, -1 where none does
-  std::vector<float> weights;                      // of columns; none: all 1
+  Numbering numbers;
+  Numbering children;           // node << 32 | token -> node
+  std::vector<int64_t> column;  // of the n-gram that ends at a node, -1 where none does
+  std::vector<float> weights;   // of columns; none: all 1
   Mode mode = Mode::kCounts;
   int64_t shortest = 1, longest = 1, most_skipped = 0;
   int64_t columns = 0;
@@ -28,20 +71,16 @@ struct State {
     const auto found = words.find(word);
     return found == words.end() ? -1 : found->second;
   }
-  int32_t TokenOf(int64_t number) const {
-    const auto found = numbers.find(number);
-    return found == numbers.end() ? -1 : found->second;
-  }
+  int32_t TokenOf(int64_t number) const { return numbers.Find(static_cast<uint64_t>(number)); }
   int32_t Child(int32_t node, int32_t token) const {
-    const auto found = children.find(Key(node, token));
-    return found == children.end() ? -1 : found->second;
+    return token < 0 ? -1 : children.Find(Key(node, token));
   }
   void Insert(std::span<const int32_t> ngram, int64_t at) {
     int32_t node = 0;
     for (int32_t token : ngram) {
-      const auto [child, added] = children.emplace(Key(node, token), static_cast<int32_t>(column.size()));
-      if (added) column.push_back(-1);
-      node = child->second;
+      const auto next = static_cast<int32_t>(column.size());
+      node = children.Enter(Key(node, token), next);
+      if (node == next) column.push_back(-1);
     }
     column[static_cast<size_t>(node)] = at;
   }
@@ -135,11 +174,17 @@ Status Run(const void* opaque, RunContext& context) {
 }
 
 // The pool as numbered tokens.
-template <typename Token, typename Items>
-std::vector<int32_t> NumberTokens(const Items& pool, std::unordered_map<Token, int32_t>* numbers) {
+std::vector<int32_t> NumberTokens(std::span<const int64_t> pool, State* state) {
   std::vector<int32_t> tokens;
-  for (const Token& token : pool)
-    tokens.push_back(numbers->emplace(token, static_cast<int32_t>(numbers->size())).first->second);
+  for (int64_t token : pool)
+    tokens.push_back(
+        state->numbers.Enter(static_cast<uint64_t>(token), static_cast<int32_t>(state->numbers.size())));
+  return tokens;
+}
+std::vector<int32_t> NumberTokens(std::span<const std::string> pool, State* state) {
+  std::vector<int32_t> tokens;
+  for (const std::string& token : pool)
+    tokens.push_back(state->words.emplace(token, static_cast<int32_t>(state->words.size())).first->second);
   return tokens;
 }
 
@@ -149,7 +194,7 @@ Status FillTree(const graph::Attributes& attributes, State* state) {
   if (words.empty() == numbers.empty())
     return InvalidArgument("TfIdfVectorizer: exactly one of pool_strings and pool_int64s must be given");
   const std::vector<int32_t> tokens =
-      words.empty() ? NumberTokens(numbers, &state->numbers) : NumberTokens(words, &state->words);
+      words.empty() ? NumberTokens(numbers, state) : NumberTokens(words, state);
   const std::span<const int64_t> counts = attributes.Ints("ngram_counts");
   const std::span<const int64_t> indexes = attributes.Ints("ngram_indexes");
   const auto total = static_cast<int64_t>(tokens.size());
