@@ -3,6 +3,8 @@ declared shapes that are wrong."""
 
 from __future__ import annotations
 
+import itertools
+
 import models
 import numpy as np
 import onnx
@@ -168,6 +170,93 @@ def test_many_elements() -> None:
     np.testing.assert_allclose(got, a.astype(np.float64) @ b, atol=1e-3)
     (got,) = ort.InferenceSession(model("Transpose", ["x"])).run(None, {"x": a.reshape(3, 100, 1500)})
     assert (got == a.reshape(3, 100, 1500).T).all()
+
+
+def one_node(op: str, feeds: dict[str, np.ndarray], **attributes: object) -> bytes:
+    """The operator over inputs of these types and of any shape."""
+    made = onnx.load_from_string(model(op, list(feeds), **attributes))
+    for value in made.graph.input:
+        kind = helper.np_dtype_to_tensor_dtype(feeds[value.name].dtype)
+        value.type.tensor_type.elem_type = kind
+    return made.SerializeToString()
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int64, np.float32, np.float64])
+def test_long_ranges(dtype: type) -> None:
+    for count, start, delta in (
+        (1, 5, 3),
+        (257, -9, -1),
+        (513, 0, 2),
+        (2050, 3, 1),
+        (16384 + 300, -16000, 2),
+    ):
+        limit = start + delta * count
+        feeds = {n: np.array(v, dtype) for n, v in (("a", start), ("b", limit), ("c", delta))}
+        (got,) = ort.InferenceSession(one_node("Range", feeds)).run(None, feeds)
+        want = np.arange(start, limit, delta, dtype)
+        assert got.dtype == dtype
+        assert got.tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("align", [0, 1])
+def test_grids_of_many_columns(align: int) -> None:
+    rng = np.random.default_rng(7)
+    for dtype in (np.float32, np.float64, np.float16):
+        for size in ([1, 1, 3, 1], [2, 1, 2, 64], [1, 1, 5, 65], [1, 1, 1, 200], [2, 1, 2, 3, 67]):
+            axes = len(size) - 2
+            theta = rng.standard_normal((size[0], axes, axes + 1)).astype(dtype)
+            lines = [
+                np.zeros(1) if align and n == 1
+                else np.linspace(-1, 1, n) if align
+                else (2 * np.arange(n) + 1) / n - 1
+                for n in size[2:]
+            ]  # fmt: skip
+            points = np.stack([*np.meshgrid(*lines, indexing="ij")[::-1], np.ones(size[2:])], -1)
+            want = np.stack([points @ own.T for own in theta.astype(np.float64)])
+            feeds = {"theta": theta, "size": np.array(size)}
+            made = ort.InferenceSession(one_node("AffineGrid", feeds, align_corners=align))
+            (got,) = made.run(None, feeds)
+            assert got.dtype == dtype
+            np.testing.assert_allclose(got, want, *((1e-2, 1e-2) if dtype == np.float16 else (1e-5, 1e-6)))
+
+
+@pytest.mark.parametrize("block", [(1, 1), (2, 3), (3, 1), (3, 5), (1, 17)])
+def test_columns_of_wide_images(block: tuple[int, int]) -> None:
+    rng = np.random.default_rng(8)
+    for dtype in (np.float32, np.float64, np.int32):
+        for width, pads, dilation in ((40, (0, 0), 1), (19, (1, 2), 1), (70, (3, 0), 2), (18, (17, 17), 1)):
+            height = 6
+            rows = height - block[0] + 1
+            columns = width + sum(pads) - dilation * (block[1] - 1)
+            if columns < 1:
+                continue
+            x = rng.integers(-99, 99, (2, 3 * block[0] * block[1], rows * columns)).astype(dtype)
+            want = np.zeros((2, 3, height, width + sum(pads)), dtype)
+            parts = x.reshape(2, 3, *block, rows, columns)
+            for i in range(block[0]):
+                for j in range(block[1]):
+                    at = j * dilation
+                    want[:, :, i : i + rows, at : at + columns] += parts[:, :, i, j]
+            want = want[..., pads[0] : pads[0] + width]
+            feeds = {"x": x, "image": np.array([height, width]), "block": np.array(block)}
+            attributes = {"pads": [0, pads[0], 0, pads[1]], "dilations": [1, dilation]}
+            (got,) = ort.InferenceSession(one_node("Col2Im", feeds, **attributes)).run(None, feeds)
+            assert (got == want).all(), (dtype, width, pads, dilation)
+
+
+def test_many_ngrams() -> None:
+    rng = np.random.default_rng(9)
+    words = rng.integers(-(2**62), 2**62, 300)
+    pairs = {tuple(pair) for pair in rng.choice(words, (500, 2)).tolist()}
+    pool = [*words.tolist(), *(word for pair in pairs for word in pair)]
+    x = rng.choice(np.append(words, 7), (5, 400))
+    attributes = {"mode": "TF", "min_gram_length": 1, "max_gram_length": 2, "max_skip_count": 0}
+    attributes |= {"ngram_counts": [0, 300], "ngram_indexes": [*range(300 + len(pairs))], "pool_int64s": pool}
+    (got,) = ort.InferenceSession(one_node("TfIdfVectorizer", {"x": x}, **attributes)).run(None, {"x": x})
+    for row, counts in zip(x.tolist(), got, strict=True):
+        both = list(itertools.pairwise(row))
+        want = [row.count(word) for word in words.tolist()] + [both.count(pair) for pair in pairs]
+        assert counts.tolist() == want
 
 
 def chain(inner: list | None, outer: list | None, first: list = ("N", 3)) -> bytes:
