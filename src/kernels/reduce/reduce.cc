@@ -182,12 +182,10 @@ void Columns(const ReduceF32Variant& variant, Fold fold, const T* x, int64_t row
 
 // Offset of the position-th item of nested loops.
 int64_t OffsetOf(const ReducePlan::Extents& dims, const ReducePlan::Extents& strides, int64_t position) {
+  if (dims.empty()) return 0;
   int64_t offset = 0;
-  for (size_t i = dims.size(); i-- > 0;) {
-    offset += position % dims[i] * strides[i];
-    position /= dims[i];
-  }
-  return offset;
+  for (size_t i = dims.size(); --i > 0; position /= dims[i]) offset += position % dims[i] * strides[i];
+  return offset + position * strides[0];  // mostly all there is, and a division costs as much as a short row
 }
 
 template <typename T>
@@ -229,7 +227,8 @@ void Fill(const Job<T>& job, T* out, std::byte* scratch, ThreadPool& threads, Fi
     const int64_t grain = std::max<int64_t>(1, kChunkElements / std::max<int64_t>(1, unit_elements));
     threads.ParallelRanges(plan.kept_count * strips, grain, [&](int64_t begin, int64_t end) {
       for (int64_t unit = begin; unit < end; ++unit) {
-        const int64_t kept = unit / strips, first = unit % strips * kColumnChunk;
+        const int64_t kept = strips == 1 ? unit : unit / strips,
+                      first = (unit - kept * strips) * kColumnChunk;
         const int64_t count = std::min(kColumnChunk, plan.columns - first);
         A sums[kColumnChunk];
         std::fill(sums, sums + count, identity);

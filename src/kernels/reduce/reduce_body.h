@@ -34,12 +34,6 @@ inline F32 Step(F32 sum, F32 x, F32 shift) {
 }
 
 template <Fold kFold>
-inline F32 Join(F32 a, F32 b) {
-  if constexpr (kFold == Fold::kMax || kFold == Fold::kMin) return Step<kFold>(a, b, b);
-  return a + b;
-}
-
-template <Fold kFold>
 inline double Join(double a, double b) {
   if constexpr (kFold == Fold::kMax) return a != a || a > b ? a : b;
   if constexpr (kFold == Fold::kMin) return a != a || a < b ? a : b;
@@ -64,22 +58,36 @@ inline double SumLanes(F32 a) {
 #endif
 }
 
+// The largest or least of a row. Max and Min of vec.h give their second operand where either is NaN, so the
+// sums never are; a NaN is put by, which keeps it out of the chain from step to step.
 template <Fold kFold>
-double JoinLanes(F32 a) {
-  if constexpr (kFold == Fold::kMax || kFold == Fold::kMin) {
-    if (Any(IsNan(a))) return __builtin_nan("");
-    return static_cast<double>(kFold == Fold::kMax ? ReduceMax(a) : ReduceMin(a));
+double ExtremeOf(const float* x, int64_t count) {
+  const auto better = [](F32 one, F32 sum) { return kFold == Fold::kMax ? Max(one, sum) : Min(one, sum); };
+  F32 a = Identity<kFold>(), b = a, c = a, d = a, seen = a;
+  const auto take = [&](F32 one, F32 & sum) __attribute__((always_inline)) {
+    sum = better(one, sum);
+    seen = Select(IsNan(one), one, seen);
+  };
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
+    take(Load(x + i), a);
+    take(Load(x + i + kLanes), b);
+    take(Load(x + i + 2 * kLanes), c);
+    take(Load(x + i + 3 * kLanes), d);
   }
-  return SumLanes(a);
+  for (; i + kLanes <= count; i += kLanes) take(Load(x + i), a);
+  if (i < count) take(Select(FirstN(count - i), LoadN(x + i, count - i), Identity<kFold>()), b);
+  if (Any(IsNan(seen))) return __builtin_nan("");
+  const F32 all = better(better(a, b), better(c, d));
+  return static_cast<double>(kFold == Fold::kMax ? ReduceMax(all) : ReduceMin(all));
 }
 
 // The last vector of a row reads only what there is, the other lanes keep the identity.
 template <Fold kFold>
 double RowOf(const float* x, int64_t count, float shift_value) {
+  if constexpr (kFold == Fold::kMax || kFold == Fold::kMin) return ExtremeOf<kFold>(x, count);
   const F32 shift = Set(shift_value);
-  double total = static_cast<double>(kFold == Fold::kMax   ? -__builtin_inff()
-                                     : kFold == Fold::kMin ? __builtin_inff()
-                                                           : 0.0f);
+  double total = 0;
   for (int64_t begin = 0; begin < count; begin += kRowBlock) {
     const int64_t end = count - begin < kRowBlock ? count : begin + kRowBlock;
     F32 a = Identity<kFold>(), b = a, c = a, d = a;
@@ -92,7 +100,7 @@ double RowOf(const float* x, int64_t count, float shift_value) {
     }
     for (; i + kLanes <= end; i += kLanes) a = Step<kFold>(a, Load(x + i), shift);
     if (i < end) b = Select(FirstN(end - i), Step<kFold>(b, LoadN(x + i, end - i), shift), b);
-    total = Join<kFold>(total, JoinLanes<kFold>(Join<kFold>(Join<kFold>(a, b), Join<kFold>(c, d))));
+    total += SumLanes((a + b) + (c + d));
   }
   return total;
 }
