@@ -2,6 +2,7 @@
 // indices' shape. Refuses indices out of range and shapes that exceed the data on another axis.
 #include <algorithm>
 #include <atomic>
+#include <type_traits>
 
 #include "kernels/move/gather.h"
 #include "ops/axes.h"
@@ -12,6 +13,7 @@ namespace ortolan {
 namespace {
 
 constexpr int64_t kChunkElements = 8 << 10;
+constexpr int64_t kPiece = 512;  // 4 KB of indices
 
 Status Infer(InferContext& context) {
   if (context.shape(0).has_rank()) {
@@ -26,6 +28,25 @@ struct State {
   int64_t axis;
   DType dtype;
 };
+
+// to[k] = from[offset(index, k)]. Four are read before they are written, so that they are one store: stores,
+// one a cycle, else set the pace.
+template <typename T, typename Index, typename OffsetFunction>
+void GatherPiece(const T* from, const Index* index, int64_t count, int64_t size, T* to,
+                 OffsetFunction offset) {
+  const auto at = [&](int64_t k) -> const T& {
+    const int64_t given = static_cast<int64_t>(index[k]);
+    return from[offset(given + (given >> 63 & size), k)];
+  };
+  int64_t k = 0;
+  if constexpr (std::is_trivially_copyable_v<T>) {
+    for (; k + 4 <= count; k += 4) {
+      const T four[] = {at(k), at(k + 1), at(k + 2), at(k + 3)};
+      for (int64_t i = 0; i < 4; ++i) to[k + i] = four[i];
+    }
+  }
+  for (; k < count; ++k) to[k] = at(k);
+}
 
 // False where an index is out of range; the output is then of no use.
 template <typename T, typename Index>
@@ -47,22 +68,21 @@ bool Gather(const TensorRef& data, const TensorRef& indices, const TensorRef& ou
       const T* from = data.As<T>() + offset;
       const Index* index = indices.As<Index>() + i * row;
       T* to = out.As<T>() + i * row;
-      // Looked at while they are read: a pass of their own over the indices costs as much as the gathering.
-      bool within = true;
-      const auto place = [&](int64_t j) {
-        const int64_t given = static_cast<int64_t>(index[j]), at = given + (given < 0 ? size : 0);
-        const bool good = static_cast<uint64_t>(at) < static_cast<uint64_t>(size);
-        within &= good;
-        return good ? at : 0;
-      };
-      if (size == 0) {
-        within = false;
-      } else if (axis == last) {
-        for (int64_t j = 0; j < row; ++j) to[j] = from[place(j)];
-      } else {
-        for (int64_t j = 0; j < row; ++j) to[j] = from[place(j) * along + j];
+      // Checked in pieces that stay in L1: a pass of its own over the indices costs as much as the gathering,
+      // and a check of each where it is used, too.
+      for (int64_t j = 0; j < row; j += kPiece) {
+        const int64_t count = std::min(kPiece, row - j);
+        if (!kernels::AllWithin(index + j, count, size)) {
+          fine = false;
+          return;
+        }
+        if (axis == last) {
+          GatherPiece(from, index + j, count, size, to + j, [](int64_t at, int64_t) { return at; });
+        } else {
+          GatherPiece(from + j, index + j, count, size, to + j,
+                      [&](int64_t at, int64_t k) { return at * along + k; });
+        }
       }
-      if (!within) fine = false;
     }
   });
   return fine;
