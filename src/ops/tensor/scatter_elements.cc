@@ -43,6 +43,16 @@ void Scatter(const TensorRef& indices, const TensorRef& updates, const TensorRef
       meet(out.As<T>() + to + j + (at < 0 ? at + size : at) * stride, updates.As<T>()[from + j]);
     }
   };
+  // A line along the last axis.
+  const auto run_line = [&](int64_t from, int64_t to) {
+    const Index* index = indices.As<Index>() + from;
+    const T* update = updates.As<T>() + from;
+    T* line = out.As<T>() + to;
+    for (int64_t a = 0; a < steps; ++a) {
+      const int64_t at = static_cast<int64_t>(index[a]);
+      meet(line + (at < 0 ? at + size : at), update[a]);
+    }
+  };
   const int64_t lines = indices.count() / (steps * row);
   threads.ParallelRanges(lines, std::max<int64_t>(1, kChunkElements / (steps * row)),
                          [&](int64_t begin, int64_t end) {
@@ -62,9 +72,7 @@ void Scatter(const TensorRef& indices, const TensorRef& updates, const TensorRef
                              places.push_back(place);
                            }
                            if (axis == last) {
-                             for (const Place& place : places) {
-                               for (int64_t a = 0; a < steps; ++a) run_row(place.from + a, place.to);
-                             }
+                             for (const Place& place : places) run_line(place.from, place.to);
                              return;
                            }
                            for (int64_t a = 0; a < steps; ++a) {

@@ -51,7 +51,8 @@ Status WithScatter(ScatterReduction reduction, DType dtype, Scatter scatter) {
   if (reduction == ScatterReduction::kNone) {
     return WithMovedType(dtype, [&](auto tag) {
       using T = typename decltype(tag)::Type;
-      return scatter(&Meet<ScatterReduction::kNone, T>, tag);
+      // No function pointer: a call costs more than the store.
+      return scatter([](T* to, const T& update) { *to = update; }, tag);
     });
   }
   return WithNumberType(dtype, [&](auto tag) {
