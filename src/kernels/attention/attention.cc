@@ -6,6 +6,8 @@
 #include <limits>
 
 #include "base/half.h"
+#include "kernels/attention/rows.h"
+#include "kernels/attention/stream.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -42,11 +44,6 @@ T Stored(Real number) {
     return T(static_cast<float>(number));
 }
 
-struct KeyRange {
-  int64_t begin = 0;
-  int64_t end = 0;
-};
-
 // Real is what is computed in, T the type of the tensors.
 template <typename T, typename Real>
 class Attention {
@@ -67,11 +64,10 @@ class Attention {
   void Block(int64_t item, int64_t kv_head, int64_t block, int slot) const;
 
  private:
-  struct Row {
-    int64_t head, query;
-    KeyRange keys;
-  };
-  Row RowAt(int64_t item, int64_t kv_head, int64_t row) const;
+  using Row = AttentionRow;
+  Row RowAt(int64_t item, int64_t kv_head, int64_t row) const {
+    return AttentionRowAt(p_, o_, item, kv_head, row);
+  }
   struct Head {
     int64_t item, kv_head;
   };
@@ -131,22 +127,6 @@ KeyRange Attention<T, Real>::Panels(KeyRange keys) const {
   if (!plan_.packs) return keys;
   const int64_t width = plan_.gemm->columns;
   return {keys.begin / width * width, std::min(RoundUp(keys.end, width), p_.keys)};
-}
-
-template <typename T, typename Real>
-typename Attention<T, Real>::Row Attention<T, Real>::RowAt(int64_t item, int64_t kv_head, int64_t row) const {
-  const int64_t group = p_.heads / p_.kv_heads;
-  Row made{kv_head * group + row / p_.queries, row % p_.queries, {0, p_.keys}};
-  const int64_t valid = o_.valid_keys != nullptr ? o_.valid_keys[item] : p_.keys;
-  const int64_t position = made.query + (o_.offset >= 0 ? o_.offset : valid - p_.queries);
-  KeyRange& keys = made.keys;
-  if (o_.valid_keys != nullptr) keys.end = std::min(keys.end, valid);
-  if (p_.causal) keys.end = std::min(keys.end, position + 1);
-  if (p_.right >= 0) keys.end = std::min(keys.end, position + p_.right + 1);
-  if (o_.mask.type != AttentionMask::Type::kNone) keys.end = std::min(keys.end, o_.mask.columns);
-  if (p_.left >= 0) keys.begin = std::max<int64_t>(0, position - p_.left);
-  if (keys.end <= keys.begin) keys = {0, 0};
-  return made;
 }
 
 template <typename T, typename Real>
@@ -450,7 +430,8 @@ size_t AttentionPlan::SlotsBytes() const {
 
 size_t AttentionPlan::ScratchBytes() const {
   const auto heads = static_cast<size_t>(problem.batch * problem.kv_heads);
-  return SlotsBytes() + (packs ? heads * (key_floats + value_floats) * sizeof(float) : 0);
+  const size_t bytes = SlotsBytes() + (packs ? heads * (key_floats + value_floats) * sizeof(float) : 0);
+  return std::max(bytes, stream.Bytes());
 }
 
 AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& gemm,
@@ -459,6 +440,7 @@ AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& 
   plan.problem = problem;
   plan.gemm = &gemm;
   plan.norm = &norm;
+  plan.stream = PlanAttentionStream(problem, gemm, std::max(threads, 1));
   const int64_t all = problem.heads / problem.kv_heads * problem.queries;
   const int64_t fitting =
       std::clamp(kBlockScores / std::max<int64_t>(problem.keys, 1), kFewestRows, kMostRows);
@@ -516,6 +498,8 @@ AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& 
 
 void RunAttention(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
                   ThreadPool& threads, ThreadPool& serial, FunctionRef<bool()> cancelled) {
+  if (StreamsAttention(plan, operands))
+    return RunAttentionStream(plan, operands, scratch, threads, cancelled);
   switch (plan.problem.element) {
     case AttentionElement::kF32:
       return RunTyped<float, float>(plan, operands, scratch, threads, serial, cancelled);

@@ -1,9 +1,11 @@
-// Scaled dot product attention: softmax(Q K^T * scale + bias) V for each head, over blocks of queries whose
-// scores stay in L2, with the products on the gemm kernels and the softmax on the norm kernels. Keys that no
-// query of a block sees are neither multiplied nor read.
+// Scaled dot product attention: softmax(Q K^T * scale + bias) V for each head, with the products on the gemm
+// kernels and the softmax on the norm kernels. Queries and results of float are read and written where they
+// stand.
 //
-// Keys and values that several blocks read are packed once for all of them; queries and results of float are
-// read and written where they stand.
+// Where at most a mask of floats stands between the products, strips of queries pass over blocks of keys and
+// no score leaves the caches next to the core (stream.h). Else blocks of queries whose scores stay in L2 see
+// all keys at once; keys and values that several blocks read are packed once for all of them. Keys that no
+// query of a strip or block sees are neither multiplied nor read.
 //
 // Heads of queries that share a head of keys are rows of one product, so K and V are read once for them.
 // Results do not depend on the number of threads.
@@ -76,8 +78,23 @@ struct AttentionOperands {
   void* scores = nullptr;  // batch x heads x queries x keys
 };
 
+// How rows of queries pass over blocks of keys (see stream.h), where they may.
+struct AttentionStreamPlan {
+  bool possible = false;
+  int64_t strips = 0;          // of all rows that share a head of keys: as many rows as the GEMM's tile has
+  int64_t tasks_per_head = 0;  // each over as many strips
+  int64_t rows_per_task = 0;   // at most
+  int64_t key_block = 0;
+  int64_t score_stride = 0;
+  size_t slot_floats = 0;
+  int slots = 1;
+
+  size_t Bytes() const { return static_cast<size_t>(slots) * slot_floats * sizeof(float); }
+};
+
 struct AttentionPlan {
   AttentionProblem problem;
+  AttentionStreamPlan stream;
   const GemmVariant* gemm = nullptr;
   const NormF32Variant* norm = nullptr;
   int64_t rows = 0;    // of one block

@@ -143,6 +143,13 @@ std::vector<Case> Cases() {
   valid->problem.causal = true;
   valid->valid = {90, 11};  // fewer than queries: the first rows see nothing
   add(1, 1, 40, 9000, 8, 8)->problem.causal = true;
+  // Several blocks of keys, the last of a single key past a panel.
+  add(2, 2, 43, 1057, 16, 33);
+  add(1, 1, 15, 1100, 8, 8)->masked = true;
+  add(6, 2, 600, 600, 8, 8)->problem.causal = true;
+  Case* far_window = add(1, 1, 1100, 1100, 8, 8);
+  far_window->problem.left = 90;
+  far_window->problem.right = 0;
   return cases;
 }
 
@@ -160,6 +167,73 @@ TEST(Attention, EqualsPlainLoops) {
     Check<Float16>(other, SelectGemmF32(GetCpuInfo().isa), SelectNormF32(GetCpuInfo().isa), 1e-3);
     other.problem.element = AttentionElement::kBF16;
     Check<BFloat16>(other, SelectGemmF32(GetCpuInfo().isa), SelectNormF32(GetCpuInfo().isa), 8e-3);
+  }
+}
+
+struct Masked {
+  std::vector<float> q, k, v, mask;
+};
+
+std::vector<float> Attended(const AttentionProblem& p, Masked& data, const GemmVariant& gemm,
+                            int thread_count) {
+  std::vector<float> y(static_cast<size_t>(p.heads * p.queries * p.value_size), 99.0f);
+  AttentionOperands operands;
+  operands.q = {data.q.data(), 0, p.queries * p.size, p.size};
+  operands.k = {data.k.data(), 0, p.keys * p.size, p.size};
+  operands.v = {data.v.data(), 0, p.keys * p.value_size, p.value_size};
+  operands.y = {y.data(), 0, p.queries * p.value_size, p.value_size};
+  if (!data.mask.empty()) operands.mask = {AttentionMask::Type::kF32, data.mask.data(), 0, 0, p.keys, p.keys};
+  ThreadPool threads(thread_count), serial(1);
+  const AttentionPlan plan = PlanAttention(p, gemm, SelectNormF32(gemm.isa), thread_count);
+  const AlignedBuffer scratch = std::move(AlignedBuffer::Allocate(plan.ScratchBytes())).value();
+  RunAttention(plan, operands, scratch.data(), threads, serial, [] { return false; });
+  return y;
+}
+
+// Row 0 sees nothing, row 1 nothing in the first blocks, row 2 nothing in the last one, row 3 has a NaN.
+TEST(Attention, RowsThatSeeNothingAndNan) {
+  AttentionProblem p{.batch = 1, .heads = 1, .kv_heads = 1, .queries = 20, .keys = 1200, .size = 8};
+  p.value_size = 8;
+  p.scale = 0.5;
+  Masked data{Random<float>(20 * 8, 1), Random<float>(1200 * 8, 2), Random<float>(1200 * 8, 3),
+              std::vector<float>(20 * 1200, 0.0f)};
+  const float hidden = -std::numeric_limits<float>::infinity();
+  std::fill_n(data.mask.begin(), 1200, hidden);
+  std::fill_n(data.mask.begin() + 1200, 1199, hidden);
+  std::fill_n(data.mask.begin() + 2 * 1200 + 1, 1199, hidden);
+  data.q[3 * 8] = std::numeric_limits<float>::quiet_NaN();
+  for (const GemmVariant* gemm : AllGemmF32()) {
+    if (gemm->isa > GetCpuInfo().isa) continue;
+    for (const auto rows : {AttentionNanRows::kKept, AttentionNanRows::kNan, AttentionNanRows::kZero}) {
+      p.nan_rows = rows;
+      const std::vector<float> y = Attended(p, data, *gemm, 1);
+      for (size_t i = 0; i < 8; ++i) {
+        EXPECT_EQ(std::isnan(y[i]), rows == AttentionNanRows::kNan) << gemm->name;
+        if (!std::isnan(y[i])) {
+          EXPECT_EQ(y[i], 0.0f) << gemm->name;
+        }
+        EXPECT_FLOAT_EQ(y[8 + i], data.v[1199 * 8 + i]) << gemm->name;
+        EXPECT_FLOAT_EQ(y[16 + i], data.v[i]) << gemm->name;
+        EXPECT_EQ(std::isnan(y[24 + i]), rows != AttentionNanRows::kZero) << gemm->name;
+        if (!std::isnan(y[24 + i])) {
+          EXPECT_EQ(y[24 + i], 0.0f) << gemm->name;
+        }
+        EXPECT_FALSE(std::isnan(y[32 + i])) << gemm->name;
+      }
+    }
+  }
+}
+
+TEST(Attention, DoesNotDependOnThreads) {
+  for (const bool causal : {false, true}) {
+    AttentionProblem p{.batch = 1, .heads = 3, .kv_heads = 3, .queries = 700, .keys = 700, .size = 16};
+    p.value_size = 16;
+    p.causal = causal;
+    Masked data{
+        Random<float>(3 * 700 * 16, 1), Random<float>(3 * 700 * 16, 2), Random<float>(3 * 700 * 16, 3), {}};
+    const GemmVariant& gemm = SelectGemmF32(GetCpuInfo().isa);
+    const std::vector<float> one = Attended(p, data, gemm, 1);
+    for (const int threads : {2, 4}) EXPECT_EQ(Attended(p, data, gemm, threads), one) << threads;
   }
 }
 

@@ -5,9 +5,9 @@
 namespace ortolan::kernels {
 
 extern const NormF32Variant kNormF32Scalar;
-constexpr NormF32Variant kMade{"norm_f32_scalar", Isa::kScalar,   SoftmaxRows,
-                               SoftmaxScores,     SoftmaxColumns, Affine,
-                               AffineEach,        LayerNorm,      Moments};
+constexpr NormF32Variant kMade{"norm_f32_scalar", Isa::kScalar, SoftmaxRows,    SoftmaxScores,
+                               SoftmaxBlock,      DivideValues, SoftmaxColumns, Affine,
+                               AffineEach,        LayerNorm,    Moments};
 const NormF32Variant kNormF32Scalar = kMade;
 
 }  // namespace ortolan::kernels

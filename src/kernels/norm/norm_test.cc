@@ -121,6 +121,84 @@ TEST(SoftmaxF32, ScoresWithAndWithoutMask) {
   }
 }
 
+// Two blocks of keys: the second one has the larger scores in some rows, the smaller ones in others, and
+// nothing at all in the last row.
+TEST(SoftmaxF32, ScoresInBlocks) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (bool masked : {false, true}) {
+      constexpr int64_t kRows = 5, kWidth = 50, kStride = 53, kSize = 19;
+      const int64_t begin[2][kRows] = {{0, 7, 0, 49, 3}, {0, 0, 5, 0, 0}};
+      const int64_t end[2][kRows] = {{50, 50, 20, 50, 50}, {50, 33, 50, 16, 0}};
+      const float scale = 0.5f;
+      std::vector<float> most(kRows, -INFINITY), sum(kRows, 0.0f), values(kRows * kSize, 0.0f);
+      std::vector<float> taken[2];
+      std::vector<float> mask[2] = {Random(kRows * kStride, -9, 0), Random(kRows * kStride, -7, 0)};
+      std::vector<float> scores[2] = {Random(kRows * kStride, -20, 20), Random(kRows * kStride, -25, 25)};
+      for (int b = 0; b < 2; ++b) {
+        taken[b] = scores[b];
+        const float* masks[kRows];
+        for (int64_t r = 0; r < kRows; ++r) masks[r] = mask[b].data() + r * kStride;
+        ScoreBlock work{};
+        work.scores = taken[b].data(), work.stride = kStride, work.rows = kRows, work.width = kWidth;
+        work.begin = begin[b], work.end = end[b];
+        work.mask = masked ? masks : nullptr, work.scale = scale;
+        work.most = most.data(), work.sum = sum.data();
+        if (b > 0) work.values = values.data(), work.values_stride = kSize, work.value_size = kSize;
+        variant->softmax_block(work);
+        // The "values" are the probabilities' own sum, in each of kSize places.
+        for (int64_t r = 0; r < kRows; ++r) {
+          float all = 0;
+          for (int64_t j = 0; j < kWidth; ++j) {
+            const float p = taken[b][static_cast<size_t>(r * kStride + j)];
+            if (j < begin[b][r] || j >= end[b][r]) {
+              ASSERT_EQ(p, 0.0f) << variant->name;
+            }
+            all += p;
+          }
+          for (int64_t i = 0; i < kSize; ++i) values[static_cast<size_t>(r * kSize + i)] += all;
+        }
+      }
+      for (int64_t r = 0; r < kRows; ++r) {
+        double largest = -INFINITY, expected = 0;
+        const auto score = [&](int b, int64_t j) {
+          const auto at = static_cast<size_t>(r * kStride + j);
+          return static_cast<double>(scores[b][at]) * 0.5 + (masked ? static_cast<double>(mask[b][at]) : 0.0);
+        };
+        for (int b = 0; b < 2; ++b) {
+          for (int64_t j = begin[b][r]; j < end[b][r]; ++j) largest = std::max(largest, score(b, j));
+        }
+        for (int b = 0; b < 2; ++b) {
+          for (int64_t j = begin[b][r]; j < end[b][r]; ++j) expected += std::exp(score(b, j) - largest);
+        }
+        ASSERT_NEAR(static_cast<double>(sum[static_cast<size_t>(r)]), expected, 1e-5 * expected)
+            << variant->name << " row " << r;
+      }
+      variant->divide_values({values.data(), kSize, kRows, kSize, sum.data(), 0, false});
+      for (float value : values) ASSERT_NEAR(value, 1.0f, 1e-5f) << variant->name;
+    }
+  }
+}
+
+TEST(SoftmaxF32, ValuesOfRowsWithoutSum) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (bool zero : {false, true}) {
+      std::vector<float> values(3 * 20, 6.0f);
+      const float sum[] = {0.0f, NAN, 2.0f};
+      variant->divide_values({values.data(), 20, 3, 17, sum, 5, zero});
+      for (size_t i = 0; i < 17; ++i) {
+        EXPECT_EQ(values[i], 5.0f) << variant->name;
+        if (zero) {
+          EXPECT_EQ(values[20 + i], 0.0f) << variant->name;
+        } else {
+          EXPECT_TRUE(std::isnan(values[20 + i])) << variant->name;
+        }
+        EXPECT_EQ(values[40 + i], 3.0f) << variant->name;
+      }
+      EXPECT_EQ(values[17], 6.0f) << variant->name;  // past the row's end
+    }
+  }
+}
+
 TEST(SoftmaxF32, ScoresThatAreInfiniteOrNan) {
   for (const NormF32Variant* variant : Usable()) {
     for (int64_t count : {3, 16, 40}) {

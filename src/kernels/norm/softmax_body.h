@@ -92,12 +92,13 @@ inline void FillRow(float* y, int64_t count, float value) {
   for (int64_t i = 0; i < count; ++i) y[i] = value;
 }
 
-// e^(x - most) where only its size beside 1 counts.
-inline F32 Likelihood(F32 x, F32 most) {
-  const F32 y = (x - most) * Set(1.44269504f);
-  const F32 power = FastExp2(Max(Set(-126.0f), y));  // in this order NaN stays NaN
-  return Select(Less(y, Set(-126.0f)), Zero(), power);
+// 2^y for y <= 0 where only its size beside 1 counts. Zero from -127 on: there the power of two that
+// FastExp2's vectors make has no bit set in exponent and fraction.
+inline F32 Likelihood(F32 y) {
+  const F32 power = FastExp2(Max(Set(-127.0f), y));  // in this order NaN stays NaN
+  return kLanes == 1 ? Select(LessEqual(y, Set(-127.0f)), Zero(), power) : power;
 }
+constexpr float kLog2E = 1.44269504f;
 
 void SoftmaxScores(const ScoreRows& work) {
   const int64_t count = work.count;
@@ -131,12 +132,12 @@ void SoftmaxScores(const ScoreRows& work) {
       FillRow(x, count, any_nan ? nan : work.unseen);
       continue;
     }
-    const F32 most = Set(largest);
+    const F32 scale = Set(kLog2E), shift = Set(-largest * kLog2E);
     F32 sum = Zero(), sum2 = Zero();
     int64_t i = 0;
     for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-      const F32 p = Likelihood(Load(x + i), most);
-      const F32 q = Likelihood(Load(x + i + kLanes), most);
+      const F32 p = Likelihood(Fma(Load(x + i), scale, shift));
+      const F32 q = Likelihood(Fma(Load(x + i + kLanes), scale, shift));
       Store(x + i, p);
       Store(x + i + kLanes, q);
       sum = sum + p;
@@ -144,7 +145,7 @@ void SoftmaxScores(const ScoreRows& work) {
     }
     for (; i < count; i += kLanes) {
       const int64_t n = count - i;
-      const F32 p = Select(FirstN(n), Likelihood(LoadN(x + i, n), most), Zero());
+      const F32 p = Select(FirstN(n), Likelihood(Fma(LoadN(x + i, n), scale, shift)), Zero());
       StoreN(x + i, p, n < kLanes ? n : kLanes);
       sum = sum + p;
     }
@@ -156,6 +157,109 @@ void SoftmaxScores(const ScoreRows& work) {
     const F32 factor = Set(1.0f / total);
     for (i = 0; i + kLanes <= count; i += kLanes) Store(x + i, Load(x + i) * factor);
     if (i < count) StoreN(x + i, LoadN(x + i, count - i) * factor, count - i);
+  }
+}
+
+// Masked scores take the place of scores; the largest of the row comes back. No NaN counts.
+inline float LargestScore(float* x, const float* mask, float scale, int64_t count) {
+  F32 a = Set(-__builtin_inff()), b = a;
+  int64_t i = 0;
+  if (mask == nullptr) {
+    for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+      a = Max(Load(x + i), a);
+      b = Max(Load(x + i + kLanes), b);
+    }
+    for (; i < count; i += kLanes) a = Max(LoadOrLeast(x + i, count - i), a);
+    return ReduceMax(Max(a, b));
+  }
+  const F32 factor = Set(scale);
+  for (; i + kLanes <= count; i += kLanes) {
+    const F32 sum = Fma(Load(x + i), factor, Load(mask + i));
+    Store(x + i, sum);
+    a = Max(sum, a);
+  }
+  if (i < count) {
+    const int64_t n = count - i;
+    const F32 sum = Fma(LoadN(x + i, n), factor, LoadN(mask + i, n));
+    StoreN(x + i, sum, n);
+    a = Max(Select(FirstN(n), sum, a), a);
+  }
+  return ReduceMax(a);
+}
+
+// 2^(x * scale + shift) in place; their sum.
+inline float ScorePowers(float* x, float scale, float shift, int64_t count) {
+  const F32 factor = Set(scale), offset = Set(shift);
+  F32 sum = Zero(), sum2 = Zero();
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    const F32 p = Likelihood(Fma(Load(x + i), factor, offset));
+    const F32 q = Likelihood(Fma(Load(x + i + kLanes), factor, offset));
+    Store(x + i, p);
+    Store(x + i + kLanes, q);
+    sum = sum + p;
+    sum2 = sum2 + q;
+  }
+  for (; i < count; i += kLanes) {
+    const int64_t n = count - i < kLanes ? count - i : kLanes;
+    const F32 p = Select(FirstN(n), Likelihood(Fma(LoadN(x + i, n), factor, offset)), Zero());
+    StoreN(x + i, p, n);
+    sum = sum + p;
+  }
+  return ReduceAdd(sum + sum2);
+}
+
+inline void ScaleRow(float* y, float factor, int64_t count) {
+  const F32 f = Set(factor);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) Store(y + i, Load(y + i) * f);
+  if (i < count) StoreN(y + i, LoadN(y + i, count - i) * f, count - i);
+}
+
+// The largest of a row first for all rows, then the powers: so the end of one row's chain of comparisons
+// passes while the next row's runs.
+void SoftmaxBlock(const ScoreBlock& work) {
+  constexpr int64_t kMostRows = 16;
+  const float scale = (work.mask == nullptr ? work.scale : 1.0f) * kLog2E;
+  for (int64_t first = 0; first < work.rows; first += kMostRows) {
+    const int64_t rows = work.rows - first < kMostRows ? work.rows - first : kMostRows;
+    float largest[kMostRows];
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t row = first + i, begin = work.begin[row], count = work.end[row] - begin;
+      const float* mask = work.mask != nullptr && count > 0 ? work.mask[row] + begin : nullptr;
+      largest[i] = LargestScore(work.scores + row * work.stride + begin, mask, work.scale, count);
+    }
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t row = first + i, begin = work.begin[row], end = work.end[row];
+      float* const x = work.scores + row * work.stride;
+      FillRow(x, begin, 0.0f);
+      FillRow(x + end, work.width - end, 0.0f);
+      const float before = work.most[row];
+      const float most = largest[i] > before ? largest[i] : before;
+      const bool none = most == -__builtin_inff();  // so far; NaN and minus infinity still come out right
+      const float sum = ScorePowers(x + begin, scale, none ? 0.0f : -most * scale, end - begin);
+      if (work.values != nullptr && most > before) {
+        const float factor = ReduceMax(Likelihood(Set((before - most) * scale)));
+        ScaleRow(work.values + row * work.values_stride, factor, work.value_size);
+        work.sum[row] *= factor;
+      }
+      work.sum[row] += sum;
+      work.most[row] = most;
+    }
+  }
+}
+
+void DivideValues(const ValueRows& work) {
+  for (int64_t row = 0; row < work.rows; ++row) {
+    float* const y = work.values + row * work.stride;
+    const float sum = work.sum[row];
+    if (sum > 0) {
+      ScaleRow(y, 1.0f / sum, work.size);
+    } else if (sum == 0) {
+      FillRow(y, work.size, work.unseen);
+    } else {
+      FillRow(y, work.size, work.nan_is_zero ? 0.0f : __builtin_nanf(""));
+    }
   }
 }
 

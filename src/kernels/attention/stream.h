@@ -1,0 +1,23 @@
+// Attention whose rows pass over blocks of keys: the block's keys and values are packed once into L2, then
+// each strip of rows (as many as the GEMM's tile has) makes its scores there, turns them into powers of e
+// while they are in L1, and adds its share of the values. A row's largest score and sum go from block to
+// block.
+//
+// For at least as many rows as make packing worth while, and where nothing but a mask of adjacent floats
+// stands between products and probabilities.
+#pragma once
+
+#include "kernels/attention/attention.h"
+
+namespace ortolan::kernels {
+
+AttentionStreamPlan PlanAttentionStream(const AttentionProblem& problem, const GemmVariant& gemm,
+                                        int threads);
+
+// Whether these operands can go this way.
+bool StreamsAttention(const AttentionPlan& plan, const AttentionOperands& operands);
+
+void RunAttentionStream(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
+                        ThreadPool& threads, FunctionRef<bool()> cancelled);
+
+}  // namespace ortolan::kernels
