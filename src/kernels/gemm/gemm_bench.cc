@@ -1,5 +1,5 @@
-// Shares of the machine's peak. Bursts of the product alternate with bursts of bare FMA (or of a bare read of
-// the same bytes) and the best of each counts, so that a busy machine slows both or neither.
+// Shares of the machine's peak. Bursts of the product alternate with bursts of bare FMA, and for few rows
+// with bare reads of B's bytes; the best of each counts, so that a busy machine slows both or neither.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -24,6 +24,14 @@ AlignedBuffer Buffer(int64_t floats) {
   auto* data = reinterpret_cast<float*>(buffer.data());
   for (int64_t i = 0; i < floats; ++i) data[i] = static_cast<float>(i % 17) * 0.01f;
   return buffer;
+}
+
+// Bytes a second at which B comes in, from wherever it is: the C library looks for a byte that is not there
+// with the widest loads of the machine.
+double ReadBurst(const void* data, size_t bytes) {
+  const double start = ThreadSeconds();
+  benchmark::DoNotOptimize(std::memchr(data, 0xff, bytes));  // no number of Buffer has such a byte
+  return static_cast<double>(bytes) / (ThreadSeconds() - start);
 }
 
 void RunProblem(benchmark::State& state, const GemmVariant& variant, const Problem& problem) {
@@ -51,9 +59,10 @@ void RunProblem(benchmark::State& state, const GemmVariant& variant, const Probl
   const double flops = 2.0 * static_cast<double>(batch) * static_cast<double>(m) * static_cast<double>(n) *
                        static_cast<double>(k);
   const double bytes = 4.0 * static_cast<double>(batch) * static_cast<double>(k * n + m * k + m * n);
-  double best = 1e9, peak = 0;
+  double best = 1e9, peak = 0, read = 0;
   for (auto _ : state) {
     peak = std::max(peak, FmaBurst(variant.isa) * 1e-9);
+    if (m <= 8) read = std::max(read, ReadBurst(operands.b, static_cast<size_t>(batch * k * n) * 4) * 1e-9);
     const int runs = static_cast<int>(std::max(1.0, 2e7 / flops));
     const double start = ThreadSeconds();
     for (int r = 0; r < runs; ++r)
@@ -66,6 +75,10 @@ void RunProblem(benchmark::State& state, const GemmVariant& variant, const Probl
   state.counters["GFLOPS"] = flops / best * 1e-9;
   state.counters["peak"] = peak;
   state.counters["share%"] = flops / best * 1e-9 / peak * 100;
+  if (m <= 8) {
+    state.counters["read"] = read;
+    state.counters["read%"] = bytes / best * 1e-9 / read * 100;
+  }
   state.counters["GB/s"] = bytes / best * 1e-9;
 }
 
@@ -80,9 +93,17 @@ const bool kRegistered = [] {
       {1, 512, 512, 512, Problem::kPacked},
       {1, 768, 768, 768, Problem::kPacked},
       {1, 1024, 1024, 1024, Problem::kPacked},
+      {1, 64, 768, 768, Problem::kPacked},
+      {1, 64, 768, 3072, Problem::kPacked},
+      {1, 64, 3072, 768, Problem::kPacked},
       {1, 128, 768, 768, Problem::kPacked},
       {1, 128, 768, 3072, Problem::kPacked},
       {1, 128, 3072, 768, Problem::kPacked},
+      {1, 512, 768, 768, Problem::kPacked},
+      {1, 512, 768, 3072, Problem::kPacked},
+      {1, 512, 3072, 768, Problem::kPacked},
+      {1, 1500, 1536, 384, Problem::kPacked},
+      {1, 1500, 384, 1536, Problem::kPacked},
       {1, 197, 384, 1536, Problem::kPacked},
       {1, 197, 576, 192, Problem::kPacked},
       {1, 197, 192, 768, Problem::kPacked},
@@ -102,14 +123,17 @@ const bool kRegistered = [] {
       {12, 512, 64, 512, Problem::kRowMajor},
       // Few rows; the first sizes stay in cache, the last in memory.
       {1, 1, 512, 512, Problem::kPacked},
+      {1, 1, 2048, 2048, Problem::kPacked},
       {1, 1, 4096, 4096, Problem::kPacked},
       {1, 2, 4096, 4096, Problem::kPacked},
       {1, 4, 4096, 4096, Problem::kPacked},
       {1, 8, 4096, 4096, Problem::kPacked},
       {1, 1, 512, 512, Problem::kRowMajor},
+      {1, 1, 2048, 2048, Problem::kRowMajor},
       {1, 1, 4096, 4096, Problem::kRowMajor},
       {1, 4, 4096, 4096, Problem::kRowMajor},
       {1, 1, 512, 512, Problem::kTransposed},
+      {1, 1, 2048, 2048, Problem::kTransposed},
       {1, 1, 4096, 4096, Problem::kTransposed},
       {12, 1, 512, 64, Problem::kTransposed},
       {12, 1, 64, 512, Problem::kRowMajor},
