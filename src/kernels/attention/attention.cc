@@ -29,13 +29,6 @@ GemmElement GemmElementOf(AttentionElement element) {
                                               : GemmElement::kF32;
 }
 
-template <typename T>
-double NumberOf(T item) {
-  if constexpr (std::is_arithmetic_v<T>)
-    return static_cast<double>(item);
-  else
-    return static_cast<double>(static_cast<float>(item));
-}
 template <typename T, typename Real>
 T Stored(Real number) {
   if constexpr (std::is_arithmetic_v<T>)
@@ -50,15 +43,7 @@ class Attention {
  public:
   Attention(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
             ThreadPool& serial)
-      : plan_(plan),
-        p_(plan.problem),
-        o_(operands),
-        scratch_(scratch),
-        packed_(reinterpret_cast<float*>(scratch + plan.SlotsBytes())),
-        serial_(serial) {}
-
-  // Brings the keys and values of a head into the GEMM's form.
-  void Pack(int64_t item, int64_t kv_head) const;
+      : plan_(plan), p_(plan.problem), o_(operands), scratch_(scratch), serial_(serial) {}
 
   // Block `block` of the rows of all query heads that share key head `kv_head`.
   void Block(int64_t item, int64_t kv_head, int64_t block, int slot) const;
@@ -81,14 +66,8 @@ class Attention {
   const T* Values(Head head) const {
     return static_cast<const T*>(o_.v.data) + head.item * o_.v.batch + head.kv_head * o_.v.head;
   }
-  float* PackedKeys(Head head) const {
-    const auto index = static_cast<size_t>(head.item * p_.kv_heads + head.kv_head);
-    return packed_ + index * (plan_.key_floats + plan_.value_floats);
-  }
-  float* PackedValues(Head head) const { return PackedKeys(head) + plan_.key_floats; }
   // Rows of queries follow each other in memory only where no other query head shares the keys.
   bool InPlace() const { return std::is_same_v<T, float> && p_.heads == p_.kv_heads; }
-  KeyRange Panels(KeyRange keys) const;
   void ReadQueries(int64_t item, int64_t kv_head, int64_t first, int64_t count, Real* to) const;
   bool Multiply(const GemmShape& shape, const Real* a, const void* b, Rows c,
                 std::span<std::byte> scratch) const;
@@ -99,7 +78,6 @@ class Attention {
   void FinishRow(int64_t item, const Row& row, KeyRange block, Real* scores) const;
   bool Plain() const;
   void FinishPlainRows(Head head, int64_t first, int64_t count, KeyRange block, Real* scores) const;
-  void AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const;
   void Softmax(int64_t head, Real* scores, int64_t count) const;
   void Show(int64_t item, const Row& row, const Real* scores, AttentionScores stage) const;
 
@@ -107,33 +85,14 @@ class Attention {
   const AttentionProblem& p_;
   const AttentionOperands& o_;
   std::byte* scratch_;
-  float* packed_;
   ThreadPool& serial_;
 };
-
-template <typename T, typename Real>
-void Attention<T, Real>::Pack(int64_t item, int64_t kv_head) const {
-  const Head head{item, kv_head};
-  const GemmElement element = GemmElementOf(p_.element);
-  PackGemmB(*plan_.gemm, {Keys(head), o_.k.element, o_.k.row, element}, p_.size, p_.keys,
-            static_cast<float>(p_.scale), PackedKeys(head), serial_);
-  PackGemmB(*plan_.gemm, {Values(head), o_.v.row, 1, element}, p_.keys, p_.value_size, 1, PackedValues(head),
-            serial_);
-}
-
-// Whole panels of packed keys.
-template <typename T, typename Real>
-KeyRange Attention<T, Real>::Panels(KeyRange keys) const {
-  if (!plan_.packs) return keys;
-  const int64_t width = plan_.gemm->columns;
-  return {keys.begin / width * width, std::min(RoundUp(keys.end, width), p_.keys)};
-}
 
 template <typename T, typename Real>
 void Attention<T, Real>::ReadQueries(int64_t item, int64_t kv_head, int64_t first, int64_t count,
                                      Real* to) const {
   const int64_t group = p_.heads / p_.kv_heads;
-  const Real scale = static_cast<Real>(plan_.packs ? 1 : p_.scale);  // packed keys are scaled
+  const Real scale = static_cast<Real>(p_.scale);
   for (int64_t r = first; r < first + count; ++r, to += p_.size) {
     const int64_t head = kv_head * group + r / p_.queries;
     const T* from =
@@ -159,7 +118,6 @@ bool Attention<T, Real>::Multiply(const GemmShape& shape, const Real* a, const v
   }
 }
 
-// Of `keys`, which are whole panels where they are packed.
 template <typename T, typename Real>
 void Attention<T, Real>::MakeScores(Head head, Rows q, int64_t count, KeyRange keys, Real* scores,
                                     std::span<std::byte> scratch) const {
@@ -168,9 +126,7 @@ void Attention<T, Real>::MakeScores(Head head, Rows q, int64_t count, KeyRange k
   shape.m = count, shape.n = keys.end - keys.begin, shape.k = p_.size;
   shape.a = {nullptr, q.stride, 1};
   shape.b = {nullptr, o_.k.element, o_.k.row, GemmElementOf(p_.element)};
-  shape.b_packed = plan_.packs;
-  const void* const b = plan_.packs ? static_cast<const void*>(PackedKeys(head) + keys.begin * p_.size) : k;
-  if (Multiply(shape, q.data, b, {scores, plan_.score_stride}, scratch)) return;
+  if (Multiply(shape, q.data, k, {scores, plan_.score_stride}, scratch)) return;
   for (int64_t r = 0; r < count; ++r) {
     for (int64_t j = 0; j < shape.n; ++j) {
       Real sum = 0;
@@ -189,9 +145,7 @@ void Attention<T, Real>::AddValues(Head head, const Real* scores, int64_t count,
   shape.m = count, shape.n = p_.value_size, shape.k = keys.end - keys.begin;
   shape.a = {nullptr, plan_.score_stride, 1};
   shape.b = {nullptr, o_.v.row, 1, GemmElementOf(p_.element)};
-  shape.b_packed = plan_.packs && shape.k == p_.keys;  // panels run over all keys
-  const void* const b = shape.b_packed ? static_cast<const void*>(PackedValues(head)) : v;
-  if (Multiply(shape, scores, b, out, scratch)) return;
+  if (Multiply(shape, scores, v, out, scratch)) return;
   for (int64_t r = 0; r < count; ++r) {
     Real* const to = out.data + r * out.stride;
     std::fill_n(to, p_.value_size, Real{0});
@@ -199,43 +153,6 @@ void Attention<T, Real>::AddValues(Head head, const Real* scores, int64_t count,
       const Real factor = scores[r * plan_.score_stride + j];
       for (int64_t i = 0; i < p_.value_size; ++i) to[i] += factor * static_cast<Real>(v[j * o_.v.row + i]);
     }
-  }
-}
-
-template <typename M, typename Real>
-void AddRow(const M* mask, int64_t stride, int64_t count, Real* scores) {
-  if (stride == 1) {
-    for (int64_t j = 0; j < count; ++j) scores[j] += static_cast<Real>(NumberOf(mask[j]));
-  } else {
-    for (int64_t j = 0; j < count; ++j) scores[j] += static_cast<Real>(NumberOf(mask[j * stride]));
-  }
-}
-
-// Over the keys of the row; scores[0] is key keys.begin.
-template <typename T, typename Real>
-void Attention<T, Real>::AddMask(int64_t item, const Row& row, KeyRange keys, Real* scores) const {
-  const AttentionMask& mask = o_.mask;
-  if (mask.period > 0) item %= mask.period;
-  const int64_t at =
-      item * mask.batch + row.head * mask.head + row.query * mask.row + keys.begin * mask.column;
-  const int64_t count = keys.end - keys.begin;
-  switch (mask.type) {
-    case AttentionMask::Type::kNone:
-      return;
-    case AttentionMask::Type::kBool: {
-      const auto* seen = static_cast<const uint8_t*>(mask.data) + at;
-      for (int64_t j = 0; j < count; ++j)
-        scores[j] = seen[j * mask.column] != 0 ? scores[j] : static_cast<Real>(kMinusInfinity);
-      return;
-    }
-    case AttentionMask::Type::kF32:
-      return AddRow(static_cast<const float*>(mask.data) + at, mask.column, count, scores);
-    case AttentionMask::Type::kF16:
-      return AddRow(static_cast<const Float16*>(mask.data) + at, mask.column, count, scores);
-    case AttentionMask::Type::kBF16:
-      return AddRow(static_cast<const BFloat16*>(mask.data) + at, mask.column, count, scores);
-    case AttentionMask::Type::kF64:
-      return AddRow(static_cast<const double*>(mask.data) + at, mask.column, count, scores);
   }
 }
 
@@ -278,14 +195,11 @@ template <typename T, typename Real>
 void Attention<T, Real>::FinishRow(int64_t item, const Row& row, KeyRange block, Real* scores) const {
   const int64_t width = block.end - block.begin;
   Show(item, row, scores, AttentionScores::kProduct);
-  if (p_.softcap > 0) {
-    const Real cap = static_cast<Real>(p_.softcap);
-    for (int64_t j = 0; j < width; ++j) scores[j] = cap * std::tanh(scores[j] / cap);
-  }
+  if (p_.softcap > 0) CapScores(p_.softcap, width, scores);
   Show(item, row, scores, AttentionScores::kCapped);
   const int64_t begin = row.keys.end > 0 ? row.keys.begin - block.begin : 0;
   const int64_t end = row.keys.end > 0 ? row.keys.end - block.begin : 0;
-  if (end > begin) AddMask(item, row, row.keys, scores + begin);
+  if (end > begin) AddAttentionMask(o_.mask, item, row, row.keys, scores + begin);
   if (o_.shown == AttentionScores::kBiased) {
     std::fill(scores, scores + begin, static_cast<Real>(kMinusInfinity));
     std::fill(scores + end, scores + width, static_cast<Real>(kMinusInfinity));
@@ -314,7 +228,6 @@ void Attention<T, Real>::FinishPlainRows(Head head, int64_t first, int64_t count
                                          Real* scores) const {
   if constexpr (std::is_same_v<Real, float>) {
     const AttentionMask& mask = o_.mask;
-    const int64_t mask_item = mask.period > 0 ? head.item % mask.period : head.item;
     const int64_t width = block.end - block.begin;
     for (int64_t r = 0; r < count;) {
       const Row row = RowAt(head.item, head.kv_head, first + r);
@@ -331,8 +244,8 @@ void Attention<T, Real>::FinishPlainRows(Head head, int64_t first, int64_t count
         ScoreRows work{};
         work.scores = rows + begin, work.stride = plan_.score_stride;
         if (mask.type != AttentionMask::Type::kNone) {
-          work.mask = static_cast<const float*>(mask.data) + mask_item * mask.batch + row.head * mask.head +
-                      row.query * mask.row + row.keys.begin;
+          work.mask =
+              static_cast<const float*>(mask.data) + AttentionMaskAt(mask, head.item, row) + row.keys.begin;
           work.mask_stride = mask.row;
         }
         work.rows = same, work.count = end - begin;
@@ -369,24 +282,22 @@ void Attention<T, Real>::Block(int64_t item, int64_t kv_head, int64_t block, int
   }
   if (o_.shown != AttentionScores::kNone) keys = {0, p_.keys};
   const Head head{item, kv_head};
-  Rows queries{q, p_.size}, results{out, p_.value_size};
+  const Rows queries{q, p_.size};
+  Rows results{out, p_.value_size};
   if (InPlace()) {
-    const int64_t at_q = item * o_.q.batch + kv_head * o_.q.head + first * o_.q.row;
     const int64_t at_y = item * o_.y.batch + kv_head * o_.y.head + first * o_.y.row;
-    if (plan_.packs) queries = {static_cast<Real*>(o_.q.data) + at_q, o_.q.row};
     results = {static_cast<Real*>(o_.y.data) + at_y, o_.y.row};
   }
   if (keys.end > keys.begin) {
-    const KeyRange wide = Panels(keys);
-    if (queries.data == q) ReadQueries(item, kv_head, first, count, q);
-    MakeScores(head, queries, count, wide, scores, gemm);
+    ReadQueries(item, kv_head, first, count, q);
+    MakeScores(head, queries, count, keys, scores, gemm);
     if (Plain()) {
-      FinishPlainRows(head, first, count, wide, scores);
+      FinishPlainRows(head, first, count, keys, scores);
     } else {
       for (int64_t r = 0; r < count; ++r)
-        FinishRow(item, RowAt(item, kv_head, first + r), wide, scores + r * plan_.score_stride);
+        FinishRow(item, RowAt(item, kv_head, first + r), keys, scores + r * plan_.score_stride);
     }
-    AddValues(head, scores + (keys.begin - wide.begin), count, keys, results, gemm);
+    AddValues(head, scores, count, keys, results, gemm);
   } else {
     for (int64_t r = 0; r < count; ++r)
       std::fill_n(results.data + r * results.stride, p_.value_size, Real{0});
@@ -405,11 +316,6 @@ void RunTyped(const AttentionPlan& plan, const AttentionOperands& operands, std:
   const Attention<T, Real> attention(plan, operands, scratch, serial);
   const int64_t heads = plan.problem.batch * plan.problem.kv_heads;
   const int64_t tasks = heads * plan.blocks;
-  if (plan.packs) {
-    threads.ParallelFor(heads, [&](int64_t head) {
-      attention.Pack(head / plan.problem.kv_heads, head % plan.problem.kv_heads);
-    });
-  }
   std::atomic<int64_t> next{0};
   // Each slot takes block after block; which one does not matter for the result.
   threads.ParallelFor(std::min<int64_t>(plan.slots, tasks), [&](int64_t slot) {
@@ -423,15 +329,9 @@ void RunTyped(const AttentionPlan& plan, const AttentionOperands& operands, std:
 
 }  // namespace
 
-size_t AttentionPlan::SlotsBytes() const {
-  return static_cast<size_t>(RoundUp(
-      static_cast<int64_t>(static_cast<size_t>(slots) * (gemm_bytes + slot_floats * sizeof(float))), 64));
-}
-
 size_t AttentionPlan::ScratchBytes() const {
-  const auto heads = static_cast<size_t>(problem.batch * problem.kv_heads);
-  const size_t bytes = SlotsBytes() + (packs ? heads * (key_floats + value_floats) * sizeof(float) : 0);
-  return std::max(bytes, stream.Bytes());
+  if (streams) return stream.Bytes();
+  return static_cast<size_t>(slots) * (gemm_bytes + slot_floats * sizeof(float));
 }
 
 AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& gemm,
@@ -440,7 +340,11 @@ AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& 
   plan.problem = problem;
   plan.gemm = &gemm;
   plan.norm = &norm;
-  plan.stream = PlanAttentionStream(problem, gemm, std::max(threads, 1));
+  plan.streams = StreamsAttention(problem, gemm);
+  if (plan.streams) {
+    plan.stream = PlanAttentionStream(problem, gemm, std::max(threads, 1));
+    return plan;
+  }
   const int64_t all = problem.heads / problem.kv_heads * problem.queries;
   const int64_t fitting =
       std::clamp(kBlockScores / std::max<int64_t>(problem.keys, 1), kFewestRows, kMostRows);
@@ -473,33 +377,13 @@ AttentionPlan PlanAttention(const AttentionProblem& problem, const GemmVariant& 
       plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).ScratchBytes(1));
     }
   }
-  plan.packs = plan.blocks > 1;
-  if (plan.packs) {
-    const auto lines = [](int64_t floats) { return static_cast<size_t>(RoundUp(floats, 16)); };
-    plan.key_floats = lines(PackedGemmBFloats(gemm, problem.size, problem.keys));
-    plan.value_floats = lines(PackedGemmBFloats(gemm, problem.keys, problem.value_size));
-    // Queries that are read in place may lie any distance apart; 4 KB take the most scratch.
-    for (const int64_t stride : {problem.size, int64_t{1024}}) {
-      GemmShape shape;
-      shape.m = plan.rows, shape.n = problem.keys, shape.k = problem.size;
-      shape.a = {nullptr, stride, 1};
-      shape.b_packed = true;
-      plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).ScratchBytes(1));
-    }
-    GemmShape shape;
-    shape.m = plan.rows, shape.n = problem.value_size, shape.k = problem.keys;
-    shape.a = {nullptr, plan.score_stride, 1};
-    shape.b_packed = true;
-    plan.gemm_bytes = std::max(plan.gemm_bytes, PlanGemm(gemm, shape).ScratchBytes(1));
-  }
   plan.gemm_bytes = (plan.gemm_bytes + 63) / 64 * 64;
   return plan;
 }
 
 void RunAttention(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
                   ThreadPool& threads, ThreadPool& serial, FunctionRef<bool()> cancelled) {
-  if (StreamsAttention(plan, operands))
-    return RunAttentionStream(plan, operands, scratch, threads, cancelled);
+  if (plan.streams) return RunAttentionStream(plan, operands, scratch, threads, cancelled);
   switch (plan.problem.element) {
     case AttentionElement::kF32:
       return RunTyped<float, float>(plan, operands, scratch, threads, serial, cancelled);

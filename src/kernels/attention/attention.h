@@ -2,10 +2,10 @@
 // kernels and the softmax on the norm kernels. Queries and results of float are read and written where they
 // stand.
 //
-// Where at most a mask of floats stands between the products, strips of queries pass over blocks of keys and
-// no score leaves the caches next to the core (stream.h). Else blocks of queries whose scores stay in L2 see
-// all keys at once; keys and values that several blocks read are packed once for all of them. Keys that no
-// query of a strip or block sees are neither multiplied nor read.
+// Many rows of queries go in strips over blocks of keys, and no score leaves the caches next to the core
+// (stream.h). A few rows, as one step of decoding has them, see all keys at once and read keys and values
+// where they lie; so do those whose scores are wanted, and doubles, in blocks of rows whose scores stay in
+// L2. Keys that no query of a strip or block sees are neither multiplied nor read.
 //
 // Heads of queries that share a head of keys are rows of one product, so K and V are read once for them.
 // Results do not depend on the number of threads.
@@ -42,6 +42,7 @@ struct AttentionProblem {
   AttentionNanRows nan_rows = AttentionNanRows::kKept;
   int64_t left = -1, right = -1;  // the window of keys around a query's position; -1: open
   AttentionElement element = AttentionElement::kF32;
+  bool shows_scores = false;  // runs may ask for them
 };
 
 // What the fourth output of ONNX's Attention shows.
@@ -74,13 +75,12 @@ struct AttentionOperands {
   // and this is negative, valid_keys - queries.
   int64_t offset = 0;
   const float* sinks = nullptr;  // of each head: a score of no key that takes part in the softmax; or null
-  AttentionScores shown = AttentionScores::kNone;
-  void* scores = nullptr;  // batch x heads x queries x keys
+  AttentionScores shown = AttentionScores::kNone;  // none unless the problem says that it shows them
+  void* scores = nullptr;                          // batch x heads x queries x keys
 };
 
-// How rows of queries pass over blocks of keys (see stream.h), where they may.
+// How rows of queries pass over blocks of keys: see stream.h.
 struct AttentionStreamPlan {
-  bool possible = false;
   int64_t strips = 0;          // of all rows that share a head of keys: as many rows as the GEMM's tile has
   int64_t tasks_per_head = 0;  // each over as many strips
   int64_t rows_per_task = 0;   // at most
@@ -94,20 +94,17 @@ struct AttentionStreamPlan {
 
 struct AttentionPlan {
   AttentionProblem problem;
-  AttentionStreamPlan stream;
   const GemmVariant* gemm = nullptr;
   const NormF32Variant* norm = nullptr;
+  bool streams = false;
+  AttentionStreamPlan stream;
+  // Where it does not stream:
   int64_t rows = 0;    // of one block
   int64_t blocks = 0;  // of one head of keys
   int64_t score_stride = 0;
   size_t gemm_bytes = 0;
   size_t slot_floats = 0;
   int slots = 1;
-  // Where several blocks read the same keys and values, these are brought into the GEMM's form once a head.
-  bool packs = false;
-  size_t key_floats = 0, value_floats = 0;  // of one head
-
-  size_t SlotsBytes() const;
   size_t ScratchBytes() const;
 };
 

@@ -1,11 +1,12 @@
 // Attention of one thread as a share of the machine's peak: the multiply-adds of the two products alone
-// count, and of causal ones those under the diagonal. Bursts of bare FMA alternate with the runs and the best
-// of each counts, so that a busy machine slows both or neither.
+// count, and of causal ones those under the diagonal, whether the operator says so or a mask does. Bursts of
+// bare FMA alternate with the runs and the best of each counts, so that a busy machine slows both or neither.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "base/aligned_buffer.h"
@@ -43,22 +44,31 @@ class Arena {
 };
 
 // Heads side by side in each row, as projections of whole models have them.
-void RunShape(benchmark::State& state, int64_t rows, int64_t size, bool causal) {
+enum class Kind { kAll, kCausal, kCausalMask };
+
+void RunShape(benchmark::State& state, int64_t rows, int64_t size, Kind kind) {
+  const bool causal = kind != Kind::kAll;
   const Isa isa = GetCpuInfo().isa;
   const int64_t width = kHeads * size;
   ThreadPool threads(1);
   AttentionProblem problem{.batch = 1, .heads = kHeads, .kv_heads = kHeads, .queries = rows, .keys = rows};
   problem.size = problem.value_size = size;
   problem.scale = 1 / std::sqrt(static_cast<double>(size));
-  problem.causal = causal;
+  problem.causal = kind == Kind::kCausal;
   const AttentionPlan plan = PlanAttention(problem, SelectGemmF32(isa), SelectNormF32(isa), 1);
   const auto scratch_floats = static_cast<int64_t>(plan.ScratchBytes() / 4);
-  Arena arena(4 * rows * width + scratch_floats + 64);
+  Arena arena(4 * rows * width + rows * rows + scratch_floats + 80);
   AttentionOperands operands;
   operands.q = {arena.Take(rows * width), 0, size, width};
   operands.k = {arena.Take(rows * width), 0, size, width};
   operands.v = {arena.Take(rows * width), 0, size, width};
   operands.y = {arena.Take(rows * width), 0, size, width};
+  if (kind == Kind::kCausalMask) {
+    float* const mask = arena.Take(rows * rows);
+    for (int64_t i = 0; i < rows * rows; ++i)
+      mask[i] = i % rows > i / rows ? std::numeric_limits<float>::lowest() : 0.0f;
+    operands.mask = {AttentionMask::Type::kF32, mask, 0, 0, rows, rows};
+  }
   auto* const scratch = reinterpret_cast<std::byte*>(arena.Take(scratch_floats));
   const double pairs = static_cast<double>(rows) * static_cast<double>(causal ? (rows + 1) : 2 * rows) / 2;
   const double flops = 4.0 * static_cast<double>(kHeads * size) * pairs;
@@ -78,12 +88,14 @@ void RunShape(benchmark::State& state, int64_t rows, int64_t size, bool causal) 
 }
 
 const bool kRegistered = [] {
-  for (const bool causal : {false, true}) {
+  constexpr const char* kNames[] = {"", "/causal", "/causal_mask"};
+  for (const Kind kind : {Kind::kAll, Kind::kCausal, Kind::kCausalMask}) {
     for (const int64_t size : {64, 128}) {
       for (const int64_t rows : {64, 128, 197, 256, 512, 1024, 1500}) {
-        const std::string name = fmt::format("attention/{}x{}{}", rows, size, causal ? "/causal" : "");
+        const std::string name =
+            fmt::format("attention/{}x{}{}", rows, size, kNames[static_cast<size_t>(kind)]);
         benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-          RunShape(state, rows, size, causal);
+          RunShape(state, rows, size, kind);
         })->UseManualTime();
       }
     }

@@ -7,6 +7,7 @@
 
 #include "base/half.h"
 #include "kernels/attention/rows.h"
+#include "kernels/attention/sight.h"
 #include "kernels/gemm/gemm_pack.h"
 
 namespace ortolan::kernels {
@@ -16,10 +17,10 @@ namespace {
 constexpr int64_t kFewestRows = kMostGemmFewRows + 1;
 // Keys and values of 64 numbers take 256 KB of an L2 of 1 MB at 512 keys; the scores of 14 rows 28 KB of L1.
 constexpr int64_t kMostKeys = 512;
-// Rows of one task, which packs keys and values for itself: packing 256 numbers or so a key costs as much as
-// ten rows.
+// Rows of one task, which packs keys and values for itself: that costs as much as ten rows or so.
 constexpr int64_t kMostRows = 1536;
-constexpr int64_t kFewestTaskRows = 256;
+constexpr int64_t kFewestTaskRows = 56;
+constexpr int64_t kPackingRows = 10;
 // Rows of keys or values that are copied while the next ones are on their way.
 constexpr int64_t kCopiedRows = 32;
 
@@ -99,7 +100,8 @@ class Stream {
     KeyRange keys = Start();
     keys.begin = keys.begin / plan_.key_block * plan_.key_block;
     for (int64_t k0 = keys.begin; k0 < keys.end; k0 += plan_.key_block) {
-      block_ = {k0, std::min(k0 + plan_.key_block, keys.end)};
+      block_ = {k0, std::min(k0 + plan_.key_block, p_.keys)};
+      packed_end_ = std::min(block_.end, keys.end);
       PackKeys();
       PackValues();
       for (int64_t s = s0; s < s1; ++s) {
@@ -117,6 +119,8 @@ class Stream {
   };
   int64_t RowOf(int64_t strip) const { return EvenCut(AllRows(p_), plan_.strips, strip); }
   AttentionRow RowAt(int64_t row) const { return AttentionRowAt(p_, o_, item_, kv_head_, first_row_ + row); }
+  // What the largest scores are kept in: products, or scores where a mask or a cap makes them.
+  float Unit() const { return masked_ || adjusted_ ? 1.0f : static_cast<float>(p_.scale); }
   float* most() const { return slot_ + parts_.most; }
   float* sum() const { return slot_ + parts_.sum; }
   int64_t* begin() const { return reinterpret_cast<int64_t*>(slot_ + parts_.begin); }
@@ -124,8 +128,9 @@ class Stream {
 
   KeyRange Start();
   void ReadQueries(float* to) const;
+  void ChooseBias();
   const float* MaskOf(int64_t row) const;
-  bool MaskIsZero(int64_t row, int64_t keys) const;
+  bool MaskIsZero() const;
   const T* Keys(int64_t head) const {
     return static_cast<const T*>(o_.k.data) + head / p_.kv_heads * o_.k.batch +
            head % p_.kv_heads * o_.k.head;
@@ -139,6 +144,7 @@ class Stream {
   void PackValues() const;
   void Strip(int64_t row, int64_t count) const;
   void MakeScores(int64_t row, int64_t count, KeyRange keys) const;
+  void AdjustScores(int64_t row, float* scores, KeyRange keys) const;
   void MakePowers(int64_t row, int64_t count, KeyRange wide, KeyRange keys, bool first) const;
   void AddValues(int64_t row, int64_t count, KeyRange wide, KeyRange keys, bool first) const;
   void Finish() const;
@@ -154,16 +160,33 @@ class Stream {
   float* slot_;
   int64_t first_row_ = 0, rows_ = 0;
   Rows queries_{}, results_{};
+  // Widths of panels follow from the block's end whether or not the task sees it: tiles of other widths add
+  // up in another order.
   KeyRange block_;
-  bool masked_ = false;
+  int64_t packed_end_ = 0;
+  bool masked_ = false;    // floats are added to scores as they become powers
+  bool adjusted_ = false;  // scores are scaled, capped and masked before
 };
+
+// What stands between products and powers. Nothing here may depend on which rows the task has.
+template <typename T>
+void Stream<T>::ChooseBias() {
+  const AttentionMask& mask = o_.mask;
+  const bool floats = mask.type == AttentionMask::Type::kF32 && mask.column == 1;
+  adjusted_ = p_.softcap > 0 || (mask.type != AttentionMask::Type::kNone && !floats);
+  // One row of zeros for all queries is what models have that mask nothing.
+  masked_ = floats && (mask.row != 0 || p_.heads != p_.kv_heads || !MaskIsZero());
+}
 
 // What each row sees, and all of them together.
 template <typename T>
 KeyRange Stream<T>::Start() {
+  ChooseBias();
   KeyRange all{p_.keys, 0};
+  AttentionSight<T> sight(p_, norm_, o_, item_, kv_head_);
   for (int64_t r = 0; r < rows_; ++r) {
-    const KeyRange own = RowAt(r).keys;
+    const AttentionRow row = RowAt(r);
+    const KeyRange own = masked_ || adjusted_ ? sight.Narrowed(row) : row.keys;
     begin()[r] = own.begin, end()[r] = own.end;
     if (own.end == 0) continue;
     all.begin = std::min(all.begin, own.begin);
@@ -171,10 +194,14 @@ KeyRange Stream<T>::Start() {
   }
   std::fill_n(most(), rows_, -std::numeric_limits<float>::infinity());
   std::fill_n(sum(), rows_, 0.0f);
+  for (int64_t r = 0; r < rows_ && o_.sinks != nullptr; ++r) {
+    // The first score of the row, as it were; infinity less itself is NaN.
+    const float sink = o_.sinks[RowAt(r).head];
+    if (sink == -std::numeric_limits<float>::infinity()) continue;
+    most()[r] = sink / Unit();
+    sum()[r] = sink - sink == 0 ? 1.0f : std::numeric_limits<float>::quiet_NaN();
+  }
   if (all.end <= all.begin) all = {0, 0};
-  // One row of zeros for all queries is what models have that mask nothing.
-  masked_ = o_.mask.type != AttentionMask::Type::kNone &&
-            (o_.mask.row != 0 || p_.heads != p_.kv_heads || !MaskIsZero(0, all.end));
   if (InPlace(p_)) {
     const int64_t at_q = item_ * o_.q.batch + kv_head_ * o_.q.head + first_row_ * o_.q.row;
     const int64_t at_y = item_ * o_.y.batch + kv_head_ * o_.y.head + first_row_ * o_.y.row;
@@ -201,23 +228,21 @@ void Stream<T>::ReadQueries(float* to) const {
 // That of key 0.
 template <typename T>
 const float* Stream<T>::MaskOf(int64_t row) const {
-  const AttentionMask& mask = o_.mask;
-  const AttentionRow at = RowAt(row);
-  const int64_t item = mask.period > 0 ? item_ % mask.period : item_;
-  return static_cast<const float*>(mask.data) + item * mask.batch + at.head * mask.head + at.query * mask.row;
+  return static_cast<const float*>(o_.mask.data) + AttentionMaskAt(o_.mask, item_, RowAt(row));
 }
 
+// The mask is one row.
 template <typename T>
-bool Stream<T>::MaskIsZero(int64_t row, int64_t keys) const {
-  const float* const mask = MaskOf(row);
-  return std::all_of(mask, mask + keys, [](float x) { return x == 0; });
+bool Stream<T>::MaskIsZero() const {
+  const float* const mask = MaskOf(0);
+  return std::all_of(mask, mask + o_.mask.columns, [](float x) { return x == 0; });
 }
 
 // One of `parts` parts of the keys and values that are packed next, into L2: copying waits for them
 // otherwise.
 template <typename T>
 void Stream<T>::FetchNextBlock(int64_t end, int64_t part, int64_t parts) const {
-  const bool same = block_.end < end;
+  const bool same = packed_end_ < end;
   if (!same && next_head_ < 0) return;
   const int64_t begin = same ? block_.end : 0, head = same ? head_ : next_head_;
   const int64_t rows = std::min(plan_.key_block, (same ? end : p_.keys) - begin);
@@ -233,9 +258,9 @@ void Stream<T>::PackKeys() const {
   const T* const data = Keys(head_);
   const GemmMatrix keys{data, o_.k.element, o_.k.row, GemmElementOf(p_.element)};
   float* to = slot_ + parts_.keys;
-  for (int64_t n0 = block_.begin; n0 < block_.end; n0 += gemm_.columns) {
+  for (int64_t n0 = block_.begin; n0 < packed_end_; n0 += gemm_.columns) {
     const int64_t count = std::min<int64_t>(gemm_.columns, block_.end - n0), ahead = n0 + gemm_.columns;
-    if (ahead < block_.end && o_.k.element == 1)
+    if (ahead < packed_end_ && o_.k.element == 1)
       FetchRows<kIntoL1>(data + ahead * o_.k.row, o_.k.row,
                          std::min<int64_t>(gemm_.columns, block_.end - ahead), p_.size);
     const int64_t width = GemmPanelWidth(gemm_, block_.end, n0);
@@ -250,10 +275,10 @@ void Stream<T>::PackValues() const {
   const T* const data = Values(head_);
   const GemmMatrix values{data, o_.v.row, 1, GemmElementOf(p_.element)};
   const int64_t depth = block_.end - block_.begin;
-  for (int64_t r0 = block_.begin; r0 < block_.end; r0 += kCopiedRows) {
-    const int64_t count = std::min(kCopiedRows, block_.end - r0), ahead = r0 + kCopiedRows;
-    if (ahead < block_.end)
-      FetchRows<kIntoL1>(data + ahead * o_.v.row, o_.v.row, std::min(kCopiedRows, block_.end - ahead),
+  for (int64_t r0 = block_.begin; r0 < packed_end_; r0 += kCopiedRows) {
+    const int64_t count = std::min(kCopiedRows, packed_end_ - r0), ahead = r0 + kCopiedRows;
+    if (ahead < packed_end_)
+      FetchRows<kIntoL1>(data + ahead * o_.v.row, o_.v.row, std::min(kCopiedRows, packed_end_ - ahead),
                          p_.value_size);
     for (int64_t n0 = 0; n0 < p_.value_size; n0 += gemm_.columns) {
       const int64_t width = GemmPanelWidth(gemm_, p_.value_size, n0);
@@ -303,6 +328,16 @@ void Stream<T>::MakeScores(int64_t row, int64_t count, KeyRange keys) const {
   }
 }
 
+// From products to scores; scores[0] is key keys.begin.
+template <typename T>
+void Stream<T>::AdjustScores(int64_t row, float* scores, KeyRange keys) const {
+  const int64_t count = keys.end - keys.begin;
+  const float scale = static_cast<float>(p_.scale);
+  for (int64_t j = 0; j < count; ++j) scores[j] *= scale;
+  if (p_.softcap > 0) CapScores(p_.softcap, count, scores);
+  if (!masked_) AddAttentionMask(o_.mask, item_, RowAt(row), keys, scores);
+}
+
 template <typename T>
 void Stream<T>::MakePowers(int64_t row, int64_t count, KeyRange wide, KeyRange keys, bool first) const {
   int64_t begins[kMostGemmRows], ends[kMostGemmRows];
@@ -311,13 +346,17 @@ void Stream<T>::MakePowers(int64_t row, int64_t count, KeyRange wide, KeyRange k
     begins[r] = std::clamp(begin()[row + r], wide.begin, keys.end) - wide.begin;
     ends[r] = std::clamp(end()[row + r], begins[r] + wide.begin, keys.end) - wide.begin;
     if (masked_) masks[r] = MaskOf(row + r) + wide.begin;
+    if (adjusted_) {
+      AdjustScores(row + r, slot_ + parts_.scores + r * plan_.score_stride + begins[r],
+                   {wide.begin + begins[r], wide.begin + ends[r]});
+    }
   }
   ScoreBlock work{};
   work.scores = slot_ + parts_.scores, work.stride = plan_.score_stride;
   work.rows = count, work.width = keys.end - wide.begin;
   work.begin = begins, work.end = ends;
   work.mask = masked_ ? masks : nullptr;
-  work.scale = static_cast<float>(p_.scale);
+  work.scale = adjusted_ ? 1.0f : static_cast<float>(p_.scale);
   work.most = most() + row, work.sum = sum() + row;
   if (!first) {
     work.values = results_.data + row * results_.stride;
@@ -376,7 +415,9 @@ void RunTyped(const AttentionPlan& plan, const AttentionOperands& operands, std:
   threads.ParallelFor(std::min<int64_t>(stream.slots, tasks), [&](int64_t slot) {
     float* const floats = reinterpret_cast<float*>(scratch) + slot * static_cast<int64_t>(stream.slot_floats);
     for (int64_t task = next++; task < tasks && !cancelled(); task = next++) {
-      const int64_t head = task / stream.tasks_per_head, part = task % stream.tasks_per_head;
+      // The parts that see most keys, where the row's position decides that, first.
+      const int64_t head = task / stream.tasks_per_head;
+      const int64_t part = stream.tasks_per_head - 1 - task % stream.tasks_per_head;
       const int64_t after = task + stream.slots < tasks ? (task + stream.slots) / stream.tasks_per_head : -1;
       Stream<T>(plan, operands, head, after, floats)
           .Strips(EvenCut(stream.strips, stream.tasks_per_head, part),
@@ -385,22 +426,32 @@ void RunTyped(const AttentionPlan& plan, const AttentionOperands& operands, std:
   });
 }
 
+// Heads that threads cannot share evenly are cut, though each part packs for itself: so many that the thread
+// with most of them is done first. Which rows are together in a task has no effect on any of them.
+int64_t TasksPerHead(int64_t rows, int64_t heads, int threads) {
+  int64_t best = CeilDiv(rows, kMostRows), least = std::numeric_limits<int64_t>::max();
+  // Beyond that parts are even enough.
+  const int64_t most = std::min(rows / kFewestTaskRows, CeilDiv(8 * int64_t{threads}, heads));
+  for (int64_t tasks = best; tasks <= std::max(best, most); ++tasks) {
+    const int64_t longest = CeilDiv(heads * tasks, threads) * (CeilDiv(rows, tasks) + kPackingRows);
+    if (longest < least) least = longest, best = tasks;
+  }
+  return best;
+}
+
 }  // namespace
+
+bool StreamsAttention(const AttentionProblem& p, const GemmVariant& gemm) {
+  return p.element != AttentionElement::kF64 && !gemm.pairs && !p.shows_scores && p.batch > 0 &&
+         p.kv_heads > 0 && AllRows(p) >= kFewestRows && p.keys > 0 && p.size > 0 && p.value_size > 0 &&
+         p.scale > 0 && std::isfinite(p.scale);
+}
 
 AttentionStreamPlan PlanAttentionStream(const AttentionProblem& p, const GemmVariant& gemm, int threads) {
   AttentionStreamPlan plan;
   const int64_t rows = AllRows(p), heads = p.batch * p.kv_heads;
-  plan.possible = p.element != AttentionElement::kF64 && !gemm.pairs && rows >= kFewestRows && heads > 0 &&
-                  p.keys > 0 && p.size > 0 && p.value_size > 0 && p.softcap <= 0 && p.scale > 0 &&
-                  std::isfinite(p.scale);
-  if (!plan.possible) return plan;
   plan.strips = CeilDiv(rows, gemm.rows);
-  // Heads that threads cannot share evenly are cut, though each part packs for itself. Which rows are
-  // together in a task has no effect on any of them.
-  int64_t tasks = CeilDiv(rows, kMostRows);
-  if (heads % threads != 0 && heads < 4 * threads)
-    tasks = std::max(tasks, std::min(CeilDiv(4 * int64_t{threads}, heads), rows / kFewestTaskRows));
-  plan.tasks_per_head = std::clamp<int64_t>(tasks, 1, plan.strips);
+  plan.tasks_per_head = TasksPerHead(rows, heads, threads);
   plan.rows_per_task = std::min(rows, CeilDiv(plan.strips, plan.tasks_per_head) * gemm.rows);
   // Blocks of whole panels, as even as these allow.
   const int64_t panels = CeilDiv(p.keys, gemm.columns);
@@ -409,15 +460,8 @@ AttentionStreamPlan PlanAttentionStream(const AttentionProblem& p, const GemmVar
   // No multiple of 2 KB: rows that far apart push each other out of L1.
   plan.score_stride = RoundUp(plan.key_block, gemm.columns) + 16;
   plan.slot_floats = static_cast<size_t>(Slot(p, gemm, plan).total);
-  plan.slots = static_cast<int>(std::clamp<int64_t>(heads * plan.tasks_per_head, 1, std::max(threads, 1)));
+  plan.slots = static_cast<int>(std::clamp<int64_t>(heads * plan.tasks_per_head, 1, threads));
   return plan;
-}
-
-bool StreamsAttention(const AttentionPlan& plan, const AttentionOperands& operands) {
-  const AttentionMask& mask = operands.mask;
-  return plan.stream.possible && operands.shown == AttentionScores::kNone && operands.sinks == nullptr &&
-         (mask.type == AttentionMask::Type::kNone ||
-          (mask.type == AttentionMask::Type::kF32 && mask.column == 1));
 }
 
 void RunAttentionStream(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,

@@ -3,19 +3,18 @@
 // while they are in L1, and adds its share of the values. A row's largest score and sum go from block to
 // block.
 //
-// For at least as many rows as make packing worth while, and where nothing but a mask of adjacent floats
-// stands between products and probabilities.
+// For at least as many rows as make packing worth while, unless scores themselves are wanted, or double.
 #pragma once
 
 #include "kernels/attention/attention.h"
 
 namespace ortolan::kernels {
 
+// Whether a problem goes this way.
+bool StreamsAttention(const AttentionProblem& problem, const GemmVariant& gemm);
+
 AttentionStreamPlan PlanAttentionStream(const AttentionProblem& problem, const GemmVariant& gemm,
                                         int threads);
-
-// Whether these operands can go this way.
-bool StreamsAttention(const AttentionPlan& plan, const AttentionOperands& operands);
 
 void RunAttentionStream(const AttentionPlan& plan, const AttentionOperands& operands, std::byte* scratch,
                         ThreadPool& threads, FunctionRef<bool()> cancelled);

@@ -5,9 +5,9 @@
 namespace ortolan::kernels {
 
 extern const NormF32Variant kNormF32Avx2;
-constexpr NormF32Variant kMade{"norm_f32_avx2", Isa::kAvx2,   SoftmaxRows,    SoftmaxScores,
-                               SoftmaxBlock,    DivideValues, SoftmaxColumns, Affine,
-                               AffineEach,      LayerNorm,    Moments};
+constexpr NormF32Variant kMade{"norm_f32_avx2", Isa::kAvx2,  SoftmaxRows, SoftmaxScores,  SoftmaxBlock,
+                               DivideValues,    LargestSize, CutEnds,     SoftmaxColumns, Affine,
+                               AffineEach,      LayerNorm,   Moments};
 const NormF32Variant kNormF32Avx2 = kMade;
 
 }  // namespace ortolan::kernels

@@ -44,7 +44,7 @@ struct ScoreBlock {
   const int64_t* end;
   const float* const* mask;  // of each row, added to score * scale: first that of element 0; or null
   float scale;               // above 0
-  float* most;               // of each row; minus infinity at first
+  float* most;               // of each row, by the same measure as its scores; minus infinity at first
   float* sum;                // zero at first
   float* values;             // rows of values * probability so far, or null in the first block
   int64_t values_stride;
@@ -73,6 +73,10 @@ struct NormF32Variant {
   // The same errors.
   void (*softmax_block)(const ScoreBlock& work);
   void (*divide_values)(const ValueRows& work);
+  // The largest size of rows of adjacent numbers; infinity where one of them is infinite or NaN.
+  float (*largest_size)(const float* x, int64_t rows, int64_t stride, int64_t columns);
+  // Makes [begin, end) smaller by what lies below `least` at its ends; NaN does not.
+  void (*cut_ends)(const float* x, float least, int64_t* begin, int64_t* end);
   // The softmax of columns: element i of column j stands at i * stride + j.
   void (*softmax_columns)(const float* x, float* y, int64_t count, int64_t stride, int64_t columns, bool log);
   // y = x * scale + shift with one scale, and with one an element.

@@ -6,9 +6,9 @@
 namespace ortolan::kernels {
 
 extern const NormF32Variant kNormF32Neon;
-constexpr NormF32Variant kMade{"norm_f32_neon", kIsaNeon,     SoftmaxRows,    SoftmaxScores,
-                               SoftmaxBlock,    DivideValues, SoftmaxColumns, Affine,
-                               AffineEach,      LayerNorm,    Moments};
+constexpr NormF32Variant kMade{"norm_f32_neon", kIsaNeon,    SoftmaxRows, SoftmaxScores,  SoftmaxBlock,
+                               DivideValues,    LargestSize, CutEnds,     SoftmaxColumns, Affine,
+                               AffineEach,      LayerNorm,   Moments};
 const NormF32Variant kNormF32Neon = kMade;
 
 }  // namespace ortolan::kernels

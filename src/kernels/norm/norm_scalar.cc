@@ -5,8 +5,8 @@
 namespace ortolan::kernels {
 
 extern const NormF32Variant kNormF32Scalar;
-constexpr NormF32Variant kMade{"norm_f32_scalar", Isa::kScalar, SoftmaxRows,    SoftmaxScores,
-                               SoftmaxBlock,      DivideValues, SoftmaxColumns, Affine,
+constexpr NormF32Variant kMade{"norm_f32_scalar", Isa::kScalar, SoftmaxRows, SoftmaxScores,  SoftmaxBlock,
+                               DivideValues,      LargestSize,  CutEnds,     SoftmaxColumns, Affine,
                                AffineEach,        LayerNorm,    Moments};
 const NormF32Variant kNormF32Scalar = kMade;
 

@@ -179,6 +179,44 @@ TEST(SoftmaxF32, ScoresInBlocks) {
   }
 }
 
+TEST(SoftmaxF32, LargestSizeOfRows) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (const int64_t columns : {1, 7, 16, 33, 100}) {
+      std::vector<float> x = Random(3 * 101, -2, 2);
+      const auto last = static_cast<size_t>(2 * 101 + columns - 1);
+      x[static_cast<size_t>(columns)] = 9;  // past the first row's end
+      x[last] = -3;
+      EXPECT_EQ(variant->largest_size(x.data(), 3, 101, columns), 3.0f) << variant->name << " " << columns;
+      for (const float odd : {NAN, INFINITY, -INFINITY}) {
+        x[last] = odd;
+        EXPECT_EQ(variant->largest_size(x.data(), 3, 101, columns), INFINITY) << variant->name;
+      }
+    }
+    EXPECT_EQ(variant->largest_size(nullptr, 0, 0, 5), 0.0f);
+  }
+}
+
+TEST(SoftmaxF32, EndsThatAreCut) {
+  for (const NormF32Variant* variant : Usable()) {
+    for (const int64_t first : {0, 1, 16, 70, 149}) {
+      for (const int64_t last : {149, 148, 100, 70}) {
+        if (first > last) continue;
+        std::vector<float> x(150, -INFINITY);
+        x[static_cast<size_t>(first)] = -5;  // not below it
+        x[static_cast<size_t>(last)] = NAN;
+        int64_t begin = 0, end = 150;
+        variant->cut_ends(x.data(), -5, &begin, &end);
+        EXPECT_EQ(begin, first) << variant->name;
+        EXPECT_EQ(end, last + 1) << variant->name;
+      }
+    }
+    const std::vector<float> below(40, -9.0f);
+    int64_t begin = 3, end = 40;
+    variant->cut_ends(below.data(), -5, &begin, &end);
+    EXPECT_EQ(begin, end) << variant->name;
+  }
+}
+
 TEST(SoftmaxF32, ValuesOfRowsWithoutSum) {
   for (const NormF32Variant* variant : Usable()) {
     for (bool zero : {false, true}) {

@@ -132,12 +132,12 @@ void SoftmaxScores(const ScoreRows& work) {
       FillRow(x, count, any_nan ? nan : work.unseen);
       continue;
     }
-    const F32 scale = Set(kLog2E), shift = Set(-largest * kLog2E);
+    const F32 most = Set(largest), scale = Set(kLog2E);
     F32 sum = Zero(), sum2 = Zero();
     int64_t i = 0;
     for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-      const F32 p = Likelihood(Fma(Load(x + i), scale, shift));
-      const F32 q = Likelihood(Fma(Load(x + i + kLanes), scale, shift));
+      const F32 p = Likelihood((Load(x + i) - most) * scale);
+      const F32 q = Likelihood((Load(x + i + kLanes) - most) * scale);
       Store(x + i, p);
       Store(x + i + kLanes, q);
       sum = sum + p;
@@ -145,7 +145,7 @@ void SoftmaxScores(const ScoreRows& work) {
     }
     for (; i < count; i += kLanes) {
       const int64_t n = count - i;
-      const F32 p = Select(FirstN(n), Likelihood(Fma(LoadN(x + i, n), scale, shift)), Zero());
+      const F32 p = Select(FirstN(n), Likelihood((LoadN(x + i, n) - most) * scale), Zero());
       StoreN(x + i, p, n < kLanes ? n : kLanes);
       sum = sum + p;
     }
@@ -187,14 +187,15 @@ inline float LargestScore(float* x, const float* mask, float scale, int64_t coun
   return ReduceMax(a);
 }
 
-// 2^(x * scale + shift) in place; their sum.
-inline float ScorePowers(float* x, float scale, float shift, int64_t count) {
-  const F32 factor = Set(scale), offset = Set(shift);
+// 2^((x - most) * scale) in place; their sum. Not x * scale - most * scale: that rounds by what a large score
+// is, not by how far it is from the largest.
+inline float ScorePowers(float* x, float scale, float most, int64_t count) {
+  const F32 factor = Set(scale), largest = Set(most);
   F32 sum = Zero(), sum2 = Zero();
   int64_t i = 0;
   for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-    const F32 p = Likelihood(Fma(Load(x + i), factor, offset));
-    const F32 q = Likelihood(Fma(Load(x + i + kLanes), factor, offset));
+    const F32 p = Likelihood((Load(x + i) - largest) * factor);
+    const F32 q = Likelihood((Load(x + i + kLanes) - largest) * factor);
     Store(x + i, p);
     Store(x + i + kLanes, q);
     sum = sum + p;
@@ -202,7 +203,7 @@ inline float ScorePowers(float* x, float scale, float shift, int64_t count) {
   }
   for (; i < count; i += kLanes) {
     const int64_t n = count - i < kLanes ? count - i : kLanes;
-    const F32 p = Select(FirstN(n), Likelihood(Fma(LoadN(x + i, n), factor, offset)), Zero());
+    const F32 p = Select(FirstN(n), Likelihood((LoadN(x + i, n) - largest) * factor), Zero());
     StoreN(x + i, p, n);
     sum = sum + p;
   }
@@ -237,10 +238,10 @@ void SoftmaxBlock(const ScoreBlock& work) {
       const float before = work.most[row];
       const float most = largest[i] > before ? largest[i] : before;
       const bool none = most == -__builtin_inff();  // so far; NaN and minus infinity still come out right
-      const float sum = ScorePowers(x + begin, scale, none ? 0.0f : -most * scale, end - begin);
-      if (work.values != nullptr && most > before) {
+      const float sum = ScorePowers(x + begin, scale, none ? 0.0f : most, end - begin);
+      if (most > before && (work.values != nullptr || work.sum[row] != 0)) {
         const float factor = ReduceMax(Likelihood(Set((before - most) * scale)));
-        ScaleRow(work.values + row * work.values_stride, factor, work.value_size);
+        if (work.values != nullptr) ScaleRow(work.values + row * work.values_stride, factor, work.value_size);
         work.sum[row] *= factor;
       }
       work.sum[row] += sum;
@@ -261,6 +262,49 @@ void DivideValues(const ValueRows& work) {
       FillRow(y, work.size, work.nan_is_zero ? 0.0f : __builtin_nanf(""));
     }
   }
+}
+
+// NaN and infinity times zero are NaN, and stay in the sum.
+float LargestSize(const float* x, int64_t rows, int64_t stride, int64_t columns) {
+  F32 a = Zero(), b = Zero(), odd = Zero(), odd2 = Zero();
+  for (int64_t r = 0; r < rows; ++r, x += stride) {
+    int64_t i = 0;
+    for (; i + 2 * kLanes <= columns; i += 2 * kLanes) {
+      const F32 p = Load(x + i), q = Load(x + i + kLanes);
+      a = Max(Abs(p), a);
+      b = Max(Abs(q), b);
+      odd = Fma(p, Zero(), odd);
+      odd2 = Fma(q, Zero(), odd2);
+    }
+    for (; i < columns; i += kLanes) {
+      const F32 p = LoadN(x + i, columns - i < kLanes ? columns - i : kLanes);
+      a = Max(Abs(p), a);
+      odd = Fma(p, Zero(), odd);
+    }
+  }
+  return ReduceAdd(odd + odd2) == 0 ? ReduceMax(Max(a, b)) : __builtin_inff();
+}
+
+template <int kVectors>
+inline bool AllBelow(const float* x, float least) {
+  const F32 limit = Set(least);
+  F32 seen = Zero();
+  for (int i = 0; i < kVectors; ++i)
+    seen = Max(Select(Less(Load(x + i * kLanes), limit), Zero(), Set(1.0f)), seen);
+  return ReduceMax(seen) == 0;
+}
+
+void CutEnds(const float* x, float least, int64_t* begin, int64_t* end) {
+  constexpr int kVectors = 4;
+  int64_t from = *begin, to = *end;
+  while (to - from >= kVectors * kLanes && AllBelow<kVectors>(x + to - kVectors * kLanes, least))
+    to -= kVectors * kLanes;
+  while (to - from >= kLanes && AllBelow<1>(x + to - kLanes, least)) to -= kLanes;
+  while (to > from && x[to - 1] < least) --to;
+  while (to - from >= kVectors * kLanes && AllBelow<kVectors>(x + from, least)) from += kVectors * kLanes;
+  while (to - from >= kLanes && AllBelow<1>(x + from, least)) from += kLanes;
+  while (to > from && x[from] < least) ++from;
+  *begin = from, *end = to;
 }
 
 // kVectors vectors of columns at a time, every lane a softmax of its own. Only a single vector may be

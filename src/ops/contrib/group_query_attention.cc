@@ -137,6 +137,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   problem.causal = state.causal;
   problem.left = state.window > 0 ? state.window - 1 : -1;
   problem.element = ElementOf(state.dtype);
+  problem.shows_scores = kScores < context.outputs.size() && context.outputs[kScores].size() == 4;
   if (!CheckedCount(Dims{bound->rows, state.heads, problem.keys + 1})) {
     return InvalidArgument("GroupQueryAttention: too many scores");
   }

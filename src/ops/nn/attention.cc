@@ -278,6 +278,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
   problem.nan_rows = state.nan_rows;
   problem.left = state.left, problem.right = state.right;
   problem.element = state.element;
+  problem.shows_scores = kScores < context.outputs.size() && !context.outputs[kScores].empty();
   if (!CheckedCount(Dims{q.rows, q.heads, problem.keys}))
     return InvalidArgument("Attention: too many scores");
   bound->plan = kernels::PlanAttention(problem, *state.gemm, *state.norm, context.threads);
