@@ -198,6 +198,18 @@ def test_long_ranges(dtype: type) -> None:
         assert got.tolist() == want.tolist()
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.float16, np.float32, np.int64])
+def test_long_fills(dtype: type) -> None:
+    value = onnx.numpy_helper.from_array(np.array([1], dtype))
+    feeds = {"shape": np.array([0])}
+    made = ort.InferenceSession(one_node("ConstantOfShape", feeds, value=value))
+    for count in (0, 1, 255, 2047, 2049, 100003):
+        (got,) = made.run(None, {"shape": np.array([count])})
+        assert got.dtype == dtype
+        assert got.shape == (count,)
+        assert (got == 1).all()
+
+
 @pytest.mark.parametrize("align", [0, 1])
 def test_grids_of_many_columns(align: int) -> None:
     rng = np.random.default_rng(7)
