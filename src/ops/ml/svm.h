@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/svm/svm.h"
 #include "ops/ml/features.h"
@@ -77,14 +78,18 @@ Status ForEachSvmRow(const SvmKernel& kernel, const kernels::SupportVectors& vec
     const T* from = x.As<const T>();
     const auto run = [&](int64_t chunk) {
       std::byte* own = context.scratch() + chunk * scratch.bytes();
-      auto* items = reinterpret_cast<float*>(own);
+      [[maybe_unused]] auto* items = reinterpret_cast<float*>(own);
       auto* values = reinterpret_cast<float*>(own + scratch.row_bytes);
       const int64_t end = std::min(rows.count, (chunk + 1) * chunks.chunk_rows);
       for (int64_t row = chunk * chunks.chunk_rows; row < end; row += kernels::kSvmRows) {
         const int64_t count = std::min<int64_t>(kernels::kSvmRows, end - row);
-        for (int64_t i = 0; i < count * rows.features; ++i)
-          items[i] = static_cast<float>(from[row * rows.features + i]);
-        kernel.Run(vectors, items, count, values);
+        const T* own_rows = from + row * rows.features;
+        if constexpr (std::is_same_v<T, float>) {
+          kernel.Run(vectors, own_rows, count, values);
+        } else {
+          for (int64_t i = 0; i < count * rows.features; ++i) items[i] = static_cast<float>(own_rows[i]);
+          kernel.Run(vectors, items, count, values);
+        }
         for (int64_t i = 0; i < count; ++i)
           finish(row + i, values + i * vectors.stride(), own + scratch.row_bytes + scratch.value_bytes);
       }
