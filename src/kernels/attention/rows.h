@@ -18,20 +18,19 @@ struct KeyRange {
   int64_t end = 0;
 };
 
-// Row `row` of those of all query heads that share key head `kv_head`. Keys are {0, 0} where it sees none.
+// A row of one query head. Keys are {0, 0} where it sees none.
 struct AttentionRow {
   int64_t head = 0, query = 0;
   int64_t position = 0;  // among the keys
   KeyRange keys;
 };
 
-inline AttentionRow AttentionRowAt(const AttentionProblem& p, const AttentionOperands& o, int64_t item,
-                                   int64_t kv_head, int64_t row) {
-  const int64_t group = p.heads / p.kv_heads;
+inline AttentionRow AttentionRowOf(const AttentionProblem& p, const AttentionOperands& o, int64_t item,
+                                   int64_t head, int64_t query) {
   const int64_t valid = o.valid_keys != nullptr ? o.valid_keys[item] : p.keys;
   AttentionRow made;
-  made.head = kv_head * group + row / p.queries;
-  made.query = row % p.queries;
+  made.head = head;
+  made.query = query;
   made.position = made.query + (o.offset >= 0 ? o.offset : valid - p.queries);
   made.keys = {0, p.keys};
   KeyRange& keys = made.keys;
@@ -42,6 +41,19 @@ inline AttentionRow AttentionRowAt(const AttentionProblem& p, const AttentionOpe
   if (p.left >= 0) keys.begin = std::max<int64_t>(0, made.position - p.left);
   if (keys.end <= keys.begin) keys = {0, 0};
   return made;
+}
+
+// Row `row` of those of all query heads that share key head `kv_head`.
+inline AttentionRow AttentionRowAt(const AttentionProblem& p, const AttentionOperands& o, int64_t item,
+                                   int64_t kv_head, int64_t row) {
+  return AttentionRowOf(p, o, item, kv_head * (p.heads / p.kv_heads) + row / p.queries, row % p.queries);
+}
+
+// The one that follows: without the divisions of the above, which count where a row has little work.
+inline AttentionRow AttentionRowAfter(const AttentionProblem& p, const AttentionOperands& o, int64_t item,
+                                      const AttentionRow& row) {
+  return row.query + 1 < p.queries ? AttentionRowOf(p, o, item, row.head, row.query + 1)
+                                   : AttentionRowOf(p, o, item, row.head + 1, 0);
 }
 
 // Where the mask has its element of key 0 for the row.

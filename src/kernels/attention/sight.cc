@@ -60,18 +60,20 @@ void AttentionSight<T>::Read() {
     largest_key_ = kInfinity;
 }
 
-// No score of the row is further from zero, before the mask.
+// No score of the strip is further from zero, before the mask.
 template <typename T>
-double AttentionSight<T>::LargestScore(const AttentionRow& row) {
+double AttentionSight<T>::LargestScore(const AttentionStrip& strip) {
   Read();
-  const T* const q =
-      static_cast<const T*>(o_.q.data) + item_ * o_.q.batch + row.head * o_.q.head + row.query * o_.q.row;
+  if (strip.data != strip_) {
+    strip_ = strip.data;
+    largest_query_ = norm_.largest_size(strip.data, strip.rows, strip.stride, p_.size);
+  }
   return kRounding * p_.scale * static_cast<double>(p_.size) * static_cast<double>(largest_key_) *
-         static_cast<double>(LargestOf(q, 1, 0, p_.size));
+         static_cast<double>(largest_query_);
 }
 
 template <typename T>
-KeyRange AttentionSight<T>::Narrowed(const AttentionRow& row) {
+KeyRange AttentionSight<T>::Narrowed(const AttentionRow& row, const AttentionStrip& strip) {
   const KeyRange keys = row.keys;
   const AttentionMask& mask = o_.mask;
   if (keys.end <= keys.begin || mask.column != 1) return keys;
@@ -91,7 +93,7 @@ KeyRange AttentionSight<T>::Narrowed(const AttentionRow& row) {
   const float likely = std::max({first, last, middle});
   if (!(std::abs(likely) < kLargestMask)) return keys;
   if (!(std::min(first, last) < likely - static_cast<float>(kNothing))) return keys;
-  const double largest = LargestScore(row);
+  const double largest = LargestScore(strip);
   if (!std::isfinite(largest) || !std::isfinite(largest_value_)) return keys;
   const double least = static_cast<double>(likely) - 2 * largest - kNothing;
   KeyRange made = keys;

@@ -8,7 +8,13 @@
 
 namespace ortolan::kernels {
 
-// Of one head of keys. T: type of Q, K and V. What it says of a row depends on that row, the keys and the
+// Rows of queries as floats, one strip of them.
+struct AttentionStrip {
+  const float* data = nullptr;
+  int64_t rows = 0, stride = 0;
+};
+
+// Of one head of keys. T: type of K and V. What it says of a row depends on its strip, the keys and the
 // values alone.
 template <typename T>
 class AttentionSight {
@@ -17,13 +23,13 @@ class AttentionSight {
                  const AttentionOperands& operands, int64_t item, int64_t kv_head)
       : p_(problem), norm_(norm), o_(operands), item_(item), kv_head_(kv_head) {}
 
-  // row.keys without what is hidden from it.
-  KeyRange Narrowed(const AttentionRow& row);
+  // row.keys without what is hidden from it. The row is one of `strip`.
+  KeyRange Narrowed(const AttentionRow& row, const AttentionStrip& strip);
 
  private:
   void Read();
   float LargestOf(const T* from, int64_t rows, int64_t stride, int64_t columns) const;
-  double LargestScore(const AttentionRow& row);
+  double LargestScore(const AttentionStrip& strip);
 
   const AttentionProblem& p_;
   const NormF32Variant& norm_;
@@ -32,6 +38,9 @@ class AttentionSight {
   bool read_ = false;
   // Infinite where one is infinite or NaN.
   float largest_key_ = 0, largest_value_ = 0;
+  // That of the last strip.
+  const float* strip_ = nullptr;
+  float largest_query_ = 0;
 };
 
 }  // namespace ortolan::kernels

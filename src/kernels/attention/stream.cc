@@ -97,7 +97,7 @@ class Stream {
   void Strips(int64_t s0, int64_t s1) {
     first_row_ = RowOf(s0);
     rows_ = RowOf(s1) - first_row_;
-    KeyRange keys = Start();
+    KeyRange keys = Start(s0, s1);
     keys.begin = keys.begin / plan_.key_block * plan_.key_block;
     for (int64_t k0 = keys.begin; k0 < keys.end; k0 += plan_.key_block) {
       block_ = {k0, std::min(k0 + plan_.key_block, p_.keys)};
@@ -126,10 +126,11 @@ class Stream {
   int64_t* begin() const { return reinterpret_cast<int64_t*>(slot_ + parts_.begin); }
   int64_t* end() const { return reinterpret_cast<int64_t*>(slot_ + parts_.end); }
 
-  KeyRange Start();
+  void SetRows();
+  KeyRange Start(int64_t s0, int64_t s1);
   void ReadQueries(float* to) const;
   void ChooseBias();
-  const float* MaskOf(int64_t row) const;
+  const float* MaskOf(const AttentionRow& row) const;
   bool MaskIsZero() const;
   const T* Keys(int64_t head) const {
     return static_cast<const T*>(o_.k.data) + head / p_.kv_heads * o_.k.batch +
@@ -144,7 +145,7 @@ class Stream {
   void PackValues() const;
   void Strip(int64_t row, int64_t count) const;
   void MakeScores(int64_t row, int64_t count, KeyRange keys) const;
-  void AdjustScores(int64_t row, float* scores, KeyRange keys) const;
+  void AdjustScores(const AttentionRow& row, float* scores, KeyRange keys) const;
   void MakePowers(int64_t row, int64_t count, KeyRange wide, KeyRange keys, bool first) const;
   void AddValues(int64_t row, int64_t count, KeyRange wide, KeyRange keys, bool first) const;
   void Finish() const;
@@ -178,19 +179,38 @@ void Stream<T>::ChooseBias() {
   masked_ = floats && (mask.row != 0 || p_.heads != p_.kv_heads || !MaskIsZero());
 }
 
+template <typename T>
+void Stream<T>::SetRows() {
+  if (InPlace(p_)) {
+    const int64_t at_q = item_ * o_.q.batch + kv_head_ * o_.q.head + first_row_ * o_.q.row;
+    const int64_t at_y = item_ * o_.y.batch + kv_head_ * o_.y.head + first_row_ * o_.y.row;
+    queries_ = {static_cast<float*>(o_.q.data) + at_q, o_.q.row};
+    results_ = {static_cast<float*>(o_.y.data) + at_y, o_.y.row};
+  } else {
+    queries_ = {slot_ + parts_.queries, p_.size};
+    results_ = {slot_ + parts_.results, p_.value_size};
+    ReadQueries(queries_.data);
+  }
+}
+
 // What each row sees, and all of them together.
 template <typename T>
-KeyRange Stream<T>::Start() {
+KeyRange Stream<T>::Start(int64_t s0, int64_t s1) {
   ChooseBias();
+  SetRows();
   KeyRange all{p_.keys, 0};
   AttentionSight<T> sight(p_, norm_, o_, item_, kv_head_);
-  for (int64_t r = 0; r < rows_; ++r) {
-    const AttentionRow row = RowAt(r);
-    const KeyRange own = masked_ || adjusted_ ? sight.Narrowed(row) : row.keys;
-    begin()[r] = own.begin, end()[r] = own.end;
-    if (own.end == 0) continue;
-    all.begin = std::min(all.begin, own.begin);
-    all.end = std::max(all.end, own.end);
+  AttentionRow row = RowAt(0);
+  for (int64_t s = s0; s < s1; ++s) {
+    const int64_t first = RowOf(s) - first_row_, count = RowOf(s + 1) - RowOf(s);
+    const AttentionStrip strip{queries_.data + first * queries_.stride, count, queries_.stride};
+    for (int64_t r = first; r < first + count; ++r, row = AttentionRowAfter(p_, o_, item_, row)) {
+      const KeyRange own = masked_ || adjusted_ ? sight.Narrowed(row, strip) : row.keys;
+      begin()[r] = own.begin, end()[r] = own.end;
+      if (own.end == 0) continue;
+      all.begin = std::min(all.begin, own.begin);
+      all.end = std::max(all.end, own.end);
+    }
   }
   std::fill_n(most(), rows_, -std::numeric_limits<float>::infinity());
   std::fill_n(sum(), rows_, 0.0f);
@@ -202,23 +222,13 @@ KeyRange Stream<T>::Start() {
     sum()[r] = sink - sink == 0 ? 1.0f : std::numeric_limits<float>::quiet_NaN();
   }
   if (all.end <= all.begin) all = {0, 0};
-  if (InPlace(p_)) {
-    const int64_t at_q = item_ * o_.q.batch + kv_head_ * o_.q.head + first_row_ * o_.q.row;
-    const int64_t at_y = item_ * o_.y.batch + kv_head_ * o_.y.head + first_row_ * o_.y.row;
-    queries_ = {static_cast<float*>(o_.q.data) + at_q, o_.q.row};
-    results_ = {static_cast<float*>(o_.y.data) + at_y, o_.y.row};
-  } else {
-    queries_ = {slot_ + parts_.queries, p_.size};
-    results_ = {slot_ + parts_.results, p_.value_size};
-    ReadQueries(queries_.data);
-  }
   return all;
 }
 
 template <typename T>
 void Stream<T>::ReadQueries(float* to) const {
-  for (int64_t r = 0; r < rows_; ++r, to += p_.size) {
-    const AttentionRow row = RowAt(r);
+  AttentionRow row = RowAt(0);
+  for (int64_t r = 0; r < rows_; ++r, to += p_.size, row = AttentionRowAfter(p_, o_, item_, row)) {
     const T* from =
         static_cast<const T*>(o_.q.data) + item_ * o_.q.batch + row.head * o_.q.head + row.query * o_.q.row;
     for (int64_t i = 0; i < p_.size; ++i) to[i] = static_cast<float>(from[i]);
@@ -227,14 +237,14 @@ void Stream<T>::ReadQueries(float* to) const {
 
 // That of key 0.
 template <typename T>
-const float* Stream<T>::MaskOf(int64_t row) const {
-  return static_cast<const float*>(o_.mask.data) + AttentionMaskAt(o_.mask, item_, RowAt(row));
+const float* Stream<T>::MaskOf(const AttentionRow& row) const {
+  return static_cast<const float*>(o_.mask.data) + AttentionMaskAt(o_.mask, item_, row);
 }
 
 // The mask is one row.
 template <typename T>
 bool Stream<T>::MaskIsZero() const {
-  const float* const mask = MaskOf(0);
+  const float* const mask = MaskOf(RowAt(0));
   return std::all_of(mask, mask + o_.mask.columns, [](float x) { return x == 0; });
 }
 
@@ -330,24 +340,25 @@ void Stream<T>::MakeScores(int64_t row, int64_t count, KeyRange keys) const {
 
 // From products to scores; scores[0] is key keys.begin.
 template <typename T>
-void Stream<T>::AdjustScores(int64_t row, float* scores, KeyRange keys) const {
+void Stream<T>::AdjustScores(const AttentionRow& row, float* scores, KeyRange keys) const {
   const int64_t count = keys.end - keys.begin;
   const float scale = static_cast<float>(p_.scale);
   for (int64_t j = 0; j < count; ++j) scores[j] *= scale;
   if (p_.softcap > 0) CapScores(p_.softcap, count, scores);
-  if (!masked_) AddAttentionMask(o_.mask, item_, RowAt(row), keys, scores);
+  if (!masked_) AddAttentionMask(o_.mask, item_, row, keys, scores);
 }
 
 template <typename T>
 void Stream<T>::MakePowers(int64_t row, int64_t count, KeyRange wide, KeyRange keys, bool first) const {
   int64_t begins[kMostGemmRows], ends[kMostGemmRows];
   const float* masks[kMostGemmRows];
-  for (int64_t r = 0; r < count; ++r) {
+  AttentionRow at = RowAt(row);
+  for (int64_t r = 0; r < count; ++r, at = AttentionRowAfter(p_, o_, item_, at)) {
     begins[r] = std::clamp(begin()[row + r], wide.begin, keys.end) - wide.begin;
     ends[r] = std::clamp(end()[row + r], begins[r] + wide.begin, keys.end) - wide.begin;
-    if (masked_) masks[r] = MaskOf(row + r) + wide.begin;
+    if (masked_) masks[r] = MaskOf(at) + wide.begin;
     if (adjusted_) {
-      AdjustScores(row + r, slot_ + parts_.scores + r * plan_.score_stride + begins[r],
+      AdjustScores(at, slot_ + parts_.scores + r * plan_.score_stride + begins[r],
                    {wide.begin + begins[r], wide.begin + ends[r]});
     }
   }
@@ -397,8 +408,8 @@ void Stream<T>::Finish() const {
     if (end()[r] == 0) std::fill_n(results_.data + r * results_.stride, p_.value_size, 0.0f);
   }
   if (InPlace(p_)) return;
-  for (int64_t r = 0; r < rows_; ++r) {
-    const AttentionRow row = RowAt(r);
+  AttentionRow row = RowAt(0);
+  for (int64_t r = 0; r < rows_; ++r, row = AttentionRowAfter(p_, o_, item_, row)) {
     T* to = static_cast<T*>(o_.y.data) + item_ * o_.y.batch + row.head * o_.y.head + row.query * o_.y.row;
     for (int64_t i = 0; i < p_.value_size; ++i) to[i] = T(results_.data[r * results_.stride + i]);
   }
