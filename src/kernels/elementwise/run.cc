@@ -227,8 +227,18 @@ class ChunkRunner {
       row_outputs_[o] = RowSideOf(output.reg, loop_.outputs[o], outputs_[o], output.element, coordinates);
       row_outputs_[o].in_place = direct_[o];
     }
+    const bool in_place = last > 0 && width <= loop_.tile && IsInPlace();
     int64_t column = begin % width;
     for (int64_t at = begin; at < end;) {
+      if (in_place && column == 0 && end - at >= width) {
+        const int64_t rows = std::min((end - at) / width, loop_.dims[last - 1] - coordinates[last - 1]);
+        RunWholeRows(rows, width);
+        at += rows * width;
+        coordinates[last - 1] += rows - 1;
+        Move(last - 1, rows - 1);
+        NextRow(coordinates);
+        continue;
+      }
       // One row, or what the chunk has of it.
       const int64_t row_end = std::min(width, column + end - at);
       StartRow();
@@ -240,16 +250,49 @@ class ChunkRunner {
     }
   }
 
-  void NextRow(int64_t* coordinates) {
-    const auto move = [&](size_t axis, int64_t rows) {
-      for (size_t i = 0; i < row_input_count_; ++i)
-        row_inputs_[i].offset += rows * row_inputs_[i].side->strides[axis];
-      for (size_t o = 0; o < outputs_.size(); ++o)
-        row_outputs_[o].offset += rows * row_outputs_[o].side->strides[axis];
+  // Whether operands and results are all read and written where they stand.
+  bool IsInPlace() const {
+    const auto stands = [](const RowSide& row) { return row.in_place; };
+    return std::all_of(row_inputs_, row_inputs_ + row_input_count_, stands) &&
+           std::all_of(row_outputs_, row_outputs_ + outputs_.size(), stands);
+  }
+
+  // Rows one after the other, with nothing to do between them but to move along.
+  void RunWholeRows(int64_t rows, int64_t width) {
+    struct Moving {
+      std::byte* at;
+      int64_t step;
+      int16_t reg;
+      bool single;
     };
+    Moving moving[kMostSlots + kMostOutputs];
+    size_t count = 0;
+    const auto add = [&](const RowSide& row) {
+      moving[count++] = {static_cast<std::byte*>(row.At(0)),
+                         row.side->strides[loop_.dims.size() - 2] * row.bytes, row.reg, row.stride == 0};
+    };
+    std::for_each(row_inputs_, row_inputs_ + row_input_count_, add);
+    std::for_each(row_outputs_, row_outputs_ + outputs_.size(), add);
+    for (; rows > 0; --rows) {
+      for (size_t i = 0; i < count; ++i) {
+        frame_.Bind(moving[i].reg, moving[i].at, moving[i].single);
+        moving[i].at += moving[i].step;
+      }
+      frame_.Run(width);
+    }
+  }
+
+  void Move(size_t axis, int64_t rows) {
+    for (size_t i = 0; i < row_input_count_; ++i)
+      row_inputs_[i].offset += rows * row_inputs_[i].side->strides[axis];
+    for (size_t o = 0; o < outputs_.size(); ++o)
+      row_outputs_[o].offset += rows * row_outputs_[o].side->strides[axis];
+  }
+
+  void NextRow(int64_t* coordinates) {
     for (size_t axis = loop_.dims.size() - 1; axis-- > 0;) {
-      if (++coordinates[axis] < loop_.dims[axis]) return move(axis, 1);
-      move(axis, 1 - loop_.dims[axis]);
+      if (++coordinates[axis] < loop_.dims[axis]) return Move(axis, 1);
+      Move(axis, 1 - loop_.dims[axis]);
       coordinates[axis] = 0;
     }
   }
