@@ -37,6 +37,7 @@ void Pause() {
 constexpr int kMostPlaces = 16;
 constexpr int kMostThreads = 1 << 14;              // of a pool: a count in half a word
 constexpr int64_t kMostChunks = int64_t{1} << 31;  // of one loop: two ends in one word
+constexpr int64_t kBorderItems = 64;               // where ranges begin if their grain is made of as many
 
 // Consecutive chunks that one thread begins with. Its owner takes them from one end, who has nothing left to
 // do of its own from the other.
@@ -299,8 +300,18 @@ void ThreadPool::ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body) {
 void ThreadPool::ParallelRanges(int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
   if (count <= 0) return;
   grain = std::max<int64_t>(grain, 1);
-  const int64_t chunks = (count + grain - 1) / grain;
-  ParallelFor(chunks, [&](int64_t i) { body(i * grain, std::min(count, (i + 1) * grain)); });
+  if (count <= grain) return body(0, count);
+  // Ranges of nearly equal size, two of them or a multiple of four: the common numbers of threads end
+  // together.
+  const int64_t unit = grain % kBorderItems == 0 ? kBorderItems : 1;
+  const int64_t units = (count - 1) / unit + 1;
+  const int64_t least = (count - 1) / grain + 1;
+  const int64_t ranges = std::min(units, least == 2 ? 2 : (least + 3) / 4 * 4);
+  const int64_t each = units / ranges, longer = units % ranges;
+  ParallelFor(ranges, [&](int64_t i) {
+    const int64_t begin = i * each + std::min(i, longer), end = begin + each + (i < longer ? 1 : 0);
+    body(begin * unit, std::min(count, end * unit));
+  });
 }
 
 std::shared_ptr<ThreadPool> SharedThreadPool() {

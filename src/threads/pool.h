@@ -28,8 +28,9 @@ class ThreadPool {
   // caller and whoever is free). body must not throw.
   void ParallelFor(int64_t chunks, FunctionRef<void(int64_t)> body);
 
-  // The same over [0, count) in ranges of at least `grain` items: body(begin, end). Borders depend on count
-  // and grain alone. A count up to one grain runs on the caller without any fork.
+  // The same over [0, count) in ranges of nearly equal size, at most `grain` items: body(begin, end). Borders
+  // depend on count and grain alone, and are multiples of 64 where the grain is one. A count up to one grain
+  // runs on the caller without any fork.
   void ParallelRanges(int64_t count, int64_t grain, FunctionRef<void(int64_t, int64_t)> body);
 
  private:

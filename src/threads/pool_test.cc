@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <numeric>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace ortolan {
@@ -23,15 +26,46 @@ TEST(ThreadPool, RunsEveryChunkOnce) {
   }
 }
 
-TEST(ThreadPool, RangesCoverTheCountAndDoNotDependOnThreads) {
-  auto borders = [](int threads) {
-    ThreadPool pool(threads);
-    std::vector<std::atomic<int64_t>> end_of(100);
-    pool.ParallelRanges(100, 7,
-                        [&](int64_t begin, int64_t end) { end_of[static_cast<size_t>(begin)] = end; });
-    return std::vector<int64_t>(end_of.begin(), end_of.end());
-  };
-  EXPECT_EQ(borders(1), borders(3));
+// The ranges in their order: begin and end of each.
+std::vector<std::pair<int64_t, int64_t>> Ranges(int threads, int64_t count, int64_t grain) {
+  ThreadPool pool(threads);
+  std::mutex mutex;
+  std::vector<std::pair<int64_t, int64_t>> ranges;
+  pool.ParallelRanges(count, grain, [&](int64_t begin, int64_t end) {
+    std::lock_guard lock(mutex);
+    ranges.emplace_back(begin, end);
+  });
+  std::sort(ranges.begin(), ranges.end());
+  return ranges;
+}
+
+TEST(ThreadPool, RangesCoverTheCountEvenlyAndDoNotDependOnThreads) {
+  for (auto [count, grain] : {std::pair<int64_t, int64_t>{100, 7},
+                              {1, 1},
+                              {3, 1},
+                              {5, 4},
+                              {9, 4},
+                              {17, 4},
+                              {1000, 64},
+                              {64 * 129 + 1, 128},
+                              {100000, 4096}}) {
+    const auto ranges = Ranges(1, count, grain);
+    EXPECT_EQ(ranges, Ranges(3, count, grain));
+    int64_t at = 0, least = count;
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      const auto [begin, end] = ranges[i];
+      EXPECT_EQ(begin, at);
+      EXPECT_LE(end - begin, grain);
+      EXPECT_EQ(begin % (grain % 64 == 0 ? 64 : 1), 0);
+      if (i + 1 < ranges.size()) least = std::min(least, end - begin);
+      at = end;
+    }
+    EXPECT_EQ(at, count);
+    EXPECT_LE(ranges.front().second - ranges.front().first - least, grain % 64 == 0 ? 64 : 1);
+  }
+  EXPECT_EQ(Ranges(2, 100, 7).size(), 16u);  // 15 would be enough: a multiple of four
+  EXPECT_EQ(Ranges(2, 14, 7).size(), 2u);
+  EXPECT_TRUE(Ranges(2, 0, 7).empty());
 }
 
 TEST(ThreadPool, NestedLoopsAndManyCallers) {
