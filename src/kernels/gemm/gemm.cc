@@ -116,10 +116,10 @@ class Run {
     const int64_t item0 = chunk / plan_.column_blocks / plan_.row_blocks * plan_.items_per_chunk;
     const int64_t item1 = std::min(item0 + plan_.items_per_chunk, shape_.batch);
     const Area area = {
-        .s0 = row_block * plan_.strips_per_block,
-        .s1 = std::min((row_block + 1) * plan_.strips_per_block, plan_.strips),
-        .n0 = column_block * plan_.columns_per_chunk,
-        .n1 = std::min((column_block + 1) * plan_.columns_per_chunk, shape_.n),
+        .s0 = EvenCut(plan_.strips, plan_.row_blocks, row_block),
+        .s1 = EvenCut(plan_.strips, plan_.row_blocks, row_block + 1),
+        .n0 = FirstColumn(column_block),
+        .n1 = std::min(FirstColumn(column_block + 1), shape_.n),
         .next_n0 = NextColumns(chunk),
     };
     last_chunk = chunk;
@@ -149,9 +149,14 @@ class Run {
     int64_t next_n0;  // where this thread's next area probably begins
   };
 
+  int64_t FirstColumn(int64_t column_block) const {
+    const int64_t panels = CeilDiv(shape_.n, variant_.columns);
+    return EvenCut(panels, plan_.column_blocks, column_block) * variant_.columns;
+  }
+
   int64_t NextColumns(int64_t chunk) const {
     const int64_t next = chunk + 1 == last_chunk ? chunk - 1 : chunk + 1;
-    return next < 0 || next >= plan_.chunks ? -1 : next % plan_.column_blocks * plan_.columns_per_chunk;
+    return next < 0 || next >= plan_.chunks ? -1 : FirstColumn(next % plan_.column_blocks);
   }
 
   static size_t ElementBytes(GemmElement element) { return element == GemmElement::kF32 ? 4 : 2; }
@@ -351,11 +356,9 @@ GemmPlan::Path ChoosePath(const GemmShape& shape) {
   return shape.b.row_stride == 1 ? GemmPlan::Path::kDots : GemmPlan::Path::kTiles;
 }
 
-// Columns in equal blocks of whole panels, about `blocks` of them.
-void CutColumns(const GemmVariant& variant, int64_t blocks, GemmPlan& plan) {
-  const int64_t panels = CeilDiv(plan.shape.n, variant.columns);
-  plan.columns_per_chunk = CeilDiv(panels, std::clamp<int64_t>(blocks, 1, panels)) * variant.columns;
-  plan.column_blocks = CeilDiv(plan.shape.n, plan.columns_per_chunk);
+// Blocks of whole panels that differ by one panel at most.
+int64_t ColumnBlocks(const GemmVariant& variant, const GemmShape& shape, int64_t wanted) {
+  return std::clamp<int64_t>(wanted, 1, CeilDiv(shape.n, variant.columns));
 }
 
 void PlanTiles(const GemmVariant& variant, GemmPlan& plan) {
@@ -376,8 +379,11 @@ void PlanTiles(const GemmVariant& variant, GemmPlan& plan) {
   const bool share = plan.copy_a && shape.b_packed && shape.batch == 1 && flops >= 2 * kChunkFlops;
   const bool chunks_copy = plan.copy_a && !share;
   const int64_t most = chunks_copy ? kMostCopyingChunks : kMostChunks;
+  // The packed B is read at least once: of few rows that is what takes time.
+  const double bytes = shape.b_packed ? flops / static_cast<double>(shape.m) * 2.0 : 0.0;
+  const double worth = std::max(flops / kChunkFlops, bytes / kChunkBytes);
   const int64_t wanted =
-      std::max<int64_t>(1, static_cast<int64_t>(std::min(flops / kChunkFlops, static_cast<double>(most))));
+      std::max<int64_t>(1, static_cast<int64_t>(std::min(worth, static_cast<double>(most))));
 
   // Blocks of rows that stay in L2 while all panels pass.
   int64_t fitting = half_l2_floats / std::max<int64_t>(plan.depth, 1) / variant.rows;
@@ -388,7 +394,10 @@ void PlanTiles(const GemmVariant& variant, GemmPlan& plan) {
   plan.row_blocks = CeilDiv(plan.strips, plan.strips_per_block);
   plan.strips_per_block = CeilDiv(plan.strips, plan.row_blocks);
   plan.row_blocks = CeilDiv(plan.strips, plan.strips_per_block);
-  CutColumns(variant, CeilDiv(wanted, plan.row_blocks * shape.batch), plan);
+  const int64_t others = plan.row_blocks * shape.batch, columns = CeilDiv(wanted, others);
+  // Two threads end together where each has as many of them.
+  plan.column_blocks =
+      ColumnBlocks(variant, shape, columns > 1 && others % 2 != 0 ? columns + columns % 2 : columns);
   if (plan.row_blocks == 1 && plan.column_blocks == 1) {
     plan.items_per_chunk = CeilDiv(shape.batch, std::min(wanted, shape.batch));
   }
@@ -417,7 +426,7 @@ void PlanStream(const GemmVariant& variant, GemmPlan& plan) {
   plan.row_blocks = CeilDiv(plan.strips, plan.strips_per_block);
   const int64_t most =
       plan.path == GemmPlan::Path::kFewRows ? CeilDiv(shape.n, kFewestColumnsInPlace) : wanted;
-  CutColumns(variant, cut_rows ? 1 : std::min(wanted, most), plan);
+  plan.column_blocks = ColumnBlocks(variant, shape, cut_rows ? 1 : std::min(wanted, most));
   if (plan.row_blocks == 1 && plan.column_blocks == 1) {
     const double per_chunk = kChunkBytes / std::max(item_bytes, 1.0);
     plan.items_per_chunk =

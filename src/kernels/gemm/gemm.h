@@ -80,7 +80,6 @@ struct GemmPlan {
   int64_t strips = 0;  // the rows, cut evenly into tiles
   int64_t strips_per_block = 0;
   int64_t row_blocks = 0;
-  int64_t columns_per_chunk = 0;  // a multiple of the panel's
   int64_t column_blocks = 0;
   int64_t items_per_chunk = 1;  // of the batch
   int64_t chunks = 0;

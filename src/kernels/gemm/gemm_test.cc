@@ -261,6 +261,18 @@ TEST(Gemm, RowsAreSummedAlike) {
   }
 }
 
+// One row reads all of B: that is shared even where it has too few operations to be.
+TEST(Gemm, ReadingAPackedMatrixIsShared) {
+  const GemmVariant& variant = *AllGemmF32()[0];
+  const auto chunks = [&](int64_t m, int64_t n) {
+    return PlanGemm(variant, {.m = m, .n = n, .k = 384, .a = {nullptr, 384, 1}, .b_packed = true}).chunks;
+  };
+  EXPECT_GE(chunks(1, 1536), 4);
+  EXPECT_EQ(chunks(1, 1536) % 2, 0);
+  EXPECT_EQ(chunks(1, 32), 1);
+  EXPECT_GE(chunks(64, 1536), chunks(1, 1536));
+}
+
 TEST(Gemm, NotANumberStaysThroughTheClampAndInfinityIsCut) {
   for (const GemmVariant* variant : Variants()) {
     for (int64_t m : {1, 9}) {
