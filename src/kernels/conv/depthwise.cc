@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/conv/bands.h"
 #include "kernels/conv/depthwise_row.h"
 
 namespace ortolan::kernels {
@@ -67,29 +68,29 @@ void RunDepthwise(const PackedDepthwise& conv, const ConvShape& shape, const flo
   all.pad = w.pad[2];
   all.lower = epilogue.lower;
   all.upper = epilogue.upper;
-  // The depth axis, if there is one, is not reduced: its slices are further maps, but for the padding
+  // The depth axis, if there is one, is not reduced: its slices are further rows, but for the padding
   // between.
-  const int64_t rows = w.out[1], slices = shape.batch * blocks * w.out[0];
+  const int64_t height = w.out[1];
   const int64_t grain = std::max<int64_t>(1, kChunkFloats / std::max<int64_t>(1, w.out[2] * taps));
   const int64_t most_rows =
-      epilogue.program ? std::max<int64_t>(1, kProgramPixels / std::max<int64_t>(1, w.out[2])) : rows;
-  threads.ParallelRanges(slices * rows, grain, [&](int64_t begin, int64_t end) {
+      epilogue.program ? std::max<int64_t>(1, kProgramPixels / std::max<int64_t>(1, w.out[2])) : height;
+  const BlockedMaps maps{shape.batch, blocks, block, w.out[0] * height, w.out_size()};
+  ForEachRowOfMaps(maps, grain, threads, [&](int64_t plane, int64_t begin, int64_t end) {
     DepthwiseRows job = all;
+    const int64_t b = plane % blocks;
+    job.weights = weights + b * taps * block;
+    job.bias = bias + b * block;
     while (begin < end) {
-      const int64_t slice = begin / rows, plane = slice / w.out[0], b = plane % blocks;
-      const int64_t d = slice % w.out[0] * w.stride[0] - w.pad[0];
+      const int64_t slice = begin / height, d = slice * w.stride[0] - w.pad[0];
       const bool inside = d >= 0 && d < w.in[0];
-      job.begin = begin - slice * rows;
-      job.end = std::min({rows, job.begin + (end - begin), job.begin + most_rows});
+      job.begin = begin - slice * height;
+      job.end = std::min({height, job.begin + (end - begin), job.begin + most_rows});
       job.in_rows = inside ? w.in[1] : 0;
       job.in = inside ? x + (plane * w.in[0] + d) * w.in[1] * w.in[2] * block : nullptr;
-      job.weights = weights + b * taps * block;
-      job.bias = bias + b * block;
-      const int64_t at = begin * w.out[2] * block;
+      const int64_t pixel = begin * w.out[2], at = (plane * w.out_size() + pixel) * block;
       job.residual = epilogue.residual ? epilogue.residual + at : nullptr;
       job.out = y + at;
       (*conv.variant->depthwise)(job);
-      const int64_t pixel = (slice % w.out[0] * rows + job.begin) * w.out[2];
       epilogue.Finish(job.out, plane / blocks, b, pixel, (job.end - job.begin) * w.out[2], block);
       begin += job.end - job.begin;
     }

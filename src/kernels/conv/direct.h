@@ -100,12 +100,11 @@ struct DirectPlan {
   int64_t slab_rows = 0;   // copied rows of a depth slice, at most
   int64_t slab_depth = 0;
   int64_t slab_floats = 0;
-  int64_t row_stride = 0;    // floats from an input row to the next, in what the strips read
-  int64_t slice_stride = 0;  // from a depth slice to the next tap's, ditto
-  int64_t plane_stride = 0;  // from a plane or block to the next, ditto
-  int64_t rows_per_chunk = 1;
-  int64_t row_chunks = 1;
-  int64_t panels_per_chunk = 1;
+  int64_t row_stride = 0;      // floats from an input row to the next, in what the strips read
+  int64_t slice_stride = 0;    // from a depth slice to the next tap's, ditto
+  int64_t plane_stride = 0;    // from a plane or block to the next, ditto
+  int64_t row_chunks = 1;      // rows and panels are cut into shares that differ by one at most
+  int64_t rows_per_chunk = 1;  // at most
   int64_t panel_chunks = 1;
   OutputGrid grid;
   bool deals = false;        // whether rows are made in scratch and dealt out from there

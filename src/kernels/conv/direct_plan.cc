@@ -20,6 +20,12 @@ int64_t MostChunks(int threads) {
 }
 constexpr int64_t kFlatRow = 4 * kMostStripPixels;
 
+// So many shares or a few more, so that every thread gets as many: three keep two threads busy for as long as
+// four do.
+int64_t EvenShares(int64_t shares, int64_t most, int threads) {
+  return std::min(CeilDiv(shares, threads) * threads, most);
+}
+
 bool IsPointwise(const Window& w) {
   for (int a = 0; a < kSpatialAxes; ++a) {
     if (w.kernel[a] != 1 || w.stride[a] != 1 || w.pad[a] != 0 || w.out[a] != w.in[a]) return false;
@@ -50,13 +56,14 @@ int64_t Span(const Window& w, int axis, int64_t count) {
   return (count - 1) * w.stride[axis] + (w.kernel[axis] - 1) * w.dilation[axis] + 1;
 }
 
-void Flatten(DirectPlan& plan) {
+void Flatten(DirectPlan& plan, int threads) {
   Window& w = plan.window;
   const int64_t size = w.in_size();
-  const int64_t rows = CeilDiv(size, kFlatRow);
   plan.flat = true;
-  // Rows of equal length but for the last: 3136 pixels are 56 rows of 56.
-  const int64_t length = std::min(size, kFlatRow);
+  // Rows of equal length but for the last, as many for each thread: 196 pixels are 4 rows of 49.
+  const int64_t most = std::max<int64_t>(1, size / kMostStripPixels);
+  const int64_t length = CeilDiv(size, EvenShares(CeilDiv(size, kFlatRow), most, threads));
+  const int64_t rows = CeilDiv(size, length);
   w = Window{};
   w.in[1] = w.out[1] = rows;
   w.in[2] = w.out[2] = length;
@@ -201,16 +208,23 @@ void CutChunks(const PackedConv& conv, const ConvShape& shape, int threads, bool
   const int64_t wanted = std::clamp<int64_t>(static_cast<int64_t>(worth), 1, MostChunks(threads));
   const double input_bytes =
       static_cast<double>(pixel_bytes) * static_cast<double>(plan.pieces ? w.in[2] : width * w.in[1]);
-  int64_t parts = 1;
-  if (others * CeilDiv(w.out[1], rows) < wanted && weight_bytes > input_bytes) {
-    parts = std::min(conv.panels(), CeilDiv(wanted, others * CeilDiv(w.out[1], rows)));
-  }
-  while (rows > 1 && others * parts * CeilDiv(w.out[1], rows) < wanted) rows = (rows + 1) / 2;
   plan.row_chunks = CeilDiv(w.out[1], rows);
+  const auto missing = [&](int64_t cut) { return CeilDiv(wanted, others * cut); };
+  // Threads that share rows read all weights; those that share panels read the whole input, and who takes
+  // their output by rows gets half of it out of another core's cache.
+  const double output_bytes = 4.0 * static_cast<double>(conv.group_out * shape.window.out_size());
+  if (wanted > 1) {
+    if (weight_bytes > input_bytes + output_bytes) {
+      plan.panel_chunks =
+          EvenShares(std::min(conv.panels(), missing(plan.row_chunks)), conv.panels(), threads);
+    }
+    plan.row_chunks = std::max(plan.row_chunks, std::min(w.out[1], missing(plan.panel_chunks)));
+    if (others * plan.panel_chunks % threads != 0)
+      plan.row_chunks = EvenShares(plan.row_chunks, w.out[1], threads);
+    if (!plan.copies)
+      plan.panel_chunks = std::max(plan.panel_chunks, std::min(conv.panels(), missing(plan.row_chunks)));
+  }
   plan.rows_per_chunk = CeilDiv(w.out[1], plan.row_chunks);
-  plan.row_chunks = CeilDiv(w.out[1], plan.rows_per_chunk);
-  plan.panels_per_chunk = CeilDiv(conv.panels(), parts);
-  plan.panel_chunks = CeilDiv(conv.panels(), plan.panels_per_chunk);
 }
 
 }  // namespace
@@ -234,12 +248,12 @@ Result<DirectPlan> PlanDirect(const PackedConv& conv, const ConvShape& shape, in
     plan.dealt_floats = kStripVectors * CeilDiv(plan.window.out[2] * conv.block(), 16) * 16;
     plan.out_plane = grid->plane_stride;
   } else if (IsPointwise(plan.window)) {
-    Flatten(plan);
+    Flatten(plan, threads);
   } else if (Gathers(conv, plan.window)) {
     plan.gathers = true;
     plan.sparse = plan.window;
     std::copy_n(plan.window.out, kSpatialAxes, plan.window.in);
-    Flatten(plan);
+    Flatten(plan, threads);
   }
   const Window& w = plan.window;
   // Pieces of a cut row meet live taps alone, rows do so anyway: nothing outside the map is read, and a

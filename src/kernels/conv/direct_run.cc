@@ -81,13 +81,20 @@ struct Chunk {
   int64_t n, group, od, oh0, rows, panel0, panel_end;
 };
 
+// Part `index` of `count` items in `parts` that differ by one item at most.
+IndexRange Share(int64_t count, int64_t parts, int64_t index) {
+  return {count * index / parts, count * (index + 1) / parts};
+}
+
 Chunk ChunkAt(const PackedConv& conv, const DirectPlan& plan, int64_t index) {
   Chunk c;
-  c.panel0 = index % plan.panel_chunks * plan.panels_per_chunk;
-  c.panel_end = std::min(conv.panels(), c.panel0 + plan.panels_per_chunk);
+  const IndexRange panels = Share(conv.panels(), plan.panel_chunks, index % plan.panel_chunks);
+  c.panel0 = panels.begin;
+  c.panel_end = panels.end;
   index /= plan.panel_chunks;
-  c.oh0 = index % plan.row_chunks * plan.rows_per_chunk;
-  c.rows = std::min(plan.rows_per_chunk, plan.window.out[1] - c.oh0);
+  const IndexRange rows = Share(plan.window.out[1], plan.row_chunks, index % plan.row_chunks);
+  c.oh0 = rows.begin;
+  c.rows = rows.end - rows.begin;
   index /= plan.row_chunks;
   c.od = index % plan.window.out[0];
   index /= plan.window.out[0];

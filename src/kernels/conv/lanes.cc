@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-#include "kernels/conv/window.h"
+#include "kernels/conv/bands.h"
 
 namespace ortolan::kernels {
 namespace {
@@ -53,35 +53,30 @@ void RunLanes(const ConvVariant& variant, const LanePlan& plan, std::span<const 
               std::span<const float* const> inputs, int64_t batch, int64_t pixels, float* y,
               ThreadPool& threads) {
   const int64_t block = variant.block, blocks = static_cast<int64_t>(plan.first.size()) - 1;
-  // Whole rows of output blocks in a chunk where maps are small, parts of a map where they are large.
-  const int64_t tile = std::min(pixels, kChunkFloats / block);
-  const int64_t tiles = CeilDiv(pixels, std::max<int64_t>(tile, 1));
-  const int64_t grain = std::max<int64_t>(1, kChunkFloats / std::max<int64_t>(tile * block, 1));
-  threads.ParallelRanges(batch * blocks * tiles, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t n = i / tiles / blocks, b = i / tiles % blocks, pixel = i % tiles * tile;
-      const auto first = static_cast<size_t>(plan.first[static_cast<size_t>(b)]);
-      const auto last = static_cast<size_t>(plan.first[static_cast<size_t>(b) + 1]);
-      std::array<const float*, kMostBlock> from;
-      std::array<LaneMap, kMostBlock> maps;
-      LaneRow row;
-      for (size_t p = first; p < last; ++p) {
-        const LanePiece& piece = plan.pieces[p];
-        const auto input = static_cast<size_t>(piece.input);
-        from[p - first] =
-            inputs[input] + ((n * input_blocks[input] + piece.input_block) * pixels + pixel) * block;
-        maps[p - first] = piece.map;
-      }
-      row.inputs = from.data();
-      row.maps = maps.data();
-      row.count = static_cast<int64_t>(last - first);
-      row.pixels = std::min(tile, pixels - pixel);
-      row.out = y + ((n * blocks + b) * pixels + pixel) * block;
-      if (row.count == 1 && IsCopy(plan.pieces[first], block)) {
-        std::memcpy(row.out, from[0], sizeof(float) * static_cast<size_t>(row.pixels * block));
-      } else {
-        (*variant.lanes)(row);
-      }
+  const BlockedMaps maps{batch, blocks, block, pixels, pixels};
+  ForEachRowOfMaps(maps, kChunkFloats / block, threads, [&](int64_t plane, int64_t begin, int64_t end) {
+    const int64_t n = plane / blocks, b = plane % blocks;
+    const auto first = static_cast<size_t>(plan.first[static_cast<size_t>(b)]);
+    const auto last = static_cast<size_t>(plan.first[static_cast<size_t>(b) + 1]);
+    std::array<const float*, kMostBlock> from;
+    std::array<LaneMap, kMostBlock> lane_maps;
+    LaneRow row;
+    for (size_t p = first; p < last; ++p) {
+      const LanePiece& piece = plan.pieces[p];
+      const auto input = static_cast<size_t>(piece.input);
+      from[p - first] =
+          inputs[input] + ((n * input_blocks[input] + piece.input_block) * pixels + begin) * block;
+      lane_maps[p - first] = piece.map;
+    }
+    row.inputs = from.data();
+    row.maps = lane_maps.data();
+    row.count = static_cast<int64_t>(last - first);
+    row.pixels = end - begin;
+    row.out = y + (plane * pixels + begin) * block;
+    if (row.count == 1 && IsCopy(plan.pieces[first], block)) {
+      std::memcpy(row.out, from[0], sizeof(float) * static_cast<size_t>(row.pixels * block));
+    } else {
+      (*variant.lanes)(row);
     }
   });
 }

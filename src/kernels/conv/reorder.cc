@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/conv/bands.h"
 #include "kernels/move/transpose_tile.h"
 
 namespace ortolan::kernels {
@@ -16,13 +17,14 @@ void ForEachTile(int64_t batch, int64_t channels, int64_t size, int64_t block, T
                  Body body) {
   const int64_t blocks = (channels + block - 1) / block;
   const int64_t tiles = (size + kTilePixels - 1) / kTilePixels;
-  threads.ParallelRanges(batch * blocks * tiles, kTilesPerChunk, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t n = i / tiles / blocks, b = i / tiles % blocks, first = i % tiles * kTilePixels;
+  const BlockedMaps maps{batch, blocks, block, tiles, size};
+  ForEachRowOfMaps(maps, kTilesPerChunk, threads, [&](int64_t plane, int64_t begin, int64_t end) {
+    const int64_t n = plane / blocks, b = plane % blocks;
+    for (int64_t first = begin * kTilePixels; first < std::min(end * kTilePixels, size);
+         first += kTilePixels) {
       const int64_t pixels = std::min(kTilePixels, size - first);
       const int64_t planar = (n * channels + b * block) * size + first;
-      const int64_t blocked = ((n * blocks + b) * size + first) * block;
-      body(planar, blocked, pixels, std::min(block, channels - b * block));
+      body(planar, (plane * size + first) * block, pixels, std::min(block, channels - b * block));
     }
   });
 }

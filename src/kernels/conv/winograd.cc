@@ -181,6 +181,12 @@ class Runner {
   const ConvEpilogue& epilogue_;
 };
 
+// Blocks in parallel where there are enough for all threads, else each step of a block. The sums are the
+// same.
+bool SharesBlocks(const WinogradPlan& plan, int threads) {
+  return plan.shape.batch * plan.blocks >= 2 * threads || threads == 1;
+}
+
 }  // namespace
 
 bool WinogradApplies(const ConvShape& shape) {
@@ -245,7 +251,12 @@ WinogradPlan PlanWinograd(const PackedWinograd& conv, const ConvShape& shape, in
   plan.tile_rows = CeilDiv(shape.window.out[1], conv.kernel->out);
   plan.tile_columns = CeilDiv(shape.window.out[2], conv.kernel->out);
   plan.tiles_per_block = TilesPerBlock(*conv.variant, *conv.kernel, shape);
-  plan.blocks = CeilDiv(plan.tile_rows * plan.tile_columns, plan.tiles_per_block);
+  const int64_t tiles = plan.tile_rows * plan.tile_columns;
+  plan.blocks = CeilDiv(tiles, plan.tiles_per_block);
+  if (SharesBlocks(plan, threads)) {  // each thread as many
+    plan.tiles_per_block = CeilDiv(tiles, CeilDiv(plan.blocks, threads) * threads);
+    plan.blocks = CeilDiv(tiles, plan.tiles_per_block);
+  }
   const int64_t block = conv.block();
   for (int64_t c = 0; c < conv.in_channels; c += block) {
     plan.steps.push_back({c * plan.tiles_per_block,
@@ -270,9 +281,7 @@ void RunWinograd(const PackedWinograd& conv, const WinogradPlan& plan, const flo
     const int64_t begin = index % plan.blocks * plan.tiles_per_block;
     return TileBlock{index / plan.blocks, begin, std::min(tiles, begin + plan.tiles_per_block)};
   };
-  // Blocks in parallel where there are enough for all threads, else each step of a block. The sums are the
-  // same.
-  if (blocks >= 2 * threads.thread_count() || threads.thread_count() == 1) {
+  if (SharesBlocks(plan, threads.thread_count())) {
     threads.ParallelFor(blocks, [&](int64_t index) {
       const TileBlock b = block_at(index);
       const int slot = slots.Take();

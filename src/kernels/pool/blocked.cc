@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "kernels/conv/bands.h"
+
 namespace ortolan::kernels {
 
 #define ORTOLAN_POOL(level) extern const PoolVariant kPool##level;
@@ -27,35 +29,35 @@ int64_t PaddedTaps(const Window& w, int axis, int64_t o) {
   return Length(TapsWithin(w, axis, o, -w.pad[axis], w.in[axis] + w.pad_end[axis]));
 }
 
-void ForEachRow(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t planes, const float* x,
-                float* y, ThreadPool& threads, void (*kernel)(const PoolRow& row)) {
+void ForEachRow(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t batch, int64_t blocks,
+                const float* x, float* y, ThreadPool& threads, void (*kernel)(const PoolRow& row)) {
   const Window& w = plan.window;
   const int64_t block = variant.block, rows = w.out[0] * w.out[1];
   const int64_t line = w.in[2] * block;
   const int64_t reads = std::max<int64_t>(1, w.out[2] * std::min(w.kernel_size(), w.in_size()));
-  threads.ParallelRanges(
-      planes * rows, std::max<int64_t>(1, kChunkVectors / reads), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t plane = i / rows, od = i % rows / w.out[1], oh = i % w.out[1];
-          const IndexRange depth = LiveTaps(w, 0, od), height = LiveTaps(w, 1, oh);
-          PoolRow row;
-          row.slices = Length(depth);
-          row.rows = Length(height);
-          const int64_t d = od * w.stride[0] - w.pad[0] + depth.begin * w.dilation[0];
-          const int64_t h = oh * w.stride[1] - w.pad[1] + height.begin * w.dilation[1];
-          row.in = x + plane * w.in_size() * block +
-                   (row.slices > 0 && row.rows > 0 ? (d * w.in[1] + h) * line : 0);
-          row.slice_stride = w.dilation[0] * w.in[1] * line;
-          row.row_stride = w.dilation[1] * line;
-          row.tap_stride = w.dilation[2] * block;
-          row.divisor =
-              plan.count_padding ? PaddedTaps(w, 0, od) * PaddedTaps(w, 1, oh) : row.slices * row.rows;
-          row.columns = plan.columns.data();
-          row.pixels = w.out[2];
-          row.out = y + i * w.out[2] * block;
-          kernel(row);
-        }
-      });
+  const int64_t grain = std::max<int64_t>(1, kChunkVectors / reads);
+  const BlockedMaps maps{batch, blocks, block, rows, w.out_size()};
+  ForEachRowOfMaps(maps, grain, threads, [&](int64_t plane, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t od = i / w.out[1], oh = i % w.out[1];
+      const IndexRange depth = LiveTaps(w, 0, od), height = LiveTaps(w, 1, oh);
+      PoolRow row;
+      row.slices = Length(depth);
+      row.rows = Length(height);
+      const int64_t d = od * w.stride[0] - w.pad[0] + depth.begin * w.dilation[0];
+      const int64_t h = oh * w.stride[1] - w.pad[1] + height.begin * w.dilation[1];
+      row.in =
+          x + plane * w.in_size() * block + (row.slices > 0 && row.rows > 0 ? (d * w.in[1] + h) * line : 0);
+      row.slice_stride = w.dilation[0] * w.in[1] * line;
+      row.row_stride = w.dilation[1] * line;
+      row.tap_stride = w.dilation[2] * block;
+      row.divisor = plan.count_padding ? PaddedTaps(w, 0, od) * PaddedTaps(w, 1, oh) : row.slices * row.rows;
+      row.columns = plan.columns.data();
+      row.pixels = w.out[2];
+      row.out = y + (plane * rows + i) * w.out[2] * block;
+      kernel(row);
+    }
+  });
 }
 
 }  // namespace
@@ -77,14 +79,14 @@ BlockedPoolPlan PlanBlockedPool(const Window& window, bool count_padding) {
   return plan;
 }
 
-void MaxPoolBlocked(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t planes, const float* x,
-                    float* y, ThreadPool& threads) {
-  ForEachRow(variant, plan, planes, x, y, threads, variant.max_row);
+void MaxPoolBlocked(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t batch, int64_t blocks,
+                    const float* x, float* y, ThreadPool& threads) {
+  ForEachRow(variant, plan, batch, blocks, x, y, threads, variant.max_row);
 }
 
-void AveragePoolBlocked(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t planes,
-                        const float* x, float* y, ThreadPool& threads) {
-  ForEachRow(variant, plan, planes, x, y, threads, variant.average_row);
+void AveragePoolBlocked(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t batch,
+                        int64_t blocks, const float* x, float* y, ThreadPool& threads) {
+  ForEachRow(variant, plan, batch, blocks, x, y, threads, variant.average_row);
 }
 
 void MeanBlocked(const PoolVariant& variant, int64_t planes, int64_t pixels, const float* x, float* y,

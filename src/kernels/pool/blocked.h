@@ -23,12 +23,12 @@ struct BlockedPoolPlan {
 };
 BlockedPoolPlan PlanBlockedPool(const Window& window, bool count_padding);
 
-// `planes` is batch times blocks of channels. As MaxPoolPlanar and AveragePoolPlanar, but sums are in float.
-void MaxPoolBlocked(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t planes, const float* x,
-                    float* y, ThreadPool& threads);
-void AveragePoolBlocked(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t planes,
-                        const float* x, float* y, ThreadPool& threads);
-// The mean of all `pixels` of each plane.
+// Maps of `blocks` blocks of channels. As MaxPoolPlanar and AveragePoolPlanar, but sums are in float.
+void MaxPoolBlocked(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t batch, int64_t blocks,
+                    const float* x, float* y, ThreadPool& threads);
+void AveragePoolBlocked(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t batch,
+                        int64_t blocks, const float* x, float* y, ThreadPool& threads);
+// The mean of all `pixels` of each of the `planes`, batch times blocks of them.
 void MeanBlocked(const PoolVariant& variant, int64_t planes, int64_t pixels, const float* x, float* y,
                  ThreadPool& threads);
 

@@ -131,12 +131,12 @@ TEST(BlockedPool, AgreesWithThePlanarPoolOnEveryLevel) {
       };
       MaxPoolPlanar<float>(*variant, w, 2 * channels, x.data(), expected.data(), nullptr,
                            IndexOrder::kRowMajor, pool);
-      MaxPoolBlocked(*variant, PlanBlockedPool(w, false), 2 * blocks, blocked_x.data(), blocked_y.data(),
+      MaxPoolBlocked(*variant, PlanBlockedPool(w, false), 2, blocks, blocked_x.data(), blocked_y.data(),
                      pool);
       compare();
       for (bool padding : {false, true}) {
         AveragePoolPlanar(*variant, w, 2 * channels, padding, x.data(), expected.data(), pool);
-        AveragePoolBlocked(*variant, PlanBlockedPool(w, padding), 2 * blocks, blocked_x.data(),
+        AveragePoolBlocked(*variant, PlanBlockedPool(w, padding), 2, blocks, blocked_x.data(),
                            blocked_y.data(), pool);
         compare();
       }

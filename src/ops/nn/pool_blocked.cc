@@ -26,7 +26,7 @@ struct State {
 
 struct Bound {
   const kernels::PoolVariant* variant = nullptr;
-  int64_t planes = 0;
+  int64_t batch = 0, blocks = 0;
   kernels::BlockedPoolPlan plan;
 };
 
@@ -65,7 +65,8 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
     if (!bound->variant && variant->block == in.back()) bound->variant = variant;
   }
   if (!bound->variant) return NotImplemented("no pool for blocks of {}", in.back());
-  bound->planes = in[0] * in[1];
+  bound->batch = in[0];
+  bound->blocks = in[1];
   const std::span<const int64_t> spatial(in.data() + 2, in.size() - 3);
   kernels::Window window;
   if (state.spec.kernel.empty()) {
@@ -74,7 +75,7 @@ Status Bind(const void* opaque, const BindContext& context, Binding* binding) {
     ORTOLAN_ASSIGN_OR_RETURN(window, BindWindow(state.spec, spatial, state.spec.kernel));
   }
   const std::optional<int64_t> outputs = CheckedCount(context.outputs[0]);
-  if (!outputs || *outputs != bound->planes * window.out_size() * in.back()) {
+  if (!outputs || *outputs != in[0] * in[1] * window.out_size() * in.back()) {
     return InvalidArgument("the output has shape {}, which the input {} does not give",
                            DimsText(context.outputs[0]), DimsText(in));
   }
@@ -91,11 +92,11 @@ Status Run(const void*, RunContext& context) {
   const float* x = context.input(0).As<const float>();
   float* y = context.output(0).As<float>();
   if constexpr (kKind == Kind::kMax) {
-    MaxPoolBlocked(*bound.variant, bound.plan, bound.planes, x, y, context.threads());
+    MaxPoolBlocked(*bound.variant, bound.plan, bound.batch, bound.blocks, x, y, context.threads());
   } else if constexpr (kKind == Kind::kAverage) {
-    AveragePoolBlocked(*bound.variant, bound.plan, bound.planes, x, y, context.threads());
+    AveragePoolBlocked(*bound.variant, bound.plan, bound.batch, bound.blocks, x, y, context.threads());
   } else {
-    MeanBlocked(*bound.variant, bound.planes, bound.plan.window.in[2], x, y, context.threads());
+    MeanBlocked(*bound.variant, bound.batch * bound.blocks, bound.plan.window.in[2], x, y, context.threads());
   }
   return OkStatus();
 }
