@@ -44,6 +44,16 @@ TEST(Decode, RefusesBrokenPictures) {
   }
 }
 
+// Whoever calls a decoder by itself need not look at the bytes first.
+TEST(Decode, EachDecoderRefusesBytesOfAnotherFormat) {
+  Result<Picture> (*const decoders[])(std::span<const std::byte>) = {DecodeBmp, DecodeJpeg2000, DecodePng,
+                                                                     DecodePnm, DecodeTiff,     DecodeWebp};
+  for (const auto decoder : decoders) {
+    for (const std::string& file : {""s, "P"s, "P5"s, "P7 1 1 255 a"s, "X6 1 1 255 abc"s, std::string(64, 0)})
+      EXPECT_FALSE(decoder(std::as_bytes(std::span(file))).ok()) << file;
+  }
+}
+
 TEST(Decode, SaysWhyAPictureIsRefused) {
   const auto message = [](const char* name) { return DecodeFile(name).status().message(); };
   EXPECT_THAT(message("broken_half_rgb_420.jpg"), testing::HasSubstr("truncated"));

@@ -47,7 +47,7 @@ Result<Picture> Decode(std::span<const std::byte> bytes);
 using OnRows = FunctionRef<void(const Picture& picture, int rows)>;
 Result<Picture> Decode(std::span<const std::byte> bytes, OnRows on_rows);
 
-// One decoder a format.
+// One decoder a format. Bytes of another one are broken.
 Result<Picture> DecodeBmp(std::span<const std::byte> bytes);
 Result<Picture> DecodeJpeg(std::span<const std::byte> bytes, OnRows on_rows);
 Result<Picture> DecodeJpeg2000(std::span<const std::byte> bytes);

@@ -99,7 +99,8 @@ Status ReadSamples(Reader reader, bool text, bool colour, int64_t most, Picture*
 }  // namespace
 
 Result<Picture> DecodePnm(std::span<const std::byte> bytes) {
-  const int kind = static_cast<int>(bytes[1]) - '0';  // Decode has seen 'P' and a digit of 1 to 6
+  const int kind = bytes.size() > 2 && bytes[0] == std::byte{'P'} ? static_cast<int>(bytes[1]) - '0' : 0;
+  if (kind < 1 || kind > 6) return Broken("it begins with no P1 to P6");
   const bool text = kind <= 3, colour = kind % 3 == 0, bits = kind % 3 == 1;
   Reader reader(bytes);
   const int64_t width = reader.Number(), height = reader.Number(), most = bits ? 1 : reader.Number();
