@@ -100,6 +100,29 @@ inline F32 Likelihood(F32 y) {
 }
 constexpr float kLog2E = 1.44269504f;
 
+// 2^((x - most) * scale) in place; their sum. Not x * scale - most * scale: that rounds by what a large score
+// is, not by how far it is from the largest.
+inline float ScorePowers(float* x, float scale, float most, int64_t count) {
+  const F32 factor = Set(scale), largest = Set(most);
+  F32 sum = Zero(), sum2 = Zero();
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    const F32 p = Likelihood((Load(x + i) - largest) * factor);
+    const F32 q = Likelihood((Load(x + i + kLanes) - largest) * factor);
+    Store(x + i, p);
+    Store(x + i + kLanes, q);
+    sum = sum + p;
+    sum2 = sum2 + q;
+  }
+  for (; i < count; i += kLanes) {
+    const int64_t n = count - i < kLanes ? count - i : kLanes;
+    const F32 p = Select(FirstN(n), Likelihood((LoadN(x + i, n) - largest) * factor), Zero());
+    StoreN(x + i, p, n);
+    sum = sum + p;
+  }
+  return ReduceAdd(sum + sum2);
+}
+
 void SoftmaxScores(const ScoreRows& work) {
   const int64_t count = work.count;
   const float* mask = work.mask;
@@ -132,30 +155,14 @@ void SoftmaxScores(const ScoreRows& work) {
       FillRow(x, count, any_nan ? nan : work.unseen);
       continue;
     }
-    const F32 most = Set(largest), scale = Set(kLog2E);
-    F32 sum = Zero(), sum2 = Zero();
-    int64_t i = 0;
-    for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-      const F32 p = Likelihood((Load(x + i) - most) * scale);
-      const F32 q = Likelihood((Load(x + i + kLanes) - most) * scale);
-      Store(x + i, p);
-      Store(x + i + kLanes, q);
-      sum = sum + p;
-      sum2 = sum2 + q;
-    }
-    for (; i < count; i += kLanes) {
-      const int64_t n = count - i;
-      const F32 p = Select(FirstN(n), Likelihood((LoadN(x + i, n) - most) * scale), Zero());
-      StoreN(x + i, p, n < kLanes ? n : kLanes);
-      sum = sum + p;
-    }
-    const float total = ReduceAdd(sum + sum2);
+    const float total = ScorePowers(x, kLog2E, largest, count);
     if (total != total) {
       FillRow(x, count, nan);
       continue;
     }
     const F32 factor = Set(1.0f / total);
-    for (i = 0; i + kLanes <= count; i += kLanes) Store(x + i, Load(x + i) * factor);
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) Store(x + i, Load(x + i) * factor);
     if (i < count) StoreN(x + i, LoadN(x + i, count - i) * factor, count - i);
   }
 }
@@ -185,29 +192,6 @@ inline float LargestScore(float* x, const float* mask, float scale, int64_t coun
     a = Max(Select(FirstN(n), sum, a), a);
   }
   return ReduceMax(a);
-}
-
-// 2^((x - most) * scale) in place; their sum. Not x * scale - most * scale: that rounds by what a large score
-// is, not by how far it is from the largest.
-inline float ScorePowers(float* x, float scale, float most, int64_t count) {
-  const F32 factor = Set(scale), largest = Set(most);
-  F32 sum = Zero(), sum2 = Zero();
-  int64_t i = 0;
-  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-    const F32 p = Likelihood((Load(x + i) - largest) * factor);
-    const F32 q = Likelihood((Load(x + i + kLanes) - largest) * factor);
-    Store(x + i, p);
-    Store(x + i + kLanes, q);
-    sum = sum + p;
-    sum2 = sum2 + q;
-  }
-  for (; i < count; i += kLanes) {
-    const int64_t n = count - i < kLanes ? count - i : kLanes;
-    const F32 p = Select(FirstN(n), Likelihood((LoadN(x + i, n) - largest) * factor), Zero());
-    StoreN(x + i, p, n);
-    sum = sum + p;
-  }
-  return ReduceAdd(sum + sum2);
 }
 
 inline void ScaleRow(float* y, float factor, int64_t count) {
