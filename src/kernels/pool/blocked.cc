@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "kernels/conv/bands.h"
+#include "kernels/pool/line.h"
 
 namespace ortolan::kernels {
 
@@ -21,14 +22,6 @@ constexpr const PoolVariant* kVariants[] = {
 
 constexpr int64_t kChunkVectors = 16 << 10;  // vectors read by a chunk: about 10 us
 
-int64_t Length(IndexRange range) {
-  return std::max<int64_t>(0, range.end - range.begin);
-}
-
-int64_t PaddedTaps(const Window& w, int axis, int64_t o) {
-  return Length(TapsWithin(w, axis, o, -w.pad[axis], w.in[axis] + w.pad_end[axis]));
-}
-
 void ForEachRow(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t batch, int64_t blocks,
                 const float* x, float* y, ThreadPool& threads, void (*kernel)(const PoolRow& row)) {
   const Window& w = plan.window;
@@ -39,19 +32,15 @@ void ForEachRow(const PoolVariant& variant, const BlockedPoolPlan& plan, int64_t
   const BlockedMaps maps{batch, blocks, block, rows, w.out_size()};
   ForEachRowOfMaps(maps, grain, threads, [&](int64_t plane, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t od = i / w.out[1], oh = i % w.out[1];
-      const IndexRange depth = LiveTaps(w, 0, od), height = LiveTaps(w, 1, oh);
+      const PoolLine facts = PoolLineAt(w, i, plan.count_padding);
       PoolRow row;
-      row.slices = Length(depth);
-      row.rows = Length(height);
-      const int64_t d = od * w.stride[0] - w.pad[0] + depth.begin * w.dilation[0];
-      const int64_t h = oh * w.stride[1] - w.pad[1] + height.begin * w.dilation[1];
-      row.in =
-          x + plane * w.in_size() * block + (row.slices > 0 && row.rows > 0 ? (d * w.in[1] + h) * line : 0);
+      row.slices = facts.slices;
+      row.rows = facts.rows;
+      row.in = x + (plane * w.in_size() + facts.first) * block;
       row.slice_stride = w.dilation[0] * w.in[1] * line;
       row.row_stride = w.dilation[1] * line;
       row.tap_stride = w.dilation[2] * block;
-      row.divisor = plan.count_padding ? PaddedTaps(w, 0, od) * PaddedTaps(w, 1, oh) : row.slices * row.rows;
+      row.divisor = facts.outer;
       row.columns = plan.columns.data();
       row.pixels = w.out[2];
       row.out = y + (plane * rows + i) * w.out[2] * block;

@@ -3,6 +3,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/pool/line.h"
 #include "kernels/pool/pool.h"
 
 namespace ortolan::kernels {
@@ -12,10 +13,6 @@ namespace {
 constexpr int64_t kGrainReads = 32 << 10;
 // The same where vectors read.
 constexpr int64_t kRowGrainReads = 32 << 10;
-
-int64_t Length(IndexRange range) {
-  return std::max<int64_t>(0, range.end - range.begin);
-}
 
 // Calls body(plane, output position, first, taps) for every output, where `first` and `taps` are the live
 // part of the window on each axis: input coordinates first[a] + i * dilation[a] for i < taps[a].
@@ -68,11 +65,6 @@ int64_t ColumnMajor(const Window& win, int64_t position) {
   return (w * win.in[1] + h) * win.in[0] + d;
 }
 
-// How many taps of one axis stand inside the padded input.
-int64_t PaddedTaps(const Window& win, int axis, int64_t o) {
-  return Length(TapsWithin(win, axis, o, -win.pad[axis], win.in[axis] + win.pad_end[axis]));
-}
-
 // The outputs of one stretch of a row: as many as a row kernel's line holds; 0 where not even one fits.
 int64_t StretchOutputs(const Window& win) {
   const int64_t reach = (win.kernel[2] - 1) * win.dilation[2] + 1;
@@ -80,22 +72,6 @@ int64_t StretchOutputs(const Window& win) {
   return std::min(win.out[2], (kPlanarSpan - reach) / win.stride[2] + 1);
 }
 
-// What the windows of a row of outputs meet, in any plane.
-struct LineFacts {
-  int64_t first;  // where they begin in the plane
-  int64_t slices, rows;
-  float outer;  // what an average counts besides the taps along the row
-};
-LineFacts FactsOf(const Window& win, int64_t line, bool count_padding) {
-  const int64_t o[2] = {line / win.out[1], line % win.out[1]};
-  const IndexRange depth = LiveTaps(win, 0, o[0]), height = LiveTaps(win, 1, o[1]);
-  const int64_t slices = Length(depth), rows = Length(height);
-  const int64_t d = o[0] * win.stride[0] - win.pad[0] + depth.begin * win.dilation[0];
-  const int64_t h = o[1] * win.stride[1] - win.pad[1] + height.begin * win.dilation[1];
-  const int64_t outer = count_padding ? PaddedTaps(win, 0, o[0]) * PaddedTaps(win, 1, o[1]) : slices * rows;
-  return {slices > 0 && rows > 0 ? (d * win.in[1] + h) * win.in[2] : 0, slices, rows,
-          static_cast<float>(outer)};
-}
 // Rows of a plane whose facts a chunk of several planes keeps: a dozen divisions each, as much as the work on
 // a row of 32 outputs.
 constexpr int64_t kKnownLines = 128;
@@ -109,9 +85,9 @@ void RunRows(void (*kernel)(const PlanarRow& row), const Window& win, int64_t pl
   const int64_t grain = std::max<int64_t>(1, kRowGrainReads / reads);
   threads.ParallelRanges(planes * lines, grain, [&](int64_t begin, int64_t end) {
     float counts[kPlanarSpan];
-    LineFacts table[kKnownLines];
+    PoolLine table[kKnownLines];
     const int64_t known = lines <= kKnownLines && lines < end - begin ? lines : 0;
-    for (int64_t line = 0; line < known; ++line) table[line] = FactsOf(win, line, count_padding);
+    for (int64_t line = 0; line < known; ++line) table[line] = PoolLineAt(win, line, count_padding);
     for (int64_t left = 0; left < win.out[2]; left += stretch) {
       PlanarRow row;
       row.count = std::min(stretch, win.out[2] - left);
@@ -130,10 +106,10 @@ void RunRows(void (*kernel)(const PlanarRow& row), const Window& win, int64_t pl
       }
       int64_t plane = begin / lines, line = begin % lines;
       for (int64_t i = begin; i < end; ++i) {
-        const LineFacts facts = known > 0 ? table[line] : FactsOf(win, line, count_padding);
+        const PoolLine facts = known > 0 ? table[line] : PoolLineAt(win, line, count_padding);
         row.slices = facts.slices;
         row.rows = facts.rows;
-        row.outer = facts.outer;
+        row.outer = static_cast<float>(facts.outer);
         row.in = x + plane * win.in_size() + facts.first;
         row.out = y + plane * win.out_size() + line * win.out[2] + left;
         kernel(row);
