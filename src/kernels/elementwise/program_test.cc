@@ -106,23 +106,24 @@ const BroadcastCase kBroadcasts[] = {
     {{3, 1000, 3}, {3, 1, 1}, {3, 1000, 3}},
 };
 
-TEST(TileProgram, BroadcastsAtEveryLevel) {
+// Runs the program whose result emit(builder, a, b) gives over every kind of broadcast, at every level, and
+// compares with expected(a, b); check(program) sees each one before.
+template <typename Emit, typename Check, typename Expected>
+void CompareOverBroadcasts(Emit emit, Check check, Expected expected) {
   for (Isa isa : Levels()) {
     for (const BroadcastCase& c : kBroadcasts) {
       ProgramBuilder builder;
       const Reg a = builder.Input(Element::kF32), b = builder.Input(Element::kF32);
-      const Reg sum = builder.Emit(TileOp::kAdd, a, b);
-      builder.Output(builder.Emit(TileOp::kMul, sum,
-                                  builder.Emit(TileOp::kSub, b, builder.Constant(Element::kF32, 0.5))),
-                     Element::kF32);
+      builder.Output(emit(builder, a, b), Element::kF32);
       const auto program = Built(builder, isa);
+      check(*program);
       const auto x = RandomItems<float>(CountOf(c.a), 1), y = RandomItems<float>(CountOf(c.b), 2);
       std::vector<float> z(static_cast<size_t>(CountOf(c.out)) + 1, 77.0f);
       Execute(*program, c.out, {c.a, c.b}, {x.data(), y.data()}, {z.data()});
       for (int64_t i = 0; i < CountOf(c.out); ++i) {
         const float p = x[static_cast<size_t>(Place(c.out, c.a, i))],
                     q = y[static_cast<size_t>(Place(c.out, c.b, i))];
-        ASSERT_EQ(z[static_cast<size_t>(i)], (p + q) * (q - 0.5f))
+        ASSERT_EQ(z[static_cast<size_t>(i)], expected(p, q))
             << i << " of case " << (&c - kBroadcasts) << " at " << IsaName(isa);
       }
       EXPECT_EQ(z.back(), 77.0f);
@@ -130,32 +131,32 @@ TEST(TileProgram, BroadcastsAtEveryLevel) {
   }
 }
 
+TEST(TileProgram, BroadcastsAtEveryLevel) {
+  CompareOverBroadcasts(
+      [](ProgramBuilder& builder, Reg a, Reg b) {
+        const Reg sum = builder.Emit(TileOp::kAdd, a, b);
+        const Reg half = builder.Constant(Element::kF32, 0.5);
+        return builder.Emit(TileOp::kMul, sum, builder.Emit(TileOp::kSub, b, half));
+      },
+      [](const Program&) {}, [](float p, float q) { return (p + q) * (q - 0.5f); });
+}
+
 // A sum that alone reads a product is one instruction with it, which rounds as the two do.
 TEST(TileProgram, JoinsProductsWithSums) {
-  for (Isa isa : Levels()) {
-    for (const BroadcastCase& c : kBroadcasts) {
-      ProgramBuilder builder;
-      const Reg a = builder.Input(Element::kF32), b = builder.Input(Element::kF32);
-      const Reg once = builder.Emit(TileOp::kMul, a, builder.Constant(Element::kF32, 0.7));
-      const Reg twice = builder.Emit(TileOp::kMul, a, b);
-      builder.Output(builder.Emit(TileOp::kAdd, builder.Emit(TileOp::kAdd, twice, once), twice),
-                     Element::kF32);
-      const auto program = Built(builder, isa);
-      EXPECT_NE(program->Text().find("MulAdd"), std::string::npos) << program->Text();
-      EXPECT_EQ(program->code.size(), 3u) << program->Text();
-      const auto x = RandomItems<float>(CountOf(c.a), 1), y = RandomItems<float>(CountOf(c.b), 2);
-      std::vector<float> z(static_cast<size_t>(CountOf(c.out)) + 1, 77.0f);
-      Execute(*program, c.out, {c.a, c.b}, {x.data(), y.data()}, {z.data()});
-      for (int64_t i = 0; i < CountOf(c.out); ++i) {
-        const float p = x[static_cast<size_t>(Place(c.out, c.a, i))],
-                    q = y[static_cast<size_t>(Place(c.out, c.b, i))];
+  CompareOverBroadcasts(
+      [](ProgramBuilder& builder, Reg a, Reg b) {
+        const Reg once = builder.Emit(TileOp::kMul, a, builder.Constant(Element::kF32, 0.7));
+        const Reg twice = builder.Emit(TileOp::kMul, a, b);
+        return builder.Emit(TileOp::kAdd, builder.Emit(TileOp::kAdd, twice, once), twice);
+      },
+      [](const Program& program) {
+        EXPECT_NE(program.Text().find("MulAdd"), std::string::npos) << program.Text();
+        EXPECT_EQ(program.code.size(), 3u) << program.Text();
+      },
+      [](float p, float q) {
         const float product = p * q, other = p * 0.7f;
-        ASSERT_EQ(z[static_cast<size_t>(i)], (product + other) + product)
-            << i << " of case " << (&c - kBroadcasts) << " at " << IsaName(isa);
-      }
-      EXPECT_EQ(z.back(), 77.0f);
-    }
-  }
+        return (product + other) + product;
+      });
 }
 
 // 8-bit numbers that are only chosen are never widened; signed ones and constants too.
